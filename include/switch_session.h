@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The session engine: the switch session protocol without any I/O.
+ *
+ * The engine turns events (a packet came in, a core operation finished, the
+ * application submitted something, time passed) into actions (send this
+ * packet, read this, write this, complete that).  It knows nothing of
+ * libfabric, sockets, threads, clocks or logging: a driver performs the
+ * actions over some core and reports what became of them.
+ *
+ * One engine serves one domain.  Nothing here locks: the driver serialises
+ * all calls on one engine.  Source of the behaviour: docs/protocol.md.
+ */
+#ifndef SWITCH_SESSION_H
+#define SWITCH_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum {
+	SESS_IOV_MAX = 4,	   /* pieces of application memory in an operation */
+	SESS_SEND_IOV_MAX = 5,	   /* pieces of a packet: its head and those */
+	SESS_KEY_MAX = 32,	   /* bytes of a remote key */
+	SESS_NAME_MAX = 64,	   /* bytes of an endpoint's name in the hello */
+	SESS_PREAMBLE_LEN = 28,	   /* bytes of ours ahead of connection data */
+	SESS_BUFFER_MIN = 512,	   /* bounds of a control buffer, bytes */
+	SESS_BUFFER_MAX = 65536,
+	SESS_CREDITS_MIN = 4,	   /* bounds of a window, packets */
+	SESS_CREDITS_MAX = 32767,
+};
+
+/* Any source; also the source of a peer that the driver cannot name. */
+#define SESS_SOURCE_ANY UINT64_MAX
+/* No deadline; what sess_tick() answers when nothing is being waited for. */
+#define SESS_NEVER UINT64_MAX
+
+struct sess_engine; /* all sessions of one domain */
+struct sess_ep;	    /* a matcher (posted and unexpected messages) and its sessions */
+struct sess;	    /* one path to one peer */
+struct sess_mem;    /* the driver's registration: opaque, passed through */
+struct sess_xfer;   /* private: a transfer in progress */
+
+/* A piece of local memory.  mem: the registration that the application gave
+ * with it, or NULL. */
+struct sess_iov {
+	void *addr;
+	size_t len;
+	struct sess_mem *mem;
+};
+
+/*
+ * What is handed to the core: a packet or a piece of a transfer.  It stays
+ * where it is until sess_done() is called for it.  The scratch words belong
+ * to the driver and its core from the action until then.
+ */
+struct sess_io {
+	uint64_t core[16];
+	struct sess *sess;
+	uint8_t kind; /* private */
+};
+
+/* The ways in which a message travels. */
+enum sess_way {
+	SESS_INLINE, /* whole, in one record of one packet */
+	SESS_READ,   /* the receiver fetches all but the initial portion */
+	SESS_WRITE,  /* the sender writes all but the initial portion */
+	SESS_COPY,   /* in segments inside packets */
+	SESS_WAYS,
+	SESS_AUTO = SESS_WAYS,
+};
+
+/* sess_op.flags */
+enum {
+	SESS_TAGGED = 1 << 0,	/* match by tag; else in order of arrival */
+	SESS_DATA = 1 << 1,	/* carries 64 bits of remote completion data */
+	SESS_INJECT = 1 << 2,	/* send: the memory may change when the call returns */
+	SESS_MORE = 1 << 3,	/* send: another follows at once, do not send yet */
+	SESS_DELIVERY = 1 << 4, /* send: complete when the peer's application has it */
+	SESS_PEEK = 1 << 5,	/* receive: look for an unexpected message only */
+	SESS_CLAIM = 1 << 6,	/* with PEEK: keep it for me; without: receive what I kept */
+	SESS_DISCARD = 1 << 7,	/* with PEEK or CLAIM: throw it away */
+	SESS_RECV = 1 << 15,	/* set by sess_recv() */
+};
+
+/*
+ * One operation of the application.  The driver allocates it and fills the
+ * first group; the engine owns it from sess_send()/sess_recv() returning 0
+ * until the COMPLETE action names it, exactly once, with the second group
+ * filled in.
+ */
+struct sess_op {
+	STAILQ_ENTRY(sess_op) link; /* the engine's until COMPLETE, then the driver's */
+	TAILQ_ENTRY(sess_op) posted; /* private: place among the posted receives */
+	uint16_t flags;
+	uint8_t iov_cnt;
+	uint8_t state;	 /* private: enum op_state */
+	int error;	 /* out: 0 or a positive errno value */
+	uint64_t tag;
+	uint64_t ignore; /* receive: bits of the tag that need not match */
+	uint64_t data;	 /* in for a send with DATA, out for a receive */
+	uint64_t source; /* receive, in: from whom (a driver's key) or ANY; out: its key */
+	struct sess_iov iov[SESS_IOV_MAX];
+
+	size_t len;	   /* out: bytes delivered (receive), bytes sent (send) */
+	size_t full_len;   /* out, receive: bytes that the message had */
+
+	void *claim;	   /* in, with CLAIM: which claim this is */
+
+	struct sess_ep *ep;	/* private from here */
+	struct sess *sess;	/* of a send */
+	struct sess_xfer *xfer; /* what carries it, if a record alone does not */
+	void *held;		/* copy of an injected payload that had to wait */
+};
+
+/* What happened on the way, by session or summed for an endpoint. */
+struct sess_stats {
+	uint64_t tx_packets, rx_packets;
+	uint64_t tx_records, rx_records;
+	uint64_t tx_msgs[SESS_WAYS], tx_bytes[SESS_WAYS];
+	uint64_t rx_msgs[SESS_WAYS], rx_bytes[SESS_WAYS];
+	uint64_t credit_stalls;	      /* times that something to send had no credit */
+	uint64_t tx_credit_packets;   /* packets sent that held no record */
+	uint64_t rx_credit_packets;
+	uint64_t coalesced_records;   /* records that shared a packet with an earlier one */
+	uint64_t unexpected_msgs;     /* messages that came before their receive */
+	uint64_t registrations;
+	uint64_t fallbacks;	      /* transfers copied because memory was not registered */
+	uint64_t stale;		      /* replies to transfers that no longer exist */
+	uint64_t failures;	      /* sessions that ended with an error */
+};
+
+/* What the core and the user allow.  Every size in bytes, every time in
+ * nanoseconds.  Zero means the default given in brackets. */
+struct sess_config {
+	uint32_t buffer_size;	  /* of a control buffer [16384] */
+	uint32_t credits;	  /* packets that a peer may have on the way to us [64] */
+	uint32_t send_iov_limit;  /* pieces that the core sends at once [4]; 1: always one */
+	uint32_t rma_iov_limit;	  /* local pieces of a read or write [1] */
+	uint32_t copy_max;	  /* up to this payload is copied into the packet [1024] */
+	enum sess_way transfer;	  /* forced way for what exceeds a packet, or SESS_AUTO */
+	bool can_read, can_write; /* this side issues RMA reads, writes */
+	bool read_target, write_target; /* this side's memory can be read, written */
+	bool local_mem;		  /* the core wants local memory registered */
+	bool send_after_write;	  /* the core delivers a send behind the writes before it */
+	bool virtual_addr;	  /* a remote address is a virtual address, not an offset */
+	uint64_t rma_max;	  /* longest read or write [SIZE_MAX] */
+	uint64_t chunk;		  /* pieces in which reads and writes are issued [512 KiB] */
+	uint64_t rndv_threshold;  /* from here read or write is used [256 KiB] */
+	uint64_t initial;	  /* bytes of the initial portion of a read or write [1024] */
+	uint64_t eager_budget;	  /* unmatched bytes of copied transfers, a session [1 MiB] */
+	uint64_t unexpected_max;  /* unmatched bytes kept, an endpoint [64 MiB] */
+	uint64_t hello_timeout;	  /* [30 s] */
+	uint64_t close_timeout;	  /* [5 s] */
+	uint32_t first_seq;	  /* sequence number of the first packet */
+	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
+};
+
+enum sess_action_type {
+	SESS_ACT_COMPLETE,   /* op is done: give it to the application */
+	SESS_ACT_SEND,	     /* send iov as one core message; io is done when it may be reused */
+	SESS_ACT_READ,	     /* read len bytes at raddr/key into iov */
+	SESS_ACT_WRITE,	     /* write iov (len bytes) to raddr/key */
+	SESS_ACT_REGISTER,   /* register iov[0] for access: answer with sess_registered() */
+	SESS_ACT_DEREGISTER, /* release mem; the peer must not reach it any more */
+	SESS_ACT_UP,	     /* the session may be used */
+	SESS_ACT_BYE,	     /* the peer closes in order: nothing more comes from it */
+	SESS_ACT_DOWN,	     /* the session is over (error, reason): close its path, return
+				every io with sess_done(), then call sess_closed() */
+};
+
+enum sess_access {
+	SESS_ACCESS_LOCAL_READ = 1 << 0,  /* the core reads it to send or write */
+	SESS_ACCESS_LOCAL_WRITE = 1 << 1, /* the core fills it by our reads */
+	SESS_ACCESS_REMOTE_READ = 1 << 2,
+	SESS_ACCESS_REMOTE_WRITE = 1 << 3,
+};
+
+struct sess_action {
+	enum sess_action_type type;
+	struct sess *sess;	/* not for COMPLETE */
+	void *user;		/* what the driver gave for that session */
+	struct sess_io *io;	/* SEND, READ, WRITE */
+	struct sess_op *op;	/* COMPLETE */
+	struct sess_xfer *xfer; /* REGISTER */
+	struct sess_mem *mem;	/* DEREGISTER */
+	struct sess_iov iov[SESS_SEND_IOV_MAX];
+	unsigned iov_cnt;
+	size_t len;		/* SEND, READ, WRITE: sum of the pieces */
+	uint64_t raddr;
+	const uint8_t *key;
+	size_t key_len;
+	unsigned access;	/* REGISTER: enum sess_access */
+	int error;		/* DOWN: 0 (orderly) or a positive errno value */
+};
+
+/* -- engine ------------------------------------------------------------- */
+
+/* Returns 0, -EINVAL for a configuration out of bounds, or -ENOMEM. */
+int sess_engine_create(const struct sess_config *config, struct sess_engine **engine);
+
+/* Every session must be closed, every endpoint destroyed. */
+void sess_engine_destroy(struct sess_engine *engine);
+
+/* The greatest message that travels inline between two sides configured like
+ * this one; what SESS_INJECT may at most carry. */
+size_t sess_engine_inline_max(const struct sess_engine *engine);
+
+/*
+ * The next thing to do, or NULL.  The action is valid until the next call
+ * into the engine.  SEND, READ and WRITE are answered with sess_took();
+ * REGISTER with sess_registered(); the others need no answer.
+ */
+const struct sess_action *sess_next(struct sess_engine *engine);
+
+/* The action was taken (0), cannot be taken now (-EAGAIN: it is offered again
+ * after the next sess_progress()), or never (another negative errno: the
+ * session fails and the io is free). */
+void sess_took(struct sess_engine *engine, int error);
+
+/* An io that was taken has finished: 0 or a positive errno value. */
+void sess_done(struct sess_engine *engine, struct sess_io *io, int error);
+
+/* Answer to REGISTER: error (positive errno value, 0 for success), the
+ * registration, the address by which a peer reaches it and its key. */
+void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int error,
+		     struct sess_mem *mem, uint64_t raddr, const void *key, size_t key_len);
+
+/* A packet came in.  It is consumed on return. */
+void sess_input(struct sess_engine *engine, const void *packet, size_t len);
+
+/* The application asks for progress: what was held back goes out, what the
+ * core refused is offered again.  now: nanoseconds of a steady clock. */
+void sess_progress(struct sess_engine *engine, uint64_t now);
+
+/* Sends out what was held back. */
+void sess_flush(struct sess_engine *engine);
+
+/* Lets time pass: sessions whose deadline came end.  Returns the next
+ * deadline, or SESS_NEVER. */
+uint64_t sess_tick(struct sess_engine *engine, uint64_t now);
+
+/* -- endpoints ---------------------------------------------------------- */
+
+/* name: what peers will see of this endpoint (at most SESS_NAME_MAX bytes;
+ * may be set later, before the first session). */
+int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **ep);
+int sess_ep_set_name(struct sess_ep *ep, const void *name, size_t len);
+
+/* No more receives: those posted and unmatched complete with error, what
+ * came unexpected is dropped, and its sessions close in order. */
+void sess_ep_close(struct sess_ep *ep, int error);
+
+/* Operations of the application that are not complete: while there are any,
+ * its memory is in use. */
+unsigned sess_ep_busy(const struct sess_ep *ep);
+
+/* All of its sessions fail with this error. */
+void sess_ep_abort(struct sess_ep *ep, int error);
+
+/* Frees the endpoint once its last session is closed; at once if there is
+ * none.  The driver must not use it afterwards. */
+void sess_ep_destroy(struct sess_ep *ep);
+
+/* Sum over its sessions, ended ones included. */
+void sess_ep_stats(const struct sess_ep *ep, struct sess_stats *stats);
+
+/* -- sessions ----------------------------------------------------------- */
+
+/* A session that this side opens.  It takes sends at once; they wait until it
+ * is up.  source: the driver's key for the peer, or ANY. */
+int sess_connect(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess);
+
+/* A session with the endpoint itself: nothing is ever sent. */
+int sess_connect_self(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess);
+
+/* What a peer said in its connection request, ahead of the application's own
+ * bytes. */
+struct sess_request {
+	uint32_t session_id, cookie;
+	uint64_t instance;
+	uint32_t attempt;
+	uint16_t port; /* of its name, host byte order; 0: none */
+};
+
+/* Writes this side's preamble for the connection request or its answer.
+ * port: of the endpoint's name, 0 if it has none. */
+void sess_preamble(const struct sess *sess, uint16_t port, uint8_t buf[SESS_PREAMBLE_LEN]);
+
+/* Reads a preamble: 0, or -EPROTO if it is none of ours. */
+int sess_request_parse(const void *buf, size_t len, struct sess_request *request);
+
+/* What to do with a connection request that arrives while there already is
+ * this session with the same peer (docs/protocol.md, crossing connects). */
+enum sess_crossing {
+	SESS_CROSS_REFUSE,  /* ours goes on: turn the request away */
+	SESS_CROSS_ADOPT,   /* drop our own attempt, then sess_adopt() and accept */
+	SESS_CROSS_RENEW,   /* the peer began anew: fail this session, accept a fresh one */
+	SESS_CROSS_SELF,    /* it came from this endpoint: refuse it, sess_adopt_self() */
+};
+enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request);
+
+/* A session that the peer opens. */
+int sess_accept(struct sess_ep *ep, const struct sess_request *request, void *user,
+		uint64_t source, struct sess **sess);
+/* Our unfinished session goes on over the path that the peer opened. */
+void sess_adopt(struct sess *sess, const struct sess_request *request);
+/* Our unfinished session turned out to lead to the endpoint itself. */
+void sess_adopt_self(struct sess *sess);
+
+/* True if the request was made by a session of this endpoint. */
+bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *request);
+
+/* The core path is up.  answer: what the peer sent with its acceptance
+ * (NULL on the side that accepted). */
+void sess_path_up(struct sess *sess, const struct sess_request *answer);
+/* The core path could not be made, or broke: positive errno value. */
+void sess_path_down(struct sess *sess, int error);
+/* Answer to DOWN: the path is closed and no io is out.  Frees the session. */
+void sess_closed(struct sess *sess);
+
+/* Orderly: what was accepted is finished, then both sides say BYE. */
+void sess_close(struct sess *sess);
+/* At once: what is pending completes with this error. */
+void sess_abort(struct sess *sess, int error);
+
+bool sess_is_up(const struct sess *sess);
+/* True until the session is closing or has failed. */
+bool sess_is_open(const struct sess *sess);
+void *sess_user(const struct sess *sess);
+void sess_set_user(struct sess *sess, void *user);
+uint64_t sess_source(const struct sess *sess);
+/* Names the peer, also for what came from it and is not matched yet. */
+void sess_set_source(struct sess *sess, uint64_t source);
+/* The peer's name from its hello; length 0 before that. */
+const void *sess_peer_name(const struct sess *sess, size_t *len);
+/* Why the session failed, in words; never NULL. */
+const char *sess_reason(const struct sess *sess);
+void sess_stats(const struct sess *sess, struct sess_stats *stats);
+
+/* -- operations --------------------------------------------------------- */
+
+/* 0, or a negative errno and nothing has changed: -EAGAIN, -EMSGSIZE (an
+ * INJECT beyond inline_max), -ENOMEM, or the session's error. */
+int sess_send(struct sess *sess, struct sess_op *op);
+
+/* 0, or -EINVAL.  With PEEK or CLAIM the operation completes at once, with
+ * ENOMSG where nothing matches. */
+int sess_recv(struct sess_ep *ep, struct sess_op *op);
+
+/* A receive that is not matched or a send that is not announced completes
+ * with ECANCELED and the answer is 0.  An announced send is called back
+ * (0; it completes on the peer's answer).  -ENOENT: too late. */
+int sess_cancel(struct sess_ep *ep, struct sess_op *op);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The checks on credits that arrive; the rest is inline in sess_credit.h. */
+#include "sess_credit.h"
+#include "switch_session.h"
+
+bool credit_update(struct sess_credit *credit, uint32_t ack, uint16_t window)
+{
+	uint32_t limit = ack + window;
+
+	if (credit_diff(ack, credit->tx_acked) < 0 || credit_diff(ack, credit->tx_next) > 0 ||
+	    credit_diff(limit, credit->tx_limit) < 0 || window > SESS_CREDITS_MAX)
+		return false;
+	credit->tx_acked = ack;
+	credit->tx_window = window;
+	if (limit != credit->tx_limit) {
+		credit->tx_limit = limit;
+		credit->asked = false;
+	}
+	return true;
+}
+
+bool credit_received(struct sess_credit *credit, uint32_t seq, bool counted, bool ask)
+{
+	if (seq != credit->rx_next || credit_diff(credit->rx_limit, seq) <= 0)
+		return false;
+	credit->rx_next++;
+	if (ask || (counted && credit_diff(credit->rx_limit, credit->rx_next) <=
+				       credit_low_water(credit->rx_window)))
+		credit->owed = true;
+	return true;
+}

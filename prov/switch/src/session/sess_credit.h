@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Credit arithmetic of one session, both directions.  Limits are absolute
+ * (limit = acknowledgement + window), sequence numbers wrap and are compared
+ * as signed differences.  docs/protocol.md explains why nothing starves.
+ */
+#ifndef SESS_CREDIT_H
+#define SESS_CREDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Classes of packets: the value is how many credits each leaves unused. */
+enum credit_class {
+	CREDIT_GRANT = 0,
+	CREDIT_CONTROL = 1,
+	CREDIT_DATA = 2,
+};
+
+struct sess_credit {
+	/* what we send */
+	uint32_t tx_next;    /* sequence number of the next packet */
+	uint32_t tx_limit;   /* may be sent while below this */
+	uint32_t tx_acked;   /* the peer consumed everything below this */
+	uint32_t tx_counted; /* behind the last packet that was no mere grant */
+	uint16_t tx_window;  /* the peer's window */
+	bool asked;	     /* a grant was asked for since the limit last moved */
+	/* what we receive */
+	uint32_t rx_next;    /* expected next; everything below is consumed */
+	uint32_t rx_limit;   /* what the peer was last told */
+	uint16_t rx_window;
+	bool owed;	     /* the peer is owed a grant */
+};
+
+static inline int32_t credit_diff(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+/* When no more credits than this are left, their owner is owed a grant. */
+static inline int32_t credit_low_water(uint16_t window)
+{
+	return window / 2 > 3 ? window / 2 : 3;
+}
+
+/* The hello has the number before first_seq and needs no credit. */
+static inline void credit_init(struct sess_credit *credit, uint32_t first_seq, uint16_t window)
+{
+	*credit = (struct sess_credit){
+		.tx_next = first_seq,
+		.tx_limit = first_seq,
+		.tx_acked = first_seq,
+		.tx_counted = first_seq,
+		.rx_window = window,
+	};
+}
+
+static inline bool credit_may_send(const struct sess_credit *credit, enum credit_class class)
+{
+	return credit_diff(credit->tx_limit, credit->tx_next) > (int32_t)class;
+}
+
+/* The limit to put into a packet that leaves now (as acknowledgement rx_next
+ * and window); the peer is owed nothing after it. */
+static inline void credit_told(struct sess_credit *credit)
+{
+	credit->rx_limit = credit->rx_next + credit->rx_window;
+	credit->owed = false;
+}
+
+/* A packet took a number.  counted: it holds a record. */
+static inline void credit_sent(struct sess_credit *credit, bool counted)
+{
+	credit->tx_next++;
+	if (counted)
+		credit->tx_counted = credit->tx_next;
+	credit_told(credit);
+}
+
+/*
+ * The peer need not know that we wait: a packet that holds a record and
+ * leaves it at its low-water mark makes it grant.  If only grants of ours
+ * followed the last such packet, nothing does, and we have to ask.
+ */
+static inline bool credit_must_ask(const struct sess_credit *credit)
+{
+	return !credit->asked && credit_diff(credit->tx_limit, credit->tx_counted) >
+					 credit_low_water(credit->tx_window);
+}
+
+/* The peer's limits as a packet brings them.  False: it breaks the rules. */
+bool credit_update(struct sess_credit *credit, uint32_t ack, uint16_t window);
+
+/* A packet with this number came.  False: it is out of order or beyond the
+ * limit the peer was told. */
+bool credit_received(struct sess_credit *credit, uint32_t seq, bool counted, bool ask);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inline: a whole message in one record of one packet.  The sender's half is
+ * in the packet builder; with delivery asked for, a transfer of this way waits
+ * for the peer's DONE.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sess_internal.h"
+
+_Static_assert(SESS_TAGGED == (int)WIRE_TAGGED && SESS_DATA == (int)WIRE_DATA,
+	       "operations and records share these flags");
+
+uint16_t inline_wire_flags(uint16_t op_flags)
+{
+	return (uint16_t)((op_flags & (SESS_TAGGED | SESS_DATA)) |
+			  (op_flags & SESS_DELIVERY ? WIRE_ACK : 0));
+}
+
+static void receive(struct sess_op *op, const void *payload, size_t len)
+{
+	op->len = iov_scatter(op->iov, op->iov_cnt, 0, payload, len);
+	op->full_len = len;
+	engine_op_done(op, op->len < len ? EMSGSIZE : 0);
+}
+
+/* The stored message meets its receive. */
+void inline_deliver(struct sess_op *op, struct sess_message *message)
+{
+	if (message->xfer)
+		xfer_discard(message->xfer, WIRE_OK); /* DONE says so in either case */
+	receive(op, message->bytes, message->have);
+}
+
+static void store(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_message *message = match_new_message(sess->ep, record->flags, record->len);
+
+	sess->stats.unexpected_msgs++;
+	if (message && record->flags & WIRE_ACK) {
+		message->xfer = xfer_create(sess, NULL, &sess_inline_ops);
+		if (message->xfer) {
+			message->xfer->incoming = true;
+			message->xfer->id = record->id;
+			message->xfer->stage = XFER_UNMATCHED;
+			message->xfer->message = message;
+		}
+	}
+	if (!message || (record->flags & WIRE_ACK && !message->xfer)) {
+		session_fail(sess, ENOMEM, "no memory for an unexpected message");
+		return;
+	}
+	message->source = sess->source;
+	message->from = sess->id;
+	message->tag = record->tag;
+	message->data = record->data;
+	message->total = record->len;
+	message->have = record->len;
+	memcpy(message->bytes, record->payload, record->len);
+}
+
+void inline_came(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_op *op = match_posted(sess->ep, record->flags, record->tag, sess->source);
+
+	sess->stats.rx_msgs[SESS_INLINE]++;
+	sess->stats.rx_bytes[SESS_INLINE] += record->len;
+	if (!op) {
+		store(sess, record);
+		return;
+	}
+	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (record->flags & WIRE_DATA));
+	op->tag = record->tag;
+	op->data = record->data;
+	op->source = sess->source;
+	if (record->flags & WIRE_ACK)
+		packet_control(sess, WIRE_DONE, record->id);
+	receive(op, record->payload, record->len);
+}
+
+static bool usable(const struct sess *sess)
+{
+	(void)sess;
+	return true;
+}
+
+static bool offer(struct sess_xfer *xfer)
+{
+	xfer->stage = XFER_READY;
+	return true;
+}
+
+const struct sess_way_ops sess_inline_ops = {
+	.way = SESS_INLINE,
+	.name = "inline",
+	.usable = usable,
+	.offer = offer,
+};

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A packet came in.  Everything that it claims is checked before a handler
+ * runs: header, addressee, number, credits, and for each record its layout
+ * (sess_wire.c) and whether its type may come in this state (the table here).
+ * What breaks a rule fails its session and touches no other.
+ */
+#include <errno.h>
+
+#include "sess_internal.h"
+
+static void budget_came(struct sess *sess, const struct wire_record *record)
+{
+	if (!copy_budget_came(sess, record->total))
+		session_fail(sess, EPROTO, "a budget that does not add up");
+}
+
+static void bye_came(struct sess *sess, const struct wire_record *record)
+{
+	session_bye_came(sess, record->flags & WIRE_ABORT);
+}
+
+#define UP (1u << SESS_OPEN | 1u << SESS_CLOSING)
+
+/* By type: the states in which it may come (never behind the peer's BYE),
+ * whether it is dropped behind our own, its handler. */
+static const struct {
+	uint8_t states;
+	bool brings; /* something new: after our BYE nobody takes it */
+	void (*came)(struct sess *sess, const struct wire_record *record);
+} rules[WIRE_TYPES] = {
+	[WIRE_INLINE] = {UP, true, inline_came},
+	[WIRE_START] = {UP, true, xfer_start_came},
+	[WIRE_SEGMENT] = {UP, false, xfer_record_came},
+	[WIRE_GO] = {UP, false, xfer_reply_came},
+	[WIRE_SINK] = {UP, false, xfer_reply_came},
+	[WIRE_WRITTEN] = {UP, false, xfer_record_came},
+	[WIRE_DONE] = {UP, false, xfer_reply_came},
+	[WIRE_CANCEL] = {UP, false, xfer_record_came},
+	[WIRE_BUDGET] = {UP, false, budget_came},
+	[WIRE_BYE] = {UP, false, bye_came},
+};
+
+/* Before the hello there is nothing but it; it is alone in its packet. */
+static void greet(struct sess *sess, const struct wire_header *header, const uint8_t *p, size_t len)
+{
+	struct wire_record record;
+
+	if (header->record_cnt != 1 || wire_get_record(p, len, &record) != (long)len)
+		session_fail(sess, EPROTO, "a first packet that is no hello");
+	else if (record.type == WIRE_HELLO && (sess->state == SESS_GREETING || !sess->is_opener))
+		hello_came(sess, header, &record);
+	else if (record.type == WIRE_REFUSE && sess->is_opener)
+		hello_refused(sess, &record);
+	else
+		session_fail(sess, EPROTO, "a first packet that is no hello");
+}
+
+static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size_t len)
+{
+	struct wire_record record;
+
+	for (; cnt; cnt--) {
+		long used = wire_get_record(p, len, &record);
+
+		if (used < 0) {
+			session_fail(sess, EPROTO, "a malformed record");
+			return;
+		}
+		if (sess->state >= SESS_FAILED)
+			return;
+		if (!(rules[record.type].states & 1u << sess->state) || sess->bye_seen) {
+			session_fail(sess, EPROTO, "a record that may not come now");
+			return;
+		}
+		sess->stats.rx_records++;
+		if (!sess->bye_sent || !rules[record.type].brings)
+			rules[record.type].came(sess, &record);
+		p += used;
+		len -= (size_t)used;
+	}
+	if (len && sess->state < SESS_FAILED)
+		session_fail(sess, EPROTO, "bytes behind the last record");
+}
+
+static void take_header(struct sess *sess, const struct wire_header *header)
+{
+	if (!credit_received(&sess->credit, header->seq, header->record_cnt,
+			     header->flags & WIRE_ASK)) {
+		session_fail(sess, EPROTO, "a packet out of order or beyond its credits");
+		return;
+	}
+	if (!credit_update(&sess->credit, header->ack, header->window)) {
+		session_fail(sess, EPROTO, "credits that do not add up");
+		return;
+	}
+	sess->peer_full = header->flags & WIRE_FULL;
+}
+
+void sess_input(struct sess_engine *engine, const void *packet, size_t len)
+{
+	const uint8_t *p = packet;
+	struct wire_header header;
+	struct sess *sess;
+
+	if (wire_get_header(p, len, &header))
+		return; /* it names nobody */
+	sess = table_find(&engine->sessions, header.session_id);
+	if (!sess || sess->cookie != header.cookie || sess->is_self || sess->state >= SESS_FAILED)
+		return; /* late, or a guess */
+	sess->stats.rx_packets++;
+	if (!sess->hello_seen) {
+		greet(sess, &header, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+		return;
+	}
+	if (!header.record_cnt)
+		sess->stats.rx_credit_packets++;
+	take_header(sess, &header);
+	if (sess->state < SESS_FAILED)
+		read_records(sess, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+	if (sess->state == SESS_CLOSING)
+		session_progress_close(sess);
+	if (sess->state < SESS_FAILED && !sess->work_list && packet_has_work(sess))
+		packet_ready(sess);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Matching: receives that wait for messages and messages that wait for
+ * receives, each in the order in which they came.  An unmatched message lives
+ * in storage of its exact size, never in a control buffer; when an endpoint
+ * keeps too much of it, its peers are told to announce only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sess_internal.h"
+
+struct match_queue *match_queue(struct sess_ep *ep, uint16_t flags)
+{
+	return flags & SESS_TAGGED ? &ep->tagged : &ep->plain;
+}
+
+static bool matches(const struct sess_op *op, uint64_t tag, uint64_t source)
+{
+	return !((op->tag ^ tag) & ~op->ignore) &&
+	       (op->source == SESS_SOURCE_ANY || op->source == source);
+}
+
+/* The first receive that takes such a message, unlinked; or NULL.  Untagged
+ * receives have tag and ignore 0, as untagged messages have. */
+struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source)
+{
+	struct match_queue *queue = match_queue(ep, flags);
+	struct sess_op *op;
+
+	TAILQ_FOREACH(op, &queue->posted, posted) {
+		if (matches(op, tag, source)) {
+			TAILQ_REMOVE(&queue->posted, op, posted);
+			ep->busy++;
+			return op;
+		}
+	}
+	return NULL;
+}
+
+/* -- storage ------------------------------------------------------------------ */
+
+/* Full is told with the next packet to each peer; empty enough again, those
+ * that were told get one. */
+static void set_full(struct sess_ep *ep, bool full)
+{
+	struct sess *sess;
+
+	if (ep->full == full)
+		return;
+	ep->full = full;
+	TAILQ_FOREACH(sess, &ep->sessions, ep_link) {
+		if (sess->told_full != full && !sess->is_self && sess->state == SESS_OPEN) {
+			sess->credit.owed = true;
+			packet_ready(sess);
+		}
+	}
+}
+
+struct sess_message *match_new_message(struct sess_ep *ep, uint16_t flags, size_t size)
+{
+	struct sess_engine *engine = ep->engine;
+	struct sess_message *message = TAILQ_FIRST(&engine->spare_messages);
+	bool small = size <= SMALL_MESSAGE;
+
+	if (small && message) {
+		TAILQ_REMOVE(&engine->spare_messages, message, link);
+		engine->spare_message_cnt--;
+	} else {
+		message = malloc(sizeof(*message) + (small ? (size_t)SMALL_MESSAGE : size));
+		if (!message)
+			return NULL;
+	}
+	*message = (struct sess_message){
+		.flags = flags & (SESS_TAGGED | SESS_DATA),
+		.small = small,
+		.size = size,
+	};
+	TAILQ_INSERT_TAIL(&match_queue(ep, flags)->unexpected, message, link);
+	ep->unexpected_bytes += sizeof(*message) + size;
+	if (ep->unexpected_bytes > engine->config.unexpected_max)
+		set_full(ep, true);
+	return message;
+}
+
+/* Frees a message that is in no list any more. */
+void match_drop(struct sess_ep *ep, struct sess_message *message)
+{
+	struct sess_engine *engine = ep->engine;
+
+	ep->unexpected_bytes -= sizeof(*message) + message->size;
+	if (ep->full && ep->unexpected_bytes < engine->config.unexpected_max / 2)
+		set_full(ep, false);
+	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
+		free(message);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&engine->spare_messages, message, link);
+	engine->spare_message_cnt++;
+}
+
+/* -- receives -------------------------------------------------------------------- */
+
+void match_describe(struct sess_op *op, const struct sess_message *message)
+{
+	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (message->flags & SESS_DATA));
+	op->tag = message->tag;
+	op->data = message->data;
+	op->source = message->source;
+	op->full_len = message->total;
+}
+
+/* A message meets its receive. */
+static void deliver(struct sess_op *op, struct sess_message *message)
+{
+	struct sess_ep *ep = op->ep;
+
+	match_describe(op, message);
+	if (message->loop)
+		self_deliver(op, message);
+	else if (message->xfer && message->xfer->ops != &sess_inline_ops)
+		xfer_match(message->xfer, op, message->bytes, message->have);
+	else
+		inline_deliver(op, message);
+	match_drop(ep, message);
+}
+
+/* Nobody will receive the message: thrown away by the application (OK), or
+ * its endpoint is closed. */
+static void discard(struct sess_ep *ep, struct sess_message *message, enum wire_status status)
+{
+	if (message->loop)
+		engine_op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
+	else if (message->xfer)
+		xfer_discard(message->xfer, status);
+
+	match_drop(ep, message);
+}
+
+static struct sess_message *find_unexpected(struct sess_ep *ep, const struct sess_op *op)
+{
+	struct sess_message *message;
+
+	TAILQ_FOREACH(message, &match_queue(ep, op->flags)->unexpected, link)
+		if (matches(op, message->tag, message->source))
+			return message;
+	return NULL;
+}
+
+static struct sess_message *find_claimed(struct sess_ep *ep, const struct sess_op *op)
+{
+	struct sess_message *message;
+
+	TAILQ_FOREACH(message, &ep->claimed, link)
+		if (message->claim == op->claim)
+			return message;
+	return NULL;
+}
+
+/* fi_tagged(3): look at the first match, perhaps keep it or throw it away. */
+static void peek(struct sess_ep *ep, struct sess_op *op)
+{
+	struct match_queue *queue = match_queue(ep, op->flags);
+	struct sess_message *message = find_unexpected(ep, op);
+
+	if (!message) {
+		engine_op_done(op, ENOMSG);
+		return;
+	}
+	match_describe(op, message);
+	op->len = message->total;
+	if (op->flags & (SESS_CLAIM | SESS_DISCARD))
+		TAILQ_REMOVE(&queue->unexpected, message, link);
+	if (op->flags & SESS_DISCARD) {
+		discard(ep, message, WIRE_OK);
+	} else if (op->flags & SESS_CLAIM) {
+		message->claim = op->claim;
+		TAILQ_INSERT_TAIL(&ep->claimed, message, link);
+	}
+	engine_op_done(op, 0);
+}
+
+static void claim(struct sess_ep *ep, struct sess_op *op)
+{
+	struct sess_message *message = find_claimed(ep, op);
+
+	if (!message) {
+		engine_op_done(op, ENOMSG);
+		return;
+	}
+	TAILQ_REMOVE(&ep->claimed, message, link);
+	if (op->flags & SESS_DISCARD) {
+		match_describe(op, message);
+		discard(ep, message, WIRE_OK);
+		engine_op_done(op, 0);
+	} else {
+		deliver(op, message);
+	}
+}
+
+int sess_recv(struct sess_ep *ep, struct sess_op *op)
+{
+	struct sess_message *message;
+
+	if (ep->closed || op->iov_cnt > SESS_IOV_MAX ||
+	    ((op->flags & SESS_DISCARD) && !(op->flags & (SESS_PEEK | SESS_CLAIM))))
+		return -EINVAL;
+	op->flags |= SESS_RECV;
+	op->ep = ep;
+	op->sess = NULL;
+	op->xfer = NULL;
+	op->held = NULL;
+	op->len = 0;
+	op->full_len = 0;
+	op->state = OP_POSTED;
+	ep->busy++;
+	if (op->flags & SESS_PEEK) {
+		peek(ep, op);
+		return 0;
+	}
+	if (op->flags & SESS_CLAIM) {
+		claim(ep, op);
+		return 0;
+	}
+	message = find_unexpected(ep, op);
+	if (message) {
+		TAILQ_REMOVE(&match_queue(ep, op->flags)->unexpected, message, link);
+		deliver(op, message);
+		return 0;
+	}
+	/* An unmatched receive does not keep the endpoint busy. */
+	ep->busy--;
+	TAILQ_INSERT_TAIL(&match_queue(ep, op->flags)->posted, op, posted);
+	return 0;
+}
+
+/* -- ends --------------------------------------------------------------------------- */
+
+static void close_queue(struct sess_ep *ep, struct match_queue *queue, int error)
+{
+	struct sess_message *message;
+	struct sess_op *op;
+
+	while ((op = TAILQ_FIRST(&queue->posted))) {
+		TAILQ_REMOVE(&queue->posted, op, posted);
+		ep->busy++;
+		engine_op_done(op, error);
+	}
+	while ((message = TAILQ_FIRST(&queue->unexpected))) {
+		TAILQ_REMOVE(&queue->unexpected, message, link);
+		discard(ep, message, WIRE_CLOSED);
+	}
+}
+
+void match_close(struct sess_ep *ep, int error)
+{
+	struct sess_message *message;
+
+	close_queue(ep, &ep->plain, error);
+	close_queue(ep, &ep->tagged, error);
+	while ((message = TAILQ_FIRST(&ep->claimed))) {
+		TAILQ_REMOVE(&ep->claimed, message, link);
+		discard(ep, message, WIRE_CLOSED);
+	}
+}
+
+static void forget_loops(struct sess_ep *ep, struct message_list *list, struct sess *sess,
+			 int error)
+{
+	struct sess_message *message, *next;
+
+	TAILQ_EACH_SAFE(message, list, link, next) {
+		if (!message->loop || message->loop->sess != sess)
+			continue;
+		TAILQ_REMOVE(list, message, link);
+		engine_op_done(message->loop, error);
+		match_drop(ep, message);
+	}
+}
+
+void match_forget_session(struct sess *sess, int error)
+{
+	if (!sess->is_self)
+		return;
+	forget_loops(sess->ep, &sess->ep->plain.unexpected, sess, error);
+	forget_loops(sess->ep, &sess->ep->tagged.unexpected, sess, error);
+	forget_loops(sess->ep, &sess->ep->claimed, sess, error);
+}
+
+static void rename_list(struct message_list *list, const struct sess *sess, uint64_t source)
+{
+	struct sess_message *message;
+
+	TAILQ_FOREACH(message, list, link)
+		if (message->from == sess->id)
+			message->source = source;
+}
+
+void sess_set_source(struct sess *sess, uint64_t source)
+{
+	sess->source = source;
+	rename_list(&sess->ep->plain.unexpected, sess, source);
+	rename_list(&sess->ep->tagged.unexpected, sess, source);
+	rename_list(&sess->ep->claimed, sess, source);
+}
+
+static bool is_posted(const struct match_queue *queue, const struct sess_op *op)
+{
+	const struct sess_op *posted;
+
+	TAILQ_FOREACH(posted, &queue->posted, posted)
+		if (posted == op)
+			return true;
+	return false;
+}
+
+int sess_cancel(struct sess_ep *ep, struct sess_op *op)
+{
+	struct match_queue *queue = match_queue(ep, op->flags);
+
+	switch ((enum op_state)op->state) {
+	case OP_POSTED:
+		if (!is_posted(queue, op))
+			return -ENOENT;
+		TAILQ_REMOVE(&queue->posted, op, posted);
+		ep->busy++;
+		engine_op_done(op, ECANCELED);
+		return 0;
+	case OP_QUEUED:
+		if (op->xfer)
+			return xfer_cancel(op);
+		STAILQ_REMOVE(&op->sess->sends, op, sess_op, link);
+		op->sess->pending--;
+		engine_op_done(op, ECANCELED);
+		return 0;
+	case OP_MOVING:
+		return op->flags & SESS_RECV ? -ENOENT : xfer_cancel(op);
+	case OP_LOOPED:
+		return self_cancel(op);
+	case OP_IDLE:
+	case OP_PACKED:
+	case OP_DONE:
+		break;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The libfabric objects of the provider and what they share.
+ *
+ * Locks, outermost first:
+ *   switch_fabric.lock   its lists of domains, event queues, passive endpoints
+ *   switch_domain.lock   everything below a domain: engine, core, endpoints,
+ *                        completion queues, counters, address vectors
+ *   switch_eq.lock       the events of one queue
+ * A domain's lock is absent only under FI_THREAD_DOMAIN with manual progress
+ * and without an event queue bound to one of its endpoints (reading an event
+ * queue progresses the domain from any thread).  Functions named here expect
+ * the caller to hold the domain's lock unless they say otherwise.
+ */
+#ifndef SWITCH_H
+#define SWITCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_tagged.h>
+#include <rdma/providers/fi_log.h>
+#include <rdma/providers/fi_prov.h>
+
+#include "core/core.h"
+#include "switch_session.h"
+
+#define SWITCH_NAME "ofi_switch"
+#define SWITCH_INJECT_SIZE 4096 /* less where BUFFER_SIZE holds less */
+#define SWITCH_PACKET_HEAD 128  /* bytes of a packet that no payload may count on */
+#define SWITCH_TX_SIZE 1024	/* operations outstanding, unread completions included */
+#define SWITCH_RX_SIZE 65536
+#define SWITCH_CQ_SIZE 1024
+
+extern struct fi_provider switch_prov;
+
+#define SW_WARN(subsys, ...) FI_WARN(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
+#define SW_INFO(subsys, ...) FI_INFO(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
+
+/* Parameters, FI_OFI_SWITCH_*; read once (switch_init.c). */
+struct switch_params {
+	enum sess_way transfer; /* SESS_AUTO, READ, WRITE or COPY */
+	bool rdma_read, rdma_write;
+	size_t buffer_size, credits, rndv_threshold, initial;
+	char *core;  /* NULL: none named */
+	int hello_timeout, close_timeout; /* milliseconds */
+	char *stats; /* file name, "stderr", or NULL */
+};
+extern struct switch_params switch_params;
+
+/* Fills buf with bytes that nobody can guess (switch_init.c). */
+void switch_random(void *buf, size_t len);
+
+/* -- fabric ------------------------------------------------------------- */
+
+struct switch_fabric {
+	struct fid_fabric fabric_fid;
+	struct fid_fabric *core;
+	char *core_prov; /* "tcp" */
+	pthread_mutex_t lock;
+	LIST_HEAD(, switch_domain) domains;
+	LIST_HEAD(, switch_eq) eqs;
+	LIST_HEAD(, switch_pep) peps;
+	int refs; /* objects below it; fi_close refuses with FI_EBUSY while > 0 */
+};
+
+/* Progresses every passive endpoint and domain below the fabric.  Takes the
+ * locks itself; call with none held. */
+void switch_fabric_progress(struct switch_fabric *fabric);
+/* The same, and: 0 if the descriptors of them all will wake up for what comes
+ * next, else -FI_EAGAIN. */
+int switch_fabric_trywait(struct switch_fabric *fabric);
+
+/* -- waiting ------------------------------------------------------------ */
+
+/*
+ * A wait object: an epoll set of a core's descriptors, the domains' timers
+ * and an eventfd of its own.  Owned by a CQ, a counter or an EQ.
+ * armed: somebody may be asleep on it; the next event must signal.
+ */
+struct switch_wait {
+	int epoll_fd; /* -1: FI_WAIT_NONE */
+	int event_fd;
+	bool armed;
+	bool signaled; /* event_fd is readable */
+};
+
+int switch_wait_init(struct switch_wait *wait);
+void switch_wait_fini(struct switch_wait *wait);
+/* For a queue or counter that asks for this kind of object: none if it is
+ * FI_WAIT_NONE; with everything that wakes up domain unless that is NULL. */
+int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
+		     struct switch_domain *domain);
+bool switch_wait_supported(enum fi_wait_obj wait_obj);
+/* Adds everything that can wake up this domain / this passive endpoint. */
+int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain);
+void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain);
+int switch_wait_add_fd(struct switch_wait *wait, int fd);
+void switch_wait_del_fd(struct switch_wait *wait, int fd);
+/* Wakes the sleeper if there may be one. */
+void switch_wait_signal(struct switch_wait *wait);
+/* From here until the next event the wait object's owner may sleep.  Call
+ * before the last look at what it waits for, under the same lock as signal. */
+void switch_wait_arm(struct switch_wait *wait);
+/* Sleeps until something happens: 0, -FI_ETIMEDOUT at the deadline
+ * (nanoseconds, SESS_NEVER for none), or -FI_EAGAIN when a signal handler
+ * ran.  Call without locks. */
+int switch_wait_sleep(struct switch_wait *wait, uint64_t deadline);
+/* fi_control of a queue or counter: FI_GETWAIT and FI_GETWAITOBJ. */
+int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
+/* Progresses: 0 if the wait objects of this domain will wake up for whatever
+ * comes next, -FI_EAGAIN if there is more to progress now.  Sets the timer. */
+int switch_domain_trywait(struct switch_domain *domain);
+/* Sets the timer to the engine's next deadline, as sess_tick() returned it: for
+ * trywait, and whenever a deadline may have come nearer while others sleep. */
+void switch_domain_timer(struct switch_domain *domain, uint64_t deadline);
+
+/* -- domain ------------------------------------------------------------- */
+
+struct switch_domain {
+	struct fid_domain domain_fid;
+	struct switch_fabric *fabric;
+	LIST_ENTRY(switch_domain) link;
+	struct fi_info *info;	   /* ours */
+	struct fi_info *core_info; /* the core's, with a shared receive context where it has one */
+	const struct core_ops *core_ops;
+	struct core_domain *core;
+	const struct core_caps *caps;
+	struct sess_engine *engine;
+
+	pthread_mutex_t lock;
+	bool locked;		   /* the lock is in use (see above) */
+	enum fi_threading threading;
+	enum fi_progress progress;
+	pthread_t progress_thread; /* FI_PROGRESS_AUTO */
+	int progress_fd;	   /* eventfd that wakes and ends it, or -1 */
+	bool progress_stop;
+
+	int timer_fd;		   /* the engine's next deadline */
+	uint64_t timer_set;	   /* what it is set to */
+	unsigned cm_countdown;	   /* passes until connection events are read again */
+	unsigned cm_pending;	   /* connections being made or closed */
+
+	LIST_HEAD(, switch_ep) eps;
+	LIST_HEAD(, switch_conn) conns; /* every session's path, lingering ones included */
+	LIST_HEAD(, switch_cq) cqs;
+	LIST_HEAD(, switch_cntr) cntrs;
+	STAILQ_HEAD(, sess_op) free_ops;
+	SLIST_HEAD(, switch_op_chunk) op_chunks;
+	struct switch_mr *mrs;	   /* uthash by key */
+	uint64_t next_key;
+	int refs;
+};
+
+static inline void switch_domain_lock(struct switch_domain *domain)
+{
+	if (domain->locked)
+		pthread_mutex_lock(&domain->lock);
+}
+
+static inline void switch_domain_unlock(struct switch_domain *domain)
+{
+	if (domain->locked)
+		pthread_mutex_unlock(&domain->lock);
+}
+
+/* An event queue is about to be bound below this domain: from now on its lock
+ * is in use and every event queue of the fabric progresses it.  Call without
+ * locks; takes the fabric's. */
+void switch_domain_need_lock(struct switch_domain *domain);
+
+/* Polls the core, feeds the engine, performs its actions, writes completions
+ * (switch_progress.c). */
+void switch_domain_progress(struct switch_domain *domain);
+/* Performs what the engine asks for, without polling: after a submission. */
+void switch_domain_perform(struct switch_domain *domain);
+/* Closes what lingers, at most close_timeout; then engine and core. */
+void switch_domain_drain(struct switch_domain *domain);
+int switch_progress_start(struct switch_domain *domain);
+void switch_progress_stop(struct switch_domain *domain);
+uint64_t switch_now(void); /* CLOCK_MONOTONIC, nanoseconds */
+
+/* -- operations and completions ----------------------------------------- */
+
+/*
+ * An operation of the application, and its own entry in the completion
+ * queue: a queue is a list of finished operations, so that it can neither
+ * overrun nor allocate.  From the domain's free list; back there when its
+ * completion was read or is not wanted.
+ */
+struct switch_op {
+	struct sess_op sess; /* first */
+	struct switch_ep *ep; /* NULL once the endpoint is closed */
+	struct switch_cq *cq; /* NULL: no entry is wanted, errors included */
+	struct switch_cntr *cntr;
+	void *context;
+	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
+	bool wants_entry;  /* false: an entry only on error */
+};
+
+/* NULL when memory is short. */
+struct switch_op *switch_op_alloc(struct switch_domain *domain);
+void switch_op_free(struct switch_domain *domain, struct switch_op *op);
+/* The endpoint is being closed: what its operations still have to report is
+ * dropped, entries already queued stay. */
+void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep);
+/* Frees the chunks; no operation may be in the engine or in a queue. */
+void switch_op_fini(struct switch_domain *domain);
+/* The engine says that op is complete: counts it, queues it or frees it.
+ * Gives the endpoint (op->ep) its slot back when the operation is freed. */
+void switch_op_complete(struct switch_domain *domain, struct switch_op *op);
+
+struct switch_cq {
+	struct fid_cq cq_fid;
+	struct switch_domain *domain;
+	LIST_ENTRY(switch_cq) link;
+	enum fi_cq_format format;
+	enum fi_wait_obj wait_obj;
+	struct switch_wait wait;
+	STAILQ_HEAD(, sess_op) done; /* finished operations, oldest first */
+	bool signaled;		     /* fi_cq_signal */
+	bool threshold;		     /* FI_CQ_COND_THRESHOLD */
+	unsigned passes;	     /* reads that found entries waiting */
+	int refs;		     /* endpoints bound */
+};
+
+void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
+/* Progresses and arms: 0 if its owner may sleep, else -FI_EAGAIN. */
+int switch_cq_trywait(struct switch_cq *cq);
+
+struct switch_cntr {
+	struct fid_cntr cntr_fid;
+	struct switch_domain *domain;
+	LIST_ENTRY(switch_cntr) link;
+	enum fi_wait_obj wait_obj;
+	struct switch_wait wait;
+	uint64_t value, errors;
+	uint64_t seen; /* sum of both when the application last looked */
+	int refs;
+};
+
+void switch_cntr_add(struct switch_cntr *cntr, bool error);
+int switch_cntr_trywait(struct switch_cntr *cntr); /* like switch_cq_trywait() */
+
+/* -- event queue -------------------------------------------------------- */
+
+struct switch_eq {
+	struct fid_eq eq_fid;
+	struct switch_fabric *fabric;
+	LIST_ENTRY(switch_eq) link;
+	enum fi_wait_obj wait_obj;
+	struct switch_wait wait;
+	pthread_mutex_t lock;
+	STAILQ_HEAD(, switch_event) events;
+	void *err_data; /* of the last error read, freed at the next */
+	bool app_writes; /* FI_WRITE: fi_eq_write is allowed */
+	int refs;
+};
+
+/* Queue an event; any lock may be held.  buf is what fi_eq_read returns (a
+ * struct fi_eq_cm_entry with its data, or a struct fi_eq_entry); a fi_info in
+ * it passes to the reader. */
+int switch_eq_push(struct switch_eq *eq, uint32_t event, const void *buf, size_t len);
+int switch_eq_push_error(struct switch_eq *eq, fid_t fid, void *context, int err, int prov_errno,
+			 const void *data, size_t data_len);
+/* The same for one address of an asynchronous insertion. */
+int switch_eq_push_av_error(struct switch_eq *eq, fid_t fid, void *context, int err,
+			    uint64_t idx);
+/* Forgets what is queued for an object that is being closed.  A connection
+ * request among it goes to switch_connreq_drop(). */
+void switch_eq_remove(struct switch_eq *eq, fid_t fid);
+/* Progresses what feeds the queue: 0 if its wait object will wake up for
+ * whatever comes next, -FI_EAGAIN if there is an event to read or more to
+ * progress.  Call without locks. */
+int switch_eq_trywait(struct switch_eq *eq);
+
+/* -- memory regions ----------------------------------------------------- */
+
+struct switch_mr; /* switch_mr.c; its mem_desc is itself */
+
+/* The core registration behind a descriptor the application passed; NULL if
+ * the core needs none. */
+struct core_mr *switch_mr_core(const struct switch_mr *mr);
+
+/* -- address vector ----------------------------------------------------- */
+
+/* An address: a sockaddr or what else the core's format has. */
+struct switch_addr {
+	uint8_t len;
+	uint8_t bytes[CORE_ADDR_MAX - 1];
+};
+
+struct switch_av; /* switch_av.c */
+
+/* NULL if it belongs to another domain. */
+struct switch_av *switch_av_from_fid(struct switch_domain *domain, struct fid *fid);
+
+/* NULL if there is no such entry (removed, or never inserted). */
+const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr);
+/* The entry with this address, FI_ADDR_NOTAVAIL if there is none.  With
+ * several equal entries the first inserted. */
+fi_addr_t switch_av_find(struct switch_av *av, const void *addr, size_t len);
+/* Called with the domain's lock for every endpoint bound when entries come or go. */
+void switch_ep_av_inserted(struct switch_ep *ep, fi_addr_t fi_addr);
+void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr);
+/* Endpoints bound to it, for those calls. */
+void switch_av_bind_ep(struct switch_av *av, struct switch_ep *ep);
+void switch_av_unbind_ep(struct switch_av *av, struct switch_ep *ep);
+
+/* -- endpoints ---------------------------------------------------------- */
+
+/* A session's path over the core.  Owned by the domain from its making until
+ * CORE_CLOSED, longer than its endpoint if that is closed first. */
+struct switch_conn {
+	LIST_ENTRY(switch_conn) link; /* in the domain */
+	struct switch_domain *domain;
+	struct switch_ep *ep;	/* NULL once it is closed */
+	struct sess *sess;	/* NULL once it is over */
+	struct core_path *path;
+	fi_addr_t fi_addr;	/* RDM: the peer's, FI_ADDR_NOTAVAIL if unknown */
+	LIST_ENTRY(switch_conn) unnamed; /* RDM: peers that are in no address vector */
+	struct switch_addr addr; /* RDM: the peer's name: its IP address, its listener's port */
+	bool is_unnamed, path_closing, down;
+};
+
+struct switch_ep {
+	struct fid_ep ep_fid;
+	struct switch_domain *domain;
+	LIST_ENTRY(switch_ep) link;
+	LIST_ENTRY(switch_ep) av_link;
+	struct fi_info *info;
+	enum fi_ep_type type;
+	bool enabled;
+	struct switch_av *av;
+	struct switch_eq *eq;
+	struct switch_cq *tx_cq, *rx_cq;
+	struct switch_cntr *tx_cntr, *rx_cntr;
+	bool tx_selective, rx_selective;
+	uint64_t tx_op_flags, rx_op_flags;
+	size_t inject_size, tx_left, rx_left; /* operations that may still be posted */
+	struct sess_ep *sess_ep;
+
+	/* RDM: connections by fi_addr, and those of peers not in the AV */
+	struct switch_conn **conns;
+	size_t conn_cnt;
+	LIST_HEAD(, switch_conn) unnamed;
+	struct core_listener *listener;
+	struct switch_addr name;
+
+	/* MSG */
+	struct switch_conn *conn;
+	struct switch_connreq *connreq; /* to be accepted */
+	int state;			/* switch_cm.c */
+	size_t min_multi_recv;
+};
+
+struct switch_pep {
+	struct fid_pep pep_fid;
+	struct switch_fabric *fabric;
+	LIST_ENTRY(switch_pep) link;
+	struct fi_info *info;
+	struct switch_eq *eq;
+	struct core_listener *listener;
+	bool listening;
+};
+
+/* info->handle of a connection request, until it is accepted or rejected. */
+struct switch_connreq {
+	struct fid fid;
+	struct switch_fabric *fabric;
+	struct core_request *request;
+	struct sess_request preamble;
+};
+
+/* Reads the CM events of a passive endpoint into its EQ (fabric lock held). */
+void switch_pep_progress(struct switch_pep *pep);
+/* Turns away and frees a request (info->handle) that the application never
+ * saw, because its event queue or passive endpoint was closed (switch_cm.c).
+ * Any lock but the queue's may be held. */
+void switch_connreq_drop(struct fid *handle);
+
+/* -- what each file offers to the tables of the others ------------------ */
+
+int switch_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
+		   const struct fi_info *hints, struct fi_info **info);
+/* The core's fi_info for one of ours, for opening (caller frees). */
+int switch_core_info(const char *core_prov, const struct fi_info *info, struct fi_info **core_info);
+/* The core to use when nobody names one (switch_info.c); NULL: any. */
+const char *switch_default_core(void);
+/* The fi_info of a core (NULL: the first that serves) whose fabric has this
+ * name (caller frees). */
+int switch_core_fabric(const char *core, const char *fabric, struct fi_info **core_info);
+/* Reads FI_PROVIDER, once, and forgets it. */
+void switch_info_init(void);
+void switch_info_fini(void);
+/* Our entry of this type over a core's; *entry is NULL if it does not satisfy
+ * the hints (NULL: none).  0 or -FI_ENOMEM (switch_attr.c). */
+int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
+		      const struct fi_info *hints, struct fi_info **entry);
+
+int switch_fabric_open(struct fi_fabric_attr *attr, struct fid_fabric **fabric, void *context);
+int switch_domain_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_domain **domain,
+		       void *context);
+int switch_eq_open(struct fid_fabric *fabric, struct fi_eq_attr *attr, struct fid_eq **eq,
+		   void *context);
+int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count);
+int switch_cq_open(struct fid_domain *domain, struct fi_cq_attr *attr, struct fid_cq **cq,
+		   void *context);
+int switch_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct fid_cntr **cntr,
+		     void *context);
+int switch_av_open(struct fid_domain *domain, struct fi_av_attr *attr, struct fid_av **av,
+		   void *context);
+int switch_pep_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_pep **pep,
+		    void *context);
+int switch_ep_open(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
+		   void *context);
+extern struct fi_ops_mr switch_mr_ops;
+extern struct fi_ops_cm switch_msg_cm_ops, switch_rdm_cm_ops;
+extern struct fi_ops_msg switch_msg_ops;
+extern struct fi_ops_tagged switch_tagged_ops;
+
+/* fi_cq_strerror, fi_eq_strerror: our provider errors are fabric errors. */
+const char *switch_strerror(int prov_errno, char *buf, size_t len);
+/* Refusals shared by every table (switch_init.c). */
+int switch_no_bind(struct fid *fid, struct fid *bfid, uint64_t flags);
+int switch_no_control(struct fid *fid, int command, void *arg);
+int switch_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
+		       void *context);
+
+#endif
