@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Waiting: blocking reads of completion and event queues, their descriptors
+ * with fi_trywait, limits of time, being woken, counters, and progress made
+ * while the application only computes.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "func_common.h"
+
+enum { LARGE = 1 << 20, READY_WORD = 0, DONE_WORD = 1 };
+enum { SREAD = FI_WAIT_UNSPEC, SREAD_FD = FI_WAIT_FD, POLL_FD = 100 };
+
+static void wait_by_poll(struct func_node *node)
+{
+	struct fid *fid = &node->rx_cq->fid;
+	struct pollfd pollfd = { .events = POLLIN };
+	int ret;
+
+	FUNC_OK(fi_control(fid, FI_GETWAIT, &pollfd.fd));
+	ret = fi_trywait(node->fabric, &fid, 1);
+	if (ret == -FI_EAGAIN)
+		return;
+	FUNC_OK(ret);
+	FUNC_EQ(poll(&pollfd, 1, -1), 1);
+}
+
+/* Waits for a request in nothing but the way that the case is about. */
+static void block(struct func_node *node, struct func_req *req, int how)
+{
+	struct fi_cq_tagged_entry entry;
+	struct func_req *other;
+	ssize_t ret;
+
+	func_mark(__FILE__, __LINE__, "a blocking read");
+	while (!func_done(req)) {
+		if (how == POLL_FD) {
+			wait_by_poll(node);
+			ret = fi_cq_read(node->rx_cq, &entry, 1);
+		} else {
+			ret = fi_cq_sread(node->rx_cq, &entry, 1, NULL, -1);
+		}
+		if (ret == -FI_EAGAIN)
+			continue;
+		FUNC_EQ(ret, 1);
+		other = entry.op_context;
+		FUNC_TRUE(other && !func_done(other));
+		other->entry = entry;
+		atomic_store(&other->done, 1);
+	}
+}
+
+/* To and fro, sleeping in between. */
+static void pingpong(struct func_team *team, int rank)
+{
+	enum { ROUNDS = 60 };
+	int how = (int)team->func_case->arg & 0xff;
+	struct func_conf conf = { .wait = how == SREAD ? FI_WAIT_UNSPEC : FI_WAIT_FD,
+				  .type = team->func_case->arg >> 8, .caps = FI_MSG };
+	struct func_req sent = { .done = 0 }, got = { .done = 0 };
+	char *buf = func_alloc(LARGE);
+	uint64_t state = team->seed;
+	struct func_node node;
+	size_t len;
+	int i;
+
+	func_join(team, rank, &node, &conf);
+	for (i = 0; i < ROUNDS; i++) {
+		len = func_rand_len(&state, LARGE);
+		if ((i & 1) == rank) {
+			func_fill(buf, len, team->seed + (uint64_t)i);
+			FUNC_POST(&node, fi_send(node.ep, buf, len, NULL, node.peer[!rank],
+						 func_fresh(&sent)));
+			block(&node, &sent, how);
+		} else {
+			FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC,
+						 func_fresh(&got)));
+			block(&node, &got, how);
+			FUNC_EQ(got.entry.len, len);
+			func_verify(buf, len, team->seed + (uint64_t)i);
+		}
+	}
+	func_meet(team, &node);
+	func_close(&node);
+	free(buf);
+}
+
+static long since_ms(const struct timespec *from)
+{
+	struct timespec to;
+
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return (to.tv_sec - from->tv_sec) * 1000 + (to.tv_nsec - from->tv_nsec) / 1000000;
+}
+
+/* Nothing comes: a read gives up after the time given, not before. */
+static void timeouts(struct func_team *team, int rank)
+{
+	struct func_conf conf = { .wait = FI_WAIT_UNSPEC, .counters = true };
+	struct func_conf conf_msg = { .type = FI_EP_MSG, .caps = FI_MSG };
+	char buf[sizeof(struct fi_eq_cm_entry)];
+	struct fi_cq_tagged_entry entry;
+	struct func_node node;
+	struct timespec from;
+	uint32_t event;
+
+	(void)rank;
+	if (team->func_case->arg == FI_EP_MSG) {
+		func_listen(&node, &conf_msg);
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		FUNC_ERR(fi_eq_sread(node.eq, &event, buf, sizeof(buf), 60, 0), FI_EAGAIN);
+		FUNC_TRUE(since_ms(&from) >= 59);
+		FUNC_ERR(fi_eq_read(node.eq, &event, buf, sizeof(buf), 0), FI_EAGAIN);
+		func_close(&node);
+		return;
+	}
+	func_open(&node, &conf);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	FUNC_ERR(fi_cq_sread(node.rx_cq, &entry, 1, NULL, 60), FI_EAGAIN);
+	FUNC_TRUE(since_ms(&from) >= 59);
+	FUNC_ERR(fi_cq_sread(node.rx_cq, &entry, 1, NULL, 0), FI_EAGAIN);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	FUNC_ERR(fi_cntr_wait(node.rx_cntr, 1, 60), FI_ETIMEDOUT);
+	FUNC_TRUE(since_ms(&from) >= 59);
+	func_close(&node);
+}
+
+/* -- a thread that sleeps in a queue ------------------------------------ */
+
+struct sleeper {
+	struct func_node *node;
+	struct fi_cq_tagged_entry entry;
+	ssize_t ret;
+	atomic_int about; /* it is about to sleep */
+	atomic_int woken;
+};
+
+static void *sleep_in_cq(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	atomic_store(&sleeper->about, 1);
+	sleeper->ret = fi_cq_sread(sleeper->node->rx_cq, &sleeper->entry, 1, NULL, -1);
+	atomic_store(&sleeper->woken, 1);
+	return NULL;
+}
+
+/* fi_cq_signal wakes it, whether it sleeps already or is about to. */
+static void signalled(struct func_team *team, int rank)
+{
+	struct func_conf conf = { .wait = (enum fi_wait_obj)team->func_case->arg,
+				  .threading = FI_THREAD_SAFE };
+	struct func_node node;
+	struct sleeper sleeper;
+	pthread_t thread;
+	int i;
+
+	(void)rank;
+	func_open(&node, &conf);
+	for (i = 0; i < 50; i++) {
+		func_mark(__FILE__, __LINE__, "fi_cq_signal");
+		sleeper = (struct sleeper){ .node = &node };
+		FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
+		while (i % 2 && !atomic_load(&sleeper.about))
+			sched_yield();
+		FUNC_OK(fi_cq_signal(node.rx_cq));
+		FUNC_EQ(pthread_join(thread, NULL), 0);
+		FUNC_TRUE(sleeper.ret == -FI_EAGAIN || sleeper.ret == -FI_ECANCELED);
+	}
+	func_close(&node);
+}
+
+/* One thread sleeps in the queue while another posts what will wake it. */
+static void post_beside(struct func_team *team, int rank)
+{
+	struct func_conf conf = { .wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE,
+				  .selective = FI_TRANSMIT };
+	struct func_req got = { .done = 0 }, sent = { .done = 0 };
+	char *buf = func_alloc(LARGE);
+	struct sleeper sleeper;
+	struct func_node node;
+	pthread_t thread;
+	ssize_t ret;
+	int i;
+
+	func_join(team, rank, &node, &conf);
+	for (i = 0; i < 20; i++) {
+		sleeper = (struct sleeper){ .node = &node };
+		FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC,
+					 func_fresh(&got)));
+		if (rank == 1) {
+			FUNC_DONE(&node, &got);
+			FUNC_POST(&node, fi_send(node.ep, buf, got.entry.len, NULL, node.peer[0],
+						 &sent));
+			continue;
+		}
+		func_mark(__FILE__, __LINE__, "post beside a sleeper");
+		FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
+		while (!atomic_load(&sleeper.about))
+			sched_yield();
+		while ((ret = fi_inject(node.ep, "wake", i % 5, node.peer[1])) == -FI_EAGAIN)
+			sched_yield();
+		FUNC_OK(ret);
+		FUNC_EQ(pthread_join(thread, NULL), 0);
+		FUNC_EQ(sleeper.ret, 1);
+		FUNC_TRUE(sleeper.entry.op_context == &got);
+		FUNC_EQ(sleeper.entry.len, i % 5);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+	free(buf);
+}
+
+/* -- counters ----------------------------------------------------------- */
+
+static void cntr_wait(struct func_team *team, int rank)
+{
+	enum { CNT = 50, LEN = 40000 };
+	struct func_conf conf = { .counters = true, .selective = FI_TRANSMIT | FI_RECV };
+	struct func_req req = { .done = 0 };
+	char *buf = func_alloc((size_t)CNT * LEN);
+	struct func_node node;
+	int i, round;
+
+	func_join(team, rank, &node, &conf);
+	for (round = 1; round <= 4; round++) {
+		for (i = 0; i < CNT; i++)
+			FUNC_POST(&node, (round & 1) == rank ?
+						 fi_send(node.ep, buf + i * LEN, i % 2 ? LEN : 9, NULL,
+							 node.peer[!rank], &req) :
+						 fi_recv(node.ep, buf + i * LEN, LEN, NULL,
+							 FI_ADDR_UNSPEC, &req));
+		func_mark(__FILE__, __LINE__, "fi_cntr_wait");
+		FUNC_OK(fi_cntr_wait((round & 1) == rank ? node.tx_cntr : node.rx_cntr,
+				     (uint64_t)CNT * (uint64_t)((round + 1) / 2), -1));
+	}
+	func_meet(team, &node);
+	func_close(&node);
+	free(buf);
+}
+
+/* -- progress without calls --------------------------------------------- */
+
+static void compute_until(struct func_team *team, int word, int value)
+{
+	func_mark(__FILE__, __LINE__, "the other side, without calling libfabric");
+	while (atomic_load(&team->word[word]) < value)
+		sched_yield();
+}
+
+/* Under automatic progress one side posts and then computes; the other side
+ * gets its message, or the proof of its delivery, all the same. */
+static void automatic(struct func_team *team, int rank)
+{
+	static const size_t lens[] = { 10, 20000, LARGE };
+	struct func_conf conf = { .progress = FI_PROGRESS_AUTO, .type = team->func_case->arg & 0xff,
+				  .caps = FI_MSG };
+	struct func_xfer x = { .how = FUNC_MSG, .buf = team->space };
+	bool sender_computes = team->func_case->arg >> 8;
+	struct func_req req = { .done = 0 };
+	struct func_node node;
+	int i;
+
+	func_join(team, rank, &node, &conf);
+	for (i = 0; i < 6; i++) {
+		x.len = lens[i % 3];
+		x.addr = rank ? FI_ADDR_UNSPEC : node.peer[1];
+		x.flags = rank ? 0 : FI_DELIVERY_COMPLETE;
+		x.buf = rank ? team->space : team->space + LARGE;
+		if (rank == 0) {
+			func_hear(team, &node, READY_WORD, i + 1);
+			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
+		}
+		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req) :
+					func_try_send(&node, &x, &req));
+		func_say(team, READY_WORD, i + 1);
+		if (rank != sender_computes)
+			compute_until(team, DONE_WORD, i + 1);
+		FUNC_DONE(&node, &req);
+		func_verify(team->space, x.len, team->seed + (uint64_t)i);
+		func_say(team, DONE_WORD, i + 1);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct func_case cases[] = {
+		{ "blocking read, rdm", 2, pingpong, FUNC_MODES, SREAD | FI_EP_RDM << 8 },
+		{ "blocking read, msg", 2, pingpong, FUNC_MODES, SREAD | FI_EP_MSG << 8 },
+		{ "blocking read with descriptor", 2, pingpong, 0, SREAD_FD | FI_EP_RDM << 8 },
+		{ "trywait and poll, rdm", 2, pingpong, FUNC_MODES, POLL_FD | FI_EP_RDM << 8 },
+		{ "trywait and poll, msg", 2, pingpong, FUNC_MODES, POLL_FD | FI_EP_MSG << 8 },
+		{ "timeouts of completions", 1, timeouts, 0, FI_EP_RDM },
+		{ "timeouts of events", 1, timeouts, 0, FI_EP_MSG },
+		{ "signal, unspec", 1, signalled, 0, FI_WAIT_UNSPEC },
+		{ "signal, descriptor", 1, signalled, 0, FI_WAIT_FD },
+		{ "post beside a sleeper", 2, post_beside, 0, 0 },
+		{ "wait for a counter", 2, cntr_wait, FUNC_MODES, 0 },
+		{ "receiver computes, rdm", 2, automatic, FUNC_MODES, FI_EP_RDM },
+		{ "receiver computes, msg", 2, automatic, FUNC_MODES, FI_EP_MSG },
+		{ "sender computes, rdm", 2, automatic, FUNC_MODES,
+		  FI_EP_RDM | 1 << 8 },
+		{ "sender computes, msg", 2, automatic, FUNC_MODES,
+		  FI_EP_MSG | 1 << 8 },
+	};
+
+	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}
