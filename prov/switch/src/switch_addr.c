@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Addresses: comparing, resolving, counting up and printing them.
+ *
+ * Called by address vectors, and wherever a name has to be kept.  Knows socket
+ * addresses; what other cores have are bytes to it.  Keeps nothing and locks
+ * nothing.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "switch.h"
+
+static bool is_socket(uint32_t format)
+{
+	return format == FI_SOCKADDR || format == FI_SOCKADDR_IN || format == FI_SOCKADDR_IN6;
+}
+
+/* The family of an address, which need not be aligned, if the format has it. */
+static int family_of(uint32_t format, const void *addr)
+{
+	struct sockaddr sa;
+
+	memcpy(&sa, addr, sizeof(sa));
+	if (sa.sa_family == AF_INET && format != FI_SOCKADDR_IN6)
+		return AF_INET;
+	if (sa.sa_family == AF_INET6 && format != FI_SOCKADDR_IN)
+		return AF_INET6;
+	return AF_UNSPEC;
+}
+
+size_t switch_addr_room(const struct fi_info *info)
+{
+	const size_t most = sizeof(((struct switch_addr *)0)->bytes);
+
+	switch (info->addr_format) {
+	case FI_SOCKADDR_IN:
+		return sizeof(struct sockaddr_in);
+	case FI_SOCKADDR:
+	case FI_SOCKADDR_IN6:
+		return sizeof(struct sockaddr_in6);
+	case FI_ADDR_STR:
+		return most;
+	default:
+		return info->src_addrlen && info->src_addrlen < most ? info->src_addrlen : most;
+	}
+}
+
+size_t switch_addr_len(const struct fi_info *info, const void *addr)
+{
+	if (is_socket(info->addr_format) && family_of(info->addr_format, addr) == AF_INET)
+		return sizeof(struct sockaddr_in);
+	return switch_addr_room(info);
+}
+
+int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch_addr *out)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	const void *from = addr;
+	int family;
+
+	if (!addr || !len || len > sizeof(out->bytes))
+		return FI_EINVAL;
+	if (is_socket(format)) {
+		family = len < sizeof(in) ? AF_UNSPEC : family_of(format, addr);
+		if (family == AF_INET) {
+			len = sizeof(in);
+			memcpy(&in, addr, len);
+			memset(in.sin_zero, 0, sizeof(in.sin_zero));
+			from = &in;
+		} else if (family == AF_INET6 && len >= sizeof(in6)) {
+			len = sizeof(in6);
+			memcpy(&in6, addr, len);
+			in6.sin6_flowinfo = 0;
+			if (!IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr))
+				in6.sin6_scope_id = 0;
+			from = &in6;
+		} else {
+			return FI_EINVAL;
+		}
+	}
+	out->len = len;
+	memcpy(out->bytes, from, len);
+	return 0;
+}
+
+bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (!is_socket(format))
+		return true;
+	if (addr->len == sizeof(in)) {
+		memcpy(&in, addr->bytes, sizeof(in));
+		return in.sin_port && in.sin_addr.s_addr != htonl(INADDR_ANY);
+	}
+	memcpy(&in6, addr->bytes, sizeof(in6));
+	return in6.sin6_port && !IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+}
+
+/* -- names --------------------------------------------------------------- */
+
+/* Splits "fi_sockaddr_in6://[::1]:5000" in place. */
+static int split_url(char *url, const char **node, const char **service)
+{
+	char *host = strstr(url, "://"), *end;
+
+	if (!host || strncmp(url, "fi_sockaddr", strlen("fi_sockaddr")))
+		return FI_EINVAL;
+	host += 3;
+	end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+	if (!end)
+		return FI_EINVAL;
+	if (*host == '[') {
+		host++;
+		*end++ = '\0';
+	}
+	if (*end != ':')
+		return FI_EINVAL;
+	*end = '\0';
+	*node = host;
+	*service = end + 1;
+	return 0;
+}
+
+static int lookup(uint32_t format, const char *node, const char *service, struct switch_addr *out)
+{
+	const struct addrinfo hints = {
+		.ai_family = format == FI_SOCKADDR_IN	 ? AF_INET
+			     : format == FI_SOCKADDR_IN6 ? AF_INET6
+							 : AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *list;
+	int ret = getaddrinfo(node, service, &hints, &list);
+
+	if (ret)
+		return ret == EAI_MEMORY ? FI_ENOMEM : FI_EADDRNOTAVAIL;
+	ret = switch_addr_set(format, list->ai_addr, list->ai_addrlen, out);
+	freeaddrinfo(list);
+	return ret;
+}
+
+int switch_addr_resolve(uint32_t format, const char *node, const char *service,
+			struct switch_addr *out)
+{
+	char *url;
+	int ret;
+
+	out->len = 0;
+	if (!is_socket(format))
+		return FI_ENOSYS;
+	if (service || !node || !strstr(node, "://"))
+		return lookup(format, node, service, out);
+	url = strdup(node);
+	if (!url)
+		return FI_ENOMEM;
+	ret = split_url(url, &node, &service);
+	if (!ret)
+		ret = lookup(format, node, service, out);
+	free(url);
+	return ret;
+}
+
+/* Adds to a number of this many bytes, most significant first. */
+static void add_bytes(uint8_t *bytes, size_t cnt, size_t add)
+{
+	while (cnt-- && add) {
+		add += bytes[cnt];
+		bytes[cnt] = add & 0xff;
+		add >>= 8;
+	}
+}
+
+int switch_addr_next_node(const char *node, size_t step, char *buf, size_t size)
+{
+	const size_t len = strlen(node);
+	uint8_t bytes[sizeof(struct in6_addr)];
+	size_t head = len;
+
+	if (len >= size)
+		return FI_EINVAL;
+	if (!step) {
+		memcpy(buf, node, len + 1);
+		return 0;
+	}
+	if (inet_pton(AF_INET, node, bytes) == 1) {
+		add_bytes(bytes, sizeof(struct in_addr), step);
+		return inet_ntop(AF_INET, bytes, buf, size) ? 0 : FI_EINVAL;
+	}
+	if (inet_pton(AF_INET6, node, bytes) == 1) {
+		add_bytes(bytes, sizeof(struct in6_addr), step);
+		return inet_ntop(AF_INET6, bytes, buf, size) ? 0 : FI_EINVAL;
+	}
+	while (head && isdigit((unsigned char)node[head - 1]))
+		head--;
+	if (head == len || len - head > 9)
+		return FI_EINVAL;
+	/* leading zeros are part of the name */
+	head = snprintf(buf, size, "%.*s%0*lu", (int)head, node, (int)(len - head),
+			strtoul(node + head, NULL, 10) + step);
+	return head < size ? 0 : FI_EINVAL;
+}
+
+int switch_addr_next_port(struct switch_addr *addr)
+{
+	/* the same place in both */
+	const size_t at = offsetof(struct sockaddr_in, sin_port);
+	in_port_t port;
+
+	_Static_assert(offsetof(struct sockaddr_in, sin_port) ==
+			       offsetof(struct sockaddr_in6, sin6_port),
+		       "ports are in the same place");
+	memcpy(&port, addr->bytes + at, sizeof(port));
+	if (ntohs(port) == UINT16_MAX)
+		return FI_EINVAL;
+	port = htons(ntohs(port) + 1);
+	memcpy(addr->bytes + at, &port, sizeof(port));
+	return 0;
+}
+
+static int text_socket(const void *addr, int family, char *buf, size_t size)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
+	if (family == AF_INET) {
+		memcpy(&in, addr, sizeof(in));
+		inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host));
+		return snprintf(buf, size, "fi_sockaddr_in://%s:%u", host, ntohs(in.sin_port));
+	}
+	memcpy(&in6, addr, sizeof(in6));
+	inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host));
+	return snprintf(buf, size, "fi_sockaddr_in6://[%s]:%u", host, ntohs(in6.sin6_port));
+}
+
+size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf, size_t size)
+{
+	const uint32_t format = info->addr_format;
+	const uint8_t *bytes = addr;
+	char hex[2 * CORE_ADDR_MAX + 1];
+	size_t len;
+	int family;
+
+	if (format == FI_ADDR_STR)
+		return snprintf(buf, size, "%s", (const char *)addr) + 1;
+	if (is_socket(format)) {
+		family = family_of(format, addr);
+		if (family == AF_UNSPEC)
+			return snprintf(buf, size, "fi_sockaddr://") + 1;
+		return text_socket(addr, family, buf, size) + 1;
+	}
+	len = switch_addr_room(info);
+	for (size_t i = 0; i < len; i++)
+		sprintf(hex + 2 * i, "%02x", bytes[i]);
+	return snprintf(buf, size, "fi_addr://%s", hex) + 1;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What an entry of fi_getinfo says: the attributes that the provider offers
+ * over a core, whether they satisfy an application's hints, and how the hints
+ * show in the answer.
+ *
+ * Called by switch_info.c only; asks nobody and keeps nothing.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch.h"
+
+#define PROTO_SWITCH (0x80000000u | 0x7377) /* provider specific, "sw" */
+
+#define PRIMARY_CAPS (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV)
+#define MODIFIERS    (FI_SEND | FI_RECV)
+#define COMM_CAPS    (FI_LOCAL_COMM | FI_REMOTE_COMM)
+#define RDM_CAPS     (PRIMARY_CAPS | MODIFIERS | COMM_CAPS | FI_SOURCE)
+#define MSG_CAPS     (RDM_CAPS & ~(FI_DIRECTED_RECV | FI_SOURCE))
+#define TX_CAPS	     (FI_MSG | FI_TAGGED | FI_SEND)
+#define RX_CAPS	     (FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE)
+#define TX_OP_FLAGS                                                                                \
+	(FI_COMPLETION | FI_INJECT | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |                   \
+	 FI_DELIVERY_COMPLETE)
+#define RX_OP_FLAGS FI_COMPLETION
+
+#define OBJECT_CNT 65536 /* endpoints, queues, counters: bounded by memory only */
+
+static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
+{
+	const uint64_t caps = type == FI_EP_RDM ? RDM_CAPS : MSG_CAPS;
+	const size_t max_msg = info->ep_attr->max_msg_size;
+	char *const domain_name = info->domain_attr->name;
+	const size_t inject = switch_params.buffer_size - SWITCH_PACKET_HEAD;
+
+	free(info->ep_attr->auth_key);
+	free(info->domain_attr->auth_key);
+	info->caps = caps;
+	info->mode = 0;
+	*info->tx_attr = (struct fi_tx_attr){
+		.caps = caps & TX_CAPS,
+		.msg_order = FI_ORDER_SAS,
+		.inject_size = inject < SWITCH_INJECT_SIZE ? inject : SWITCH_INJECT_SIZE,
+		.size = SWITCH_TX_SIZE,
+		.iov_limit = SESS_IOV_MAX,
+		.rma_iov_limit = 1,
+	};
+	*info->rx_attr = (struct fi_rx_attr){
+		.caps = caps & RX_CAPS,
+		.msg_order = FI_ORDER_SAS,
+		.size = SWITCH_RX_SIZE,
+		.iov_limit = SESS_IOV_MAX,
+	};
+	*info->ep_attr = (struct fi_ep_attr){
+		.type = type,
+		.protocol = PROTO_SWITCH,
+		.protocol_version = 1,
+		.max_msg_size = max_msg < SIZE_MAX / 2 ? max_msg : SIZE_MAX / 2,
+		.mem_tag_format = 0xaaaaaaaaaaaaaaaaULL, /* every bit matters, in one field */
+		.tx_ctx_cnt = 1,
+		.rx_ctx_cnt = 1,
+	};
+	*info->domain_attr = (struct fi_domain_attr){
+		.name = domain_name,
+		.threading = FI_THREAD_SAFE,
+		.control_progress = FI_PROGRESS_MANUAL,
+		.data_progress = FI_PROGRESS_MANUAL,
+		.resource_mgmt = FI_RM_ENABLED,
+		.av_type = FI_AV_UNSPEC,
+		.mr_key_size = sizeof(uint64_t),
+		.cq_data_size = sizeof(uint64_t),
+		.cq_cnt = OBJECT_CNT,
+		.ep_cnt = OBJECT_CNT,
+		.tx_ctx_cnt = OBJECT_CNT,
+		.rx_ctx_cnt = OBJECT_CNT,
+		.max_ep_tx_ctx = 1,
+		.max_ep_rx_ctx = 1,
+		.cntr_cnt = OBJECT_CNT,
+		.mr_iov_limit = SESS_IOV_MAX,
+		.caps = COMM_CAPS,
+		.mr_cnt = OBJECT_CNT,
+	};
+}
+
+static bool within(const char *what, uint64_t asked, uint64_t most)
+{
+	if (asked > most)
+		SW_INFO(CORE, "hints ask for %s %" PRIu64 ", at most %" PRIu64 " is offered\n",
+			what, asked, most);
+	return asked <= most;
+}
+
+static bool subset(const char *what, uint64_t asked, uint64_t offered)
+{
+	if (asked & ~offered)
+		SW_INFO(CORE, "hints ask for %s %#" PRIx64 ", which is not offered\n", what,
+			asked & ~offered);
+	return !(asked & ~offered);
+}
+
+static bool tx_suits(const struct fi_info *info, const struct fi_tx_attr *want)
+{
+	const struct fi_tx_attr *tx = info->tx_attr;
+
+	return !want || (subset("tx_attr caps", want->caps & ~(RDM_CAPS & ~TX_CAPS), tx->caps) &&
+			 subset("tx_attr op_flags", want->op_flags, TX_OP_FLAGS) &&
+			 subset("tx_attr msg_order", want->msg_order, tx->msg_order) &&
+			 subset("tx_attr comp_order", want->comp_order, tx->comp_order) &&
+			 within("inject_size", want->inject_size, tx->inject_size) &&
+			 within("tx_attr size", want->size, tx->size) &&
+			 within("tx_attr iov_limit", want->iov_limit, tx->iov_limit) &&
+			 within("rma_iov_limit", want->rma_iov_limit, tx->rma_iov_limit));
+}
+
+static bool rx_suits(const struct fi_info *info, const struct fi_rx_attr *want)
+{
+	const struct fi_rx_attr *rx = info->rx_attr;
+
+	return !want || (subset("rx_attr caps", want->caps & ~(RDM_CAPS & ~RX_CAPS), rx->caps) &&
+			 subset("rx_attr op_flags", want->op_flags, RX_OP_FLAGS) &&
+			 subset("rx_attr msg_order", want->msg_order, rx->msg_order) &&
+			 subset("rx_attr comp_order", want->comp_order, rx->comp_order) &&
+			 within("total_buffered_recv", want->total_buffered_recv, 0) &&
+			 within("rx_attr size", want->size, rx->size) &&
+			 within("rx_attr iov_limit", want->iov_limit, rx->iov_limit));
+}
+
+static bool ep_suits(const struct fi_info *info, const struct fi_ep_attr *want)
+{
+	const struct fi_ep_attr *ep = info->ep_attr;
+
+	return !want ||
+	       ((!want->type || want->type == ep->type) &&
+		subset("protocol", want->protocol ? want->protocol ^ ep->protocol : 0, 0) &&
+		within("protocol_version", want->protocol_version, ep->protocol_version) &&
+		within("max_msg_size", want->max_msg_size, ep->max_msg_size) &&
+		within("msg_prefix_size", want->msg_prefix_size, 0) &&
+		within("tx_ctx_cnt", want->tx_ctx_cnt, ep->tx_ctx_cnt) &&
+		within("rx_ctx_cnt", want->rx_ctx_cnt, ep->rx_ctx_cnt) &&
+		within("auth_key_size", want->auth_key_size, 0));
+}
+
+static bool domain_suits(const struct fi_info *info, const struct fi_domain_attr *want)
+{
+	const struct fi_domain_attr *domain = info->domain_attr;
+
+	if (!want)
+		return true;
+	if (want->name && strcmp(want->name, domain->name))
+		return false;
+	return within("threading", want->threading, FI_THREAD_ENDPOINT) &&
+	       /* 3: FI_PROGRESS_CONTROL_UNIFIED of libfabric 2 */
+	       within("control_progress", want->control_progress, 3) &&
+	       within("data_progress", want->data_progress, 3) &&
+	       within("resource_mgmt", want->resource_mgmt, FI_RM_ENABLED) &&
+	       within("av_type", want->av_type, FI_AV_TABLE) &&
+	       within("mr_key_size", want->mr_key_size, domain->mr_key_size) &&
+	       within("cq_data_size", want->cq_data_size, domain->cq_data_size) &&
+	       within("cq_cnt", want->cq_cnt, domain->cq_cnt) &&
+	       within("ep_cnt", want->ep_cnt, domain->ep_cnt) &&
+	       within("domain_attr tx_ctx_cnt", want->tx_ctx_cnt, domain->tx_ctx_cnt) &&
+	       within("domain_attr rx_ctx_cnt", want->rx_ctx_cnt, domain->rx_ctx_cnt) &&
+	       within("max_ep_tx_ctx", want->max_ep_tx_ctx, domain->max_ep_tx_ctx) &&
+	       within("max_ep_rx_ctx", want->max_ep_rx_ctx, domain->max_ep_rx_ctx) &&
+	       within("max_ep_stx_ctx", want->max_ep_stx_ctx, domain->max_ep_stx_ctx) &&
+	       within("max_ep_srx_ctx", want->max_ep_srx_ctx, domain->max_ep_srx_ctx) &&
+	       within("cntr_cnt", want->cntr_cnt, domain->cntr_cnt) &&
+	       within("mr_iov_limit", want->mr_iov_limit, domain->mr_iov_limit) &&
+	       within("mr_cnt", want->mr_cnt, domain->mr_cnt) &&
+	       within("max_err_data", want->max_err_data, domain->max_err_data) &&
+	       within("auth_key_size", want->auth_key_size, 0) &&
+	       subset("domain_attr caps", want->caps, domain->caps);
+}
+
+static bool entry_suits(const struct fi_info *info, const struct fi_info *hints)
+{
+	if (!hints)
+		return true;
+	if (hints->fabric_attr && hints->fabric_attr->name &&
+	    strcmp(hints->fabric_attr->name, info->fabric_attr->name))
+		return false;
+	return ep_suits(info, hints->ep_attr) && subset("caps", hints->caps, info->caps) &&
+	       tx_suits(info, hints->tx_attr) && rx_suits(info, hints->rx_attr) &&
+	       domain_suits(info, hints->domain_attr);
+}
+
+/* Old applications get the one of the two registration models they name; since
+ * 1.5 the field says what we require, which is nothing. */
+static int answer_mr_mode(uint32_t version, const struct fi_domain_attr *want)
+{
+	const int asked = want ? want->mr_mode : 0;
+
+	if (asked == FI_MR_BASIC || asked == FI_MR_SCALABLE)
+		return asked;
+	return FI_VERSION_LT(version, FI_VERSION(1, 5)) ? FI_MR_SCALABLE : 0;
+}
+
+/* Primary capabilities and what widens a message's matching only if asked. */
+static void answer_caps(struct fi_info *info, const struct fi_info *hints)
+{
+	const uint64_t tx = hints->tx_attr ? hints->tx_attr->caps & TX_CAPS : 0;
+	const uint64_t rx = hints->rx_attr ? hints->rx_attr->caps & RX_CAPS : 0;
+	uint64_t caps = hints->caps;
+
+	if (caps) {
+		if (caps & (FI_MSG | FI_TAGGED) && !(caps & MODIFIERS))
+			caps |= MODIFIERS;
+		info->caps = caps | COMM_CAPS;
+	}
+	info->tx_attr->caps = info->caps & TX_CAPS;
+	info->rx_attr->caps = info->caps & RX_CAPS;
+	if (tx)
+		info->tx_attr->caps &= tx | FI_SEND;
+	if (rx)
+		info->rx_attr->caps &= rx | FI_RECV;
+}
+
+/* The hints are known to suit: says so in the entry. */
+static void entry_answer(struct fi_info *info, uint32_t version, const struct fi_info *hints)
+{
+	const struct fi_domain_attr *want = hints ? hints->domain_attr : NULL;
+
+	info->domain_attr->mr_mode = answer_mr_mode(version, want);
+	if (!hints)
+		return;
+	answer_caps(info, hints);
+	if (hints->tx_attr)
+		info->tx_attr->op_flags = hints->tx_attr->op_flags;
+	if (hints->rx_attr)
+		info->rx_attr->op_flags = hints->rx_attr->op_flags;
+	if (hints->ep_attr && hints->ep_attr->mem_tag_format)
+		info->ep_attr->mem_tag_format = hints->ep_attr->mem_tag_format;
+	if (hints->handle && hints->handle->fclass == FI_CLASS_PEP)
+		info->handle = hints->handle;
+	if (!want)
+		return;
+	if (want->threading)
+		info->domain_attr->threading = want->threading;
+	if (want->control_progress)
+		info->domain_attr->control_progress = want->control_progress;
+	if (want->data_progress)
+		info->domain_attr->data_progress = want->data_progress;
+	info->domain_attr->av_type = want->av_type;
+}
+
+int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
+		      const struct fi_info *hints, struct fi_info **entry)
+{
+	struct fi_info *info = fi_dupinfo(core);
+
+	*entry = NULL;
+	if (!info)
+		return -FI_ENOMEM;
+	info->handle = NULL;
+	info->fabric_attr->fabric = NULL;
+	entry_attrs(info, type);
+	if (!entry_suits(info, hints)) {
+		fi_freeinfo(info);
+		return 0;
+	}
+	entry_answer(info, version, hints);
+	*entry = info;
+	return 0;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Counters of completed and of failed operations.
+ *
+ * The calls are the application's and take the domain's lock; switch_cntr_add()
+ * is called for every completion, with the lock held.  Reading a counter
+ * progresses the whole domain.
+ */
+#include <stdlib.h>
+
+#include "switch.h"
+
+#define SPIN_READS 20 /* before a wait sleeps */
+
+void switch_cntr_add(struct switch_cntr *cntr, bool error)
+{
+	if (error)
+		cntr->errors++;
+	else
+		cntr->value++;
+	switch_wait_signal(&cntr->wait);
+}
+
+static uint64_t cntr_look(struct switch_cntr *cntr, const uint64_t *which)
+{
+	uint64_t value;
+
+	switch_domain_lock(cntr->domain);
+	switch_domain_progress(cntr->domain);
+	cntr->seen = cntr->value + cntr->errors;
+	value = *which;
+	switch_domain_unlock(cntr->domain);
+	return value;
+}
+
+static uint64_t switch_cntr_read(struct fid_cntr *fid)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_look(cntr, &cntr->value);
+}
+
+static uint64_t switch_cntr_readerr(struct fid_cntr *fid)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_look(cntr, &cntr->errors);
+}
+
+static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
+{
+	switch_domain_lock(cntr->domain);
+	*which = value;
+	switch_wait_signal(&cntr->wait);
+	switch_domain_unlock(cntr->domain);
+	return 0;
+}
+
+static int cntr_increase(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
+{
+	switch_domain_lock(cntr->domain);
+	*which += value;
+	switch_wait_signal(&cntr->wait);
+	switch_domain_unlock(cntr->domain);
+	return 0;
+}
+
+static int switch_cntr_increase(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_increase(cntr, &cntr->value, value);
+}
+
+static int switch_cntr_set(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_set(cntr, &cntr->value, value);
+}
+
+static int switch_cntr_adderr(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_increase(cntr, &cntr->errors, value);
+}
+
+static int switch_cntr_seterr(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_set(cntr, &cntr->errors, value);
+}
+
+int switch_cntr_trywait(struct switch_cntr *cntr)
+{
+	int ret = switch_domain_trywait(cntr->domain);
+	const uint64_t sum = cntr->value + cntr->errors;
+
+	switch_wait_arm(&cntr->wait);
+	if (sum == cntr->seen)
+		return ret;
+	cntr->seen = sum;
+	return -FI_EAGAIN;
+}
+
+/* One pass of a wait: 0 or -FI_EAVAIL when it is over, -FI_EAGAIN to go on,
+ * -FI_EBUSY to sleep first. */
+static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t errors, bool may_sleep)
+{
+	int ret = -FI_EAGAIN;
+
+	switch_domain_lock(cntr->domain);
+	switch_domain_progress(cntr->domain);
+	cntr->seen = cntr->value + cntr->errors;
+	if (cntr->value >= threshold)
+		ret = 0;
+	else if (cntr->errors != errors)
+		ret = -FI_EAVAIL;
+	else if (may_sleep && !switch_cntr_trywait(cntr))
+		ret = -FI_EBUSY;
+	switch_domain_unlock(cntr->domain);
+	return ret;
+}
+
+static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeout)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+	const uint64_t deadline =
+		timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000;
+	uint64_t errors;
+	int ret;
+
+	if (cntr->wait.epoll_fd < 0)
+		return -FI_ENOSYS;
+	switch_domain_lock(cntr->domain);
+	errors = cntr->errors;
+	switch_domain_unlock(cntr->domain);
+	for (unsigned pass = 0;; pass++) {
+		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS);
+		if (ret == -FI_EBUSY)
+			ret = switch_wait_sleep(&cntr->wait, deadline);
+		else if (ret == -FI_EAGAIN)
+			ret = switch_now() >= deadline ? -FI_ETIMEDOUT : 0;
+		else
+			return ret;
+		if (ret && ret != -FI_EAGAIN)
+			return ret;
+	}
+}
+
+static int switch_cntr_control(struct fid *fid, int command, void *arg)
+{
+	return switch_wait_control(&container_of(fid, struct switch_cntr, cntr_fid.fid)->wait,
+				   command, arg);
+}
+
+static int switch_cntr_close(struct fid *fid)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid.fid);
+	struct switch_domain *domain = cntr->domain;
+
+	switch_domain_lock(domain);
+	if (cntr->refs) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
+	LIST_REMOVE(cntr, link);
+	domain->refs--;
+	switch_domain_unlock(domain);
+	switch_wait_fini(&cntr->wait);
+	free(cntr);
+	return 0;
+}
+
+static struct fi_ops switch_cntr_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = switch_cntr_close,
+	.bind = switch_no_bind,
+	.control = switch_cntr_control,
+	.ops_open = switch_no_ops_open,
+};
+
+static struct fi_ops_cntr switch_cntr_ops = {
+	.size = sizeof(struct fi_ops_cntr),
+	.read = switch_cntr_read,
+	.readerr = switch_cntr_readerr,
+	.add = switch_cntr_increase,
+	.set = switch_cntr_set,
+	.wait = switch_cntr_wait,
+	.adderr = switch_cntr_adderr,
+	.seterr = switch_cntr_seterr,
+};
+
+int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
+		     struct fid_cntr **cntr_fid, void *context)
+{
+	struct switch_domain *domain = container_of(domain_fid, struct switch_domain, domain_fid);
+	struct switch_cntr *cntr;
+	int ret;
+
+	if (!attr || attr->flags || attr->events != FI_CNTR_EVENTS_COMP)
+		return -FI_EINVAL;
+	if (!switch_wait_supported(attr->wait_obj))
+		return -FI_ENOSYS;
+	cntr = calloc(1, sizeof(*cntr));
+	if (!cntr)
+		return -FI_ENOMEM;
+	cntr->cntr_fid.fid.fclass = FI_CLASS_CNTR;
+	cntr->cntr_fid.fid.context = context;
+	cntr->cntr_fid.fid.ops = &switch_cntr_fid_ops;
+	cntr->cntr_fid.ops = &switch_cntr_ops;
+	cntr->domain = domain;
+	cntr->wait_obj = attr->wait_obj;
+	switch_domain_lock(domain);
+	ret = switch_wait_open(&cntr->wait, attr->wait_obj, domain);
+	if (!ret) {
+		LIST_INSERT_HEAD(&domain->cntrs, cntr, link);
+		domain->refs++;
+	}
+	switch_domain_unlock(domain);
+	if (ret) {
+		free(cntr);
+		return ret;
+	}
+	*cntr_fid = &cntr->cntr_fid;
+	return 0;
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Completion queues.  A queue is a list of finished operations, each its own
+ * entry, so that it can neither overrun nor allocate; reading an entry frees
+ * the operation, which gives its endpoint the place for another one.
+ *
+ * The calls are the application's and take the domain's lock; switch_cq_push()
+ * is the pump's.  Reading any queue progresses the whole domain.
+ */
+#include <stdlib.h>
+
+#include "switch.h"
+
+enum {
+	SPIN_READS = 20, /* before a blocking read sleeps */
+	BUSY_READS = 16, /* of a queue that is never empty, to one progress */
+};
+
+void switch_cq_push(struct switch_cq *cq, struct switch_op *op)
+{
+	STAILQ_INSERT_TAIL(&cq->done, &op->sess, link);
+	switch_wait_signal(&cq->wait);
+}
+
+static uint64_t entry_flags(const struct switch_op *op)
+{
+	const uint16_t received_data = SESS_RECV | SESS_DATA;
+	const bool data = (op->sess.flags & received_data) == received_data;
+
+	return op->cq_flags | (data ? FI_REMOTE_CQ_DATA : 0);
+}
+
+/* Writes the entry of op at buf; returns where the next one goes. */
+static void *entry_write(enum fi_cq_format format, void *buf, const struct switch_op *op)
+{
+	const bool received = op->sess.flags & SESS_RECV;
+	struct fi_cq_tagged_entry *entry = buf;
+
+	/* each format begins with all of the smaller ones */
+	entry->op_context = op->context;
+	if (format == FI_CQ_FORMAT_CONTEXT)
+		return (struct fi_cq_entry *)buf + 1;
+	entry->flags = entry_flags(op);
+	entry->len = op->sess.len;
+	if (format == FI_CQ_FORMAT_MSG)
+		return (struct fi_cq_msg_entry *)buf + 1;
+	entry->buf = received && op->sess.iov_cnt ? op->sess.iov[0].addr : NULL;
+	entry->data = received ? op->sess.data : 0;
+	if (format == FI_CQ_FORMAT_DATA)
+		return (struct fi_cq_data_entry *)buf + 1;
+	entry->tag = op->sess.tag;
+	return entry + 1;
+}
+
+/* Takes up to count entries out: how many, -FI_EAVAIL if the first is an
+ * error, or -FI_EAGAIN. */
+static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
+{
+	struct sess_op *sess_op;
+	size_t taken = 0;
+
+	while ((sess_op = STAILQ_FIRST(&cq->done))) {
+		struct switch_op *op = container_of(sess_op, struct switch_op, sess);
+
+		if (sess_op->error)
+			return taken ? (ssize_t)taken : -FI_EAVAIL;
+		if (taken == count)
+			return taken;
+		buf = entry_write(cq->format, buf, op);
+		if (src_addr)
+			src_addr[taken] =
+				sess_op->flags & SESS_RECV ? sess_op->source : FI_ADDR_NOTAVAIL;
+		STAILQ_REMOVE_HEAD(&cq->done, link);
+		switch_op_free(cq->domain, op);
+		taken++;
+	}
+	return taken ? (ssize_t)taken : -FI_EAGAIN;
+}
+
+/* Progresses if there is nothing to take, if the application asks for no more
+ * than that (count 0), and now and then when it cannot keep up: what it never
+ * empties must not keep its peers waiting. */
+static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
+{
+	if (STAILQ_EMPTY(&cq->done) || !count || !(++cq->passes % BUSY_READS))
+		switch_domain_progress(cq->domain);
+	return cq_take(cq, buf, count, src_addr);
+}
+
+static ssize_t switch_cq_readfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr_t *src_addr)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+	ssize_t ret;
+
+	switch_domain_lock(cq->domain);
+	ret = cq_poll(cq, buf, count, src_addr);
+	switch_domain_unlock(cq->domain);
+	return ret;
+}
+
+static ssize_t switch_cq_read(struct fid_cq *fid, void *buf, size_t count)
+{
+	return switch_cq_readfrom(fid, buf, count, NULL);
+}
+
+/*
+ * Field by field: an application built against an older libfabric has a shorter
+ * struct, without err_data_size before 1.5.  No error carries data of its own.
+ */
+static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch_op *op,
+			      bool has_size)
+{
+	const bool received = op->sess.flags & SESS_RECV;
+
+	entry->op_context = op->context;
+	entry->flags = entry_flags(op);
+	entry->len = op->sess.len;
+	entry->buf = received && op->sess.iov_cnt ? op->sess.iov[0].addr : NULL;
+	entry->data = received ? op->sess.data : 0;
+	entry->tag = op->sess.tag;
+	entry->olen = op->sess.full_len > op->sess.len ? op->sess.full_len - op->sess.len : 0;
+	entry->err = op->sess.error;
+	entry->prov_errno = op->sess.error;
+	if (!has_size || !entry->err_data_size)
+		entry->err_data = NULL;
+	if (has_size)
+		entry->err_data_size = 0;
+}
+
+static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *entry, uint64_t flags)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+	struct switch_domain *domain = cq->domain;
+	const uint32_t api = domain->fabric->fabric_fid.api_version;
+	struct sess_op *first;
+	ssize_t ret = -FI_EAGAIN;
+
+	(void)flags;
+	switch_domain_lock(domain);
+	if (STAILQ_EMPTY(&cq->done))
+		switch_domain_progress(domain);
+	first = STAILQ_FIRST(&cq->done);
+	if (first && first->error) {
+		struct switch_op *op = container_of(first, struct switch_op, sess);
+
+		entry_write_error(entry, op, FI_VERSION_GE(api, FI_VERSION(1, 5)));
+		STAILQ_REMOVE_HEAD(&cq->done, link);
+		switch_op_free(domain, op);
+		ret = 1;
+	}
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+int switch_cq_trywait(struct switch_cq *cq)
+{
+	int ret = switch_domain_trywait(cq->domain);
+
+	switch_wait_arm(&cq->wait);
+	return STAILQ_EMPTY(&cq->done) && !cq->signaled ? ret : -FI_EAGAIN;
+}
+
+static size_t entry_size(enum fi_cq_format format)
+{
+	switch (format) {
+	case FI_CQ_FORMAT_MSG:
+		return sizeof(struct fi_cq_msg_entry);
+	case FI_CQ_FORMAT_DATA:
+		return sizeof(struct fi_cq_data_entry);
+	case FI_CQ_FORMAT_TAGGED:
+		return sizeof(struct fi_cq_tagged_entry);
+	default:
+		return sizeof(struct fi_cq_entry);
+	}
+}
+
+/* One pass of a blocking read: what cq_poll() answers, -FI_ECANCELED if the
+ * application called fi_cq_signal(), or -FI_EBUSY if it may sleep. */
+static ssize_t cq_pass(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr,
+		       bool may_sleep)
+{
+	ssize_t ret;
+
+	switch_domain_lock(cq->domain);
+	ret = cq_poll(cq, buf, count, src_addr);
+	if (ret == -FI_EAGAIN && cq->signaled) {
+		cq->signaled = false;
+		ret = -FI_ECANCELED;
+	} else if (ret == -FI_EAGAIN && may_sleep && !switch_cq_trywait(cq)) {
+		ret = -FI_EBUSY;
+	}
+	switch_domain_unlock(cq->domain);
+	return ret;
+}
+
+/* Waits for one entry, or for as many as the threshold asks if they come in
+ * time and fit. */
+static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr_t *src_addr,
+				   const void *cond, int timeout)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+	const uint64_t deadline =
+		timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000;
+	size_t want = cq->threshold && (uintptr_t)cond > 1 ? (uintptr_t)cond : 1, taken = 0;
+	ssize_t ret;
+
+	if (cq->wait.epoll_fd < 0)
+		return -FI_ENOSYS;
+	if (want > count)
+		want = count;
+	for (unsigned pass = 0;; pass++) {
+		ret = cq_pass(cq, (char *)buf + taken * entry_size(cq->format), count - taken,
+			      src_addr ? src_addr + taken : NULL, pass >= SPIN_READS);
+		if (ret >= 0) {
+			taken += ret;
+			if (taken >= want)
+				return taken;
+			continue;
+		}
+		if (ret == -FI_EBUSY)
+			ret = switch_wait_sleep(&cq->wait, deadline);
+		else if (ret == -FI_EAGAIN)
+			ret = switch_now() >= deadline ? -FI_ETIMEDOUT : 0;
+		if (ret)
+			break;
+	}
+	if (taken)
+		return taken;
+	/* out of time, or woken by a signal of either kind */
+	return ret == -FI_ETIMEDOUT || ret == -FI_ECANCELED ? -FI_EAGAIN : ret;
+}
+
+static ssize_t switch_cq_sread(struct fid_cq *fid, void *buf, size_t count, const void *cond,
+			       int timeout)
+{
+	return switch_cq_sreadfrom(fid, buf, count, NULL, cond, timeout);
+}
+
+static int switch_cq_signal(struct fid_cq *fid)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+
+	if (cq->wait.epoll_fd < 0)
+		return -FI_ENOSYS;
+	switch_domain_lock(cq->domain);
+	cq->signaled = true;
+	switch_wait_signal(&cq->wait);
+	switch_domain_unlock(cq->domain);
+	return 0;
+}
+
+static const char *switch_cq_strerror(struct fid_cq *fid, int prov_errno, const void *err_data,
+				      char *buf, size_t len)
+{
+	(void)fid, (void)err_data;
+	return switch_strerror(prov_errno, buf, len);
+}
+
+static int switch_cq_control(struct fid *fid, int command, void *arg)
+{
+	return switch_wait_control(&container_of(fid, struct switch_cq, cq_fid.fid)->wait, command,
+				   arg);
+}
+
+static int switch_cq_close(struct fid *fid)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid.fid);
+	struct switch_domain *domain = cq->domain;
+	struct sess_op *op;
+
+	switch_domain_lock(domain);
+	if (cq->refs) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
+	while ((op = STAILQ_FIRST(&cq->done))) {
+		STAILQ_REMOVE_HEAD(&cq->done, link);
+		switch_op_free(domain, container_of(op, struct switch_op, sess));
+	}
+	LIST_REMOVE(cq, link);
+	domain->refs--;
+	switch_domain_unlock(domain);
+	switch_wait_fini(&cq->wait);
+	free(cq);
+	return 0;
+}
+
+static struct fi_ops switch_cq_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = switch_cq_close,
+	.bind = switch_no_bind,
+	.control = switch_cq_control,
+	.ops_open = switch_no_ops_open,
+};
+
+static struct fi_ops_cq switch_cq_ops = {
+	.size = sizeof(struct fi_ops_cq),
+	.read = switch_cq_read,
+	.readfrom = switch_cq_readfrom,
+	.readerr = switch_cq_readerr,
+	.sread = switch_cq_sread,
+	.sreadfrom = switch_cq_sreadfrom,
+	.signal = switch_cq_signal,
+	.strerror = switch_cq_strerror,
+};
+
+static int attr_check(const struct fi_cq_attr *attr)
+{
+	if (!attr || attr->flags & ~FI_AFFINITY || attr->format > FI_CQ_FORMAT_TAGGED ||
+	    attr->wait_cond > FI_CQ_COND_THRESHOLD)
+		return -FI_EINVAL;
+	return switch_wait_supported(attr->wait_obj) ? 0 : -FI_ENOSYS;
+}
+
+int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struct fid_cq **cq_fid,
+		   void *context)
+{
+	struct switch_domain *domain = container_of(domain_fid, struct switch_domain, domain_fid);
+	struct switch_cq *cq;
+	int ret = attr_check(attr);
+
+	if (ret)
+		return ret;
+	cq = calloc(1, sizeof(*cq));
+	if (!cq)
+		return -FI_ENOMEM;
+	cq->cq_fid.fid.fclass = FI_CLASS_CQ;
+	cq->cq_fid.fid.context = context;
+	cq->cq_fid.fid.ops = &switch_cq_fid_ops;
+	cq->cq_fid.ops = &switch_cq_ops;
+	cq->domain = domain;
+	cq->format = attr->format ? attr->format : FI_CQ_FORMAT_CONTEXT;
+	cq->wait_obj = attr->wait_obj;
+	cq->threshold = attr->wait_cond == FI_CQ_COND_THRESHOLD;
+	STAILQ_INIT(&cq->done);
+	switch_domain_lock(domain);
+	ret = switch_wait_open(&cq->wait, attr->wait_obj, domain);
+	if (!ret) {
+		LIST_INSERT_HEAD(&domain->cqs, cq, link);
+		domain->refs++;
+	}
+	switch_domain_unlock(domain);
+	if (ret) {
+		free(cq);
+		return ret;
+	}
+	*cq_fid = &cq->cq_fid;
+	return 0;
+}

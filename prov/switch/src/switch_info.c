@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * fi_getinfo: what the provider offers over which core, and the core's own
+ * description of what one of our entries stands for.
+ *
+ * Every entry is made from one that a core returned.  Called by libfabric, and
+ * by fabrics, domains and passive endpoints when they open their core.  Opens
+ * nothing; keeps nothing between calls but the names read from the environment.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "switch.h"
+
+/* Flags that libfabric's own utility providers use, the same values in 1.17 and
+ * 2.6 but in no public header: no utility provider answers (at most one name in
+ * the hints); cores that FI_PROVIDER hides answer too. */
+#define CORE_PROV_ONLY (1ULL << 59)
+#define CORE_HIDDEN    (1ULL << 60)
+
+/* Not newer than the headers: a core asked for 1.20 writes larger structs. */
+#define CORE_API FI_VERSION(1, 17)
+
+/* What the adapters can cope with in a core. */
+#define CORE_MODE    (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
+#define CORE_MR_MODE (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
+
+#define NAME_LEN 64 /* of a provider, terminator included */
+
+/* -- names --------------------------------------------------------------- */
+
+/* Which core is meant, and by whom. */
+struct core_choice {
+	char name[NAME_LEN];   /* empty: any */
+	char barred[NAME_LEN]; /* a core that the hints exclude ("^name") */
+	bool asked;	       /* the user wants it below this provider by name */
+};
+
+static char *filter;		   /* FI_PROVIDER if it lists what to use */
+static char filter_core[NAME_LEN]; /* "X" if it lists "X;ofi_switch" */
+
+/* Finds the next name in a list; returns its length, 0 at the end. */
+static size_t next_name(const char **list, const char *delim)
+{
+	*list += strspn(*list, delim);
+	return strcspn(*list, delim);
+}
+
+static bool name_is(const char *name, size_t len, const char *other)
+{
+	return strlen(other) == len && !strncasecmp(name, other, len);
+}
+
+static bool filter_has(const char *other)
+{
+	size_t len;
+
+	for (const char *name = filter; name && (len = next_name(&name, ",")); name += len)
+		if (name_is(name, len, other))
+			return true;
+	return false;
+}
+
+void switch_info_init(void)
+{
+	const char *names = getenv("FI_PROVIDER"), *name;
+	const size_t tail = strlen(";" SWITCH_NAME);
+	size_t len;
+
+	if (!names || *names == '^')
+		return;
+	filter = strdup(names);
+	for (name = filter; name && (len = next_name(&name, ",")); name += len)
+		if (len > tail && len - tail < NAME_LEN &&
+		    name_is(name + len - tail, tail, ";" SWITCH_NAME) && !filter_core[0])
+			memcpy(filter_core, name, len - tail);
+}
+
+void switch_info_fini(void)
+{
+	free(filter);
+	filter = NULL;
+}
+
+const char *switch_default_core(void)
+{
+	if (switch_params.core)
+		return switch_params.core;
+	return filter_core[0] ? filter_core : NULL;
+}
+
+/*
+ * Under FI_PROVIDER=ofi_switch libfabric drops an entry named "tcp;ofi_switch",
+ * and names one that has no name "ofi_switch", which passes.  Opening such an
+ * entry means the default core, so no other may go without its name.
+ */
+static bool goes_unnamed(const char *core, const char *first)
+{
+	const char *def = switch_default_core();
+	char both[2 * NAME_LEN];
+
+	snprintf(both, sizeof(both), "%s;%s", core, SWITCH_NAME);
+	return filter_has(SWITCH_NAME) && !filter_has(core) && !filter_has(both) &&
+	       !strcasecmp(core, def ? def : first);
+}
+
+/* 0, or -FI_ENODATA if the hints name something that cannot be a core. */
+static int choose_core(const char *hint, struct core_choice *choice)
+{
+	bool ours = false;
+	size_t len;
+
+	memset(choice, 0, sizeof(*choice));
+	for (const char *name = hint; name && (len = next_name(&name, ";")); name += len) {
+		if (len >= NAME_LEN)
+			return -FI_ENODATA;
+		if (*name == '^') {
+			snprintf(choice->barred, NAME_LEN, "%.*s", (int)len - 1, name + 1);
+		} else if (name_is(name, len, SWITCH_NAME)) {
+			ours = true;
+		} else if (choice->name[0] || !strncasecmp(name, "ofi_", 4)) {
+			SW_INFO(CORE, "%s: one core provider, not \"%s\"\n", SWITCH_NAME, hint);
+			return -FI_ENODATA;
+		} else {
+			snprintf(choice->name, NAME_LEN, "%.*s", (int)len, name);
+		}
+	}
+	choice->asked = ours && choice->name[0];
+	if (!choice->name[0] && switch_default_core()) {
+		snprintf(choice->name, NAME_LEN, "%s", switch_default_core());
+		choice->asked = true;
+	}
+	return 0;
+}
+
+/* -- asking the cores ---------------------------------------------------- */
+
+static int copy_text(char **to, const char *from)
+{
+	if (!from)
+		return 0;
+	*to = strdup(from);
+	return *to ? 0 : -FI_ENOMEM;
+}
+
+static int copy_addr(void **to, size_t *to_len, const void *from, size_t len)
+{
+	if (!from || !len)
+		return 0;
+	*to = malloc(len);
+	if (!*to)
+		return -FI_ENOMEM;
+	memcpy(*to, from, len);
+	*to_len = len;
+	return 0;
+}
+
+/* Hints for a core (NULL: any) that serves hints for us (NULL: none). */
+static struct fi_info *core_hints(const char *core, const struct fi_info *hints)
+{
+	struct fi_info *want = fi_allocinfo();
+	int ret;
+
+	if (!want)
+		return NULL;
+	want->caps = FI_MSG;
+	want->mode = CORE_MODE;
+	want->ep_attr->type = FI_EP_MSG;
+	want->domain_attr->mr_mode = CORE_MR_MODE;
+	ret = copy_text(&want->fabric_attr->prov_name, core);
+	if (hints) {
+		want->addr_format = hints->addr_format;
+		ret |= copy_addr(&want->src_addr, &want->src_addrlen, hints->src_addr,
+				 hints->src_addrlen);
+		ret |= copy_addr(&want->dest_addr, &want->dest_addrlen, hints->dest_addr,
+				 hints->dest_addrlen);
+		if (hints->domain_attr)
+			ret |= copy_text(&want->domain_attr->name, hints->domain_attr->name);
+		if (hints->fabric_attr)
+			ret |= copy_text(&want->fabric_attr->name, hints->fabric_attr->name);
+	}
+	if (ret) {
+		fi_freeinfo(want);
+		return NULL;
+	}
+	return want;
+}
+
+static int core_getinfo(const char *node, const char *service, uint64_t flags,
+			const struct fi_info *want, struct fi_info **list)
+{
+	*list = NULL;
+	return fi_getinfo(CORE_API, node, service, flags | CORE_PROV_ONLY | CORE_HIDDEN, want,
+			  list);
+}
+
+/* Says why a core that was named gave nothing. */
+static void explain(const struct core_choice *choice)
+{
+	struct fi_info *want = fi_allocinfo(), *list = NULL;
+	bool serves = false;
+
+	if (!want)
+		return;
+	if (!copy_text(&want->fabric_attr->prov_name, choice->name)) {
+		want->mode = ~0ULL;
+		want->domain_attr->mr_mode = ~(FI_MR_BASIC | FI_MR_SCALABLE);
+		core_getinfo(NULL, NULL, 0, want, &list);
+	}
+	for (struct fi_info *info = list; info; info = info->next)
+		serves |= info->ep_attr->type == FI_EP_MSG;
+	if (serves)
+		SW_INFO(CORE, "core %s has nothing that matches the hints\n", choice->name);
+	else if (choice->asked)
+		SW_WARN(CORE, "core %s cannot serve: %s\n", choice->name,
+			list ? "it has no connection-oriented endpoints (FI_EP_MSG)"
+			     : "it is not available here");
+	else
+		SW_INFO(CORE,
+			"core %s cannot serve: it is not available, or has no "
+			"connection-oriented endpoints (FI_EP_MSG)\n",
+			choice->name);
+	fi_freeinfo(list);
+	fi_freeinfo(want);
+}
+
+static bool same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	return a_len == b_len && (!a_len || !memcmp(a, b, a_len));
+}
+
+/* Cores list an address once for each set of attributes they have for it. */
+static bool seen_before(const struct fi_info *list, const struct fi_info *core)
+{
+	for (const struct fi_info *info = list; info != core; info = info->next)
+		if (!strcmp(info->fabric_attr->prov_name, core->fabric_attr->prov_name) &&
+		    !strcmp(info->fabric_attr->name, core->fabric_attr->name) &&
+		    !strcmp(info->domain_attr->name, core->domain_attr->name) &&
+		    info->addr_format == core->addr_format &&
+		    same_bytes(info->src_addr, info->src_addrlen, core->src_addr,
+			       core->src_addrlen) &&
+		    same_bytes(info->dest_addr, info->dest_addrlen, core->dest_addr,
+			       core->dest_addrlen))
+			return true;
+	return false;
+}
+
+static bool core_serves(const struct fi_info *core)
+{
+	const char *why = NULL;
+
+	if (core->ep_attr->type != FI_EP_MSG)
+		why = "it has no connection-oriented endpoints";
+	else if (!(core->tx_attr->msg_order & core->rx_attr->msg_order & FI_ORDER_SAS))
+		why = "it does not keep messages in order";
+	else if (core->ep_attr->max_msg_size < switch_params.buffer_size)
+		why = "its messages are smaller than BUFFER_SIZE";
+	else if (core->mode & ~CORE_MODE || core->domain_attr->mr_mode & ~CORE_MR_MODE)
+		why = "it requires a mode that is not supported";
+	if (why)
+		SW_INFO(CORE, "core %s, domain %s, cannot serve: %s\n",
+			core->fabric_attr->prov_name, core->domain_attr->name, why);
+	return !why;
+}
+
+int switch_core_fabric(const char *core, const char *fabric, struct fi_info **core_info)
+{
+	struct fi_info *want = core_hints(core, NULL), *list, *info;
+	int ret;
+
+	if (!want)
+		return -FI_ENOMEM;
+	ret = copy_text(&want->fabric_attr->name, fabric);
+	if (!ret)
+		ret = core_getinfo(NULL, NULL, 0, want, &list);
+	fi_freeinfo(want);
+	if (ret)
+		return ret;
+	for (info = list; info; info = info->next)
+		if (core_serves(info) && !strcmp(info->fabric_attr->name, fabric))
+			break;
+	*core_info = info ? fi_dupinfo(info) : NULL;
+	ret = *core_info ? 0 : info ? -FI_ENOMEM : -FI_ENODATA;
+	fi_freeinfo(list);
+	return ret;
+}
+
+int switch_core_info(const char *core_prov, const struct fi_info *info, struct fi_info **core_info)
+{
+	static const struct {
+		uint64_t caps;
+		size_t rx_ctx_cnt;
+	} tries[] = {
+		{FI_MSG | FI_RMA, FI_SHARED_CONTEXT},
+		{FI_MSG | FI_RMA, 0},
+		{FI_MSG, FI_SHARED_CONTEXT},
+		{FI_MSG, 0},
+	};
+	struct fi_info *want = core_hints(core_prov, info), *list, *match;
+	int ret = -FI_ENODATA;
+
+	if (!want)
+		return -FI_ENOMEM;
+	free(want->dest_addr); /* it is for listening, or for any peer */
+	want->dest_addr = NULL;
+	want->dest_addrlen = 0;
+	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		want->caps = tries[i].caps;
+		want->ep_attr->rx_ctx_cnt = tries[i].rx_ctx_cnt;
+		if (core_getinfo(NULL, NULL, 0, want, &list))
+			continue;
+		for (match = list; match; match = match->next)
+			if (core_serves(match) &&
+			    (match->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) ==
+				    (tries[i].rx_ctx_cnt == FI_SHARED_CONTEXT))
+				break;
+		*core_info = match ? fi_dupinfo(match) : NULL;
+		fi_freeinfo(list);
+		if (match) {
+			ret = *core_info ? 0 : -FI_ENOMEM;
+			break;
+		}
+	}
+	fi_freeinfo(want);
+	return ret;
+}
+
+/* -- the list ------------------------------------------------------------ */
+
+static int list_make(const struct fi_info *cores, const struct core_choice *choice,
+		     uint32_t version, const struct fi_info *hints, struct fi_info **list)
+{
+	static const enum fi_ep_type types[] = {FI_EP_RDM, FI_EP_MSG};
+	struct fi_info **tail = list;
+	const char *first = NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct fi_info *core = cores; core; core = core->next) {
+			const char *name = core->fabric_attr->prov_name;
+			int ret;
+
+			if (!strcasecmp(name, choice->barred) || !core_serves(core) ||
+			    seen_before(cores, core))
+				continue;
+			if (!first)
+				first = name;
+			ret = switch_attr_entry(core, types[i], version, hints, tail);
+			if (ret) {
+				fi_freeinfo(*list);
+				*list = NULL;
+				return ret;
+			}
+			if (!*tail)
+				continue;
+			if (goes_unnamed(name, first)) {
+				free((*tail)->fabric_attr->prov_name);
+				(*tail)->fabric_attr->prov_name = NULL;
+			}
+			tail = &(*tail)->next;
+		}
+	}
+	return *list ? 0 : -FI_ENODATA;
+}
+
+int switch_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
+		   const struct fi_info *hints, struct fi_info **info)
+{
+	struct fi_info *want, *cores;
+	struct core_choice choice;
+	int ret;
+
+	*info = NULL;
+	if (flags & FI_PROV_ATTR_ONLY) {
+		*info = fi_allocinfo();
+		return *info ? 0 : -FI_ENOMEM;
+	}
+	if (hints && hints->ep_attr && hints->ep_attr->type && hints->ep_attr->type != FI_EP_RDM &&
+	    hints->ep_attr->type != FI_EP_MSG)
+		return -FI_ENODATA;
+	ret = choose_core(hints && hints->fabric_attr ? hints->fabric_attr->prov_name : NULL,
+			  &choice);
+	if (ret)
+		return ret;
+	want = core_hints(choice.name[0] ? choice.name : NULL, hints);
+	if (!want)
+		return -FI_ENOMEM;
+	ret = core_getinfo(node, service, flags & (FI_NUMERICHOST | FI_SOURCE), want, &cores);
+	fi_freeinfo(want);
+	if (ret) {
+		if (choice.name[0])
+			explain(&choice);
+		return ret;
+	}
+	ret = list_make(cores, &choice, version, hints, info);
+	fi_freeinfo(cores);
+	return ret;
+}

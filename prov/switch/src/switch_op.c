@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A domain's operations: where they come from, and what becomes of one that is
+ * complete.
+ *
+ * Called by the message calls, by the pump for each completion, and by the
+ * queues that hand completions out.  The domain's lock is held.  Memory is
+ * given back when the domain is closed, never before.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch.h"
+
+enum {
+	CHUNK_FIRST = 32,
+	CHUNK_MOST = 1024,
+};
+
+struct switch_op_chunk {
+	SLIST_ENTRY(switch_op_chunk) link;
+	size_t cnt;
+	struct switch_op ops[];
+};
+
+static int ops_grow(struct switch_domain *domain)
+{
+	struct switch_op_chunk *last = SLIST_FIRST(&domain->op_chunks), *chunk;
+	size_t cnt = last ? last->cnt * 2 : CHUNK_FIRST;
+
+	if (cnt > CHUNK_MOST)
+		cnt = CHUNK_MOST;
+	chunk = calloc(1, sizeof(*chunk) + cnt * sizeof(chunk->ops[0]));
+	if (!chunk)
+		return -FI_ENOMEM;
+	chunk->cnt = cnt;
+	for (size_t i = cnt; i--;)
+		STAILQ_INSERT_HEAD(&domain->free_ops, &chunk->ops[i].sess, link);
+	SLIST_INSERT_HEAD(&domain->op_chunks, chunk, link);
+	return 0;
+}
+
+struct switch_op *switch_op_alloc(struct switch_domain *domain)
+{
+	struct switch_op *op;
+
+	if (STAILQ_EMPTY(&domain->free_ops) && ops_grow(domain))
+		return NULL;
+	op = container_of(STAILQ_FIRST(&domain->free_ops), struct switch_op, sess);
+	STAILQ_REMOVE_HEAD(&domain->free_ops, link);
+	/* all but the pieces of memory, which iov_cnt governs */
+	memset(op, 0, offsetof(struct switch_op, sess.iov));
+	memset(&op->sess.len, 0, sizeof(*op) - offsetof(struct switch_op, sess.len));
+	return op;
+}
+
+void switch_op_free(struct switch_domain *domain, struct switch_op *op)
+{
+	if (op->ep) {
+		if (op->sess.flags & SESS_RECV)
+			op->ep->rx_left++;
+		else
+			op->ep->tx_left++;
+		op->ep = NULL;
+	}
+	STAILQ_INSERT_HEAD(&domain->free_ops, &op->sess, link);
+}
+
+void switch_op_complete(struct switch_domain *domain, struct switch_op *op)
+{
+	const bool failed = op->sess.error;
+
+	if (op->cntr)
+		switch_cntr_add(op->cntr, failed);
+	if (op->cq && (op->wants_entry || failed))
+		switch_cq_push(op->cq, op);
+	else
+		switch_op_free(domain, op);
+}
+
+void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep)
+{
+	struct switch_op_chunk *chunk;
+
+	SLIST_FOREACH (chunk, &domain->op_chunks, link) {
+		for (size_t i = 0; i < chunk->cnt; i++) {
+			struct switch_op *op = &chunk->ops[i];
+
+			if (op->ep != ep)
+				continue;
+			op->ep = NULL;
+			op->cq = NULL;
+			op->cntr = NULL;
+		}
+	}
+}
+
+void switch_op_fini(struct switch_domain *domain)
+{
+	struct switch_op_chunk *chunk;
+
+	while ((chunk = SLIST_FIRST(&domain->op_chunks))) {
+		SLIST_REMOVE_HEAD(&domain->op_chunks, link);
+		free(chunk);
+	}
+	STAILQ_INIT(&domain->free_ops);
+}

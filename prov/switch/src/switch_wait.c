@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Wait objects: the descriptor by which an application sleeps until a queue or
+ * a counter has something, or until there is something to progress.
+ *
+ * Owned by the queue or counter that embeds them, under that one's lock.  A
+ * domain with a progress thread is not in them: its thread sleeps on the core
+ * and signals.  Nothing but switch_wait_sleep() blocks.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "switch.h"
+
+#define CORE_FDS_MAX 8
+
+int switch_wait_init(struct switch_wait *wait)
+{
+	int ret;
+
+	wait->armed = wait->signaled = false;
+	wait->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	wait->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (wait->event_fd < 0 || wait->epoll_fd < 0)
+		ret = -errno;
+	else
+		ret = switch_wait_add_fd(wait, wait->event_fd);
+	if (ret)
+		switch_wait_fini(wait);
+	return ret;
+}
+
+void switch_wait_fini(struct switch_wait *wait)
+{
+	if (wait->epoll_fd >= 0)
+		close(wait->epoll_fd);
+	if (wait->event_fd >= 0)
+		close(wait->event_fd);
+	wait->epoll_fd = wait->event_fd = -1;
+}
+
+int switch_wait_add_fd(struct switch_wait *wait, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (wait->epoll_fd < 0 || fd < 0)
+		return 0;
+	if (epoll_ctl(wait->epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+void switch_wait_del_fd(struct switch_wait *wait, int fd)
+{
+	struct epoll_event event = {0};
+
+	if (wait->epoll_fd >= 0 && fd >= 0)
+		epoll_ctl(wait->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+}
+
+static int core_fds(struct switch_domain *domain, int *fds)
+{
+	if (domain->progress == FI_PROGRESS_AUTO)
+		return 0;
+	fds[0] = domain->timer_fd;
+	return 1 + domain->core_ops->wait_fds(domain->core, fds + 1, CORE_FDS_MAX - 1);
+}
+
+int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain)
+{
+	int fds[CORE_FDS_MAX];
+	int cnt, ret = 0;
+
+	if (wait->epoll_fd < 0)
+		return 0;
+	cnt = core_fds(domain, fds);
+	for (int i = 0; i < cnt && !ret; i++)
+		ret = switch_wait_add_fd(wait, fds[i]);
+	return ret;
+}
+
+void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain)
+{
+	int fds[CORE_FDS_MAX];
+	int cnt;
+
+	if (wait->epoll_fd < 0)
+		return;
+	cnt = core_fds(domain, fds);
+	for (int i = 0; i < cnt; i++)
+		switch_wait_del_fd(wait, fds[i]);
+}
+
+bool switch_wait_supported(enum fi_wait_obj wait_obj)
+{
+	return wait_obj == FI_WAIT_NONE || wait_obj == FI_WAIT_UNSPEC || wait_obj == FI_WAIT_FD ||
+	       wait_obj == FI_WAIT_YIELD;
+}
+
+int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
+		     struct switch_domain *domain)
+{
+	int ret;
+
+	*wait = (struct switch_wait){.epoll_fd = -1, .event_fd = -1};
+	if (wait_obj == FI_WAIT_NONE)
+		return 0;
+	ret = switch_wait_init(wait);
+	if (!ret && domain) {
+		ret = switch_wait_add_domain(wait, domain);
+		if (ret)
+			switch_wait_fini(wait);
+	}
+	return ret;
+}
+
+void switch_wait_signal(struct switch_wait *wait)
+{
+	if (!wait->armed)
+		return;
+	wait->armed = false;
+	wait->signaled = true;
+	eventfd_write(wait->event_fd, 1);
+}
+
+void switch_wait_arm(struct switch_wait *wait)
+{
+	eventfd_t cnt;
+
+	if (wait->epoll_fd < 0)
+		return;
+	if (wait->signaled)
+		eventfd_read(wait->event_fd, &cnt);
+	wait->signaled = false;
+	wait->armed = true;
+}
+
+int switch_wait_sleep(struct switch_wait *wait, uint64_t deadline)
+{
+	const uint64_t now = switch_now();
+	struct epoll_event event;
+	uint64_t left;
+	int timeout = -1, ret;
+
+	if (deadline != SESS_NEVER) {
+		if (now >= deadline)
+			return -FI_ETIMEDOUT;
+		left = (deadline - now + 999999) / 1000000;
+		timeout = left < INT32_MAX ? (int)left : INT32_MAX;
+	}
+	ret = epoll_wait(wait->epoll_fd, &event, 1, timeout);
+	if (ret < 0)
+		return errno == EINTR ? -FI_EAGAIN : -errno;
+	return 0; /* when the time is over, the next call says so */
+}
+
+int switch_wait_control(const struct switch_wait *wait, int command, void *arg)
+{
+	if (command != FI_GETWAIT && command != FI_GETWAITOBJ)
+		return -FI_ENOSYS;
+	if (!arg)
+		return -FI_EINVAL;
+	if (command == FI_GETWAITOBJ) {
+		*(enum fi_wait_obj *)arg = wait->epoll_fd < 0 ? FI_WAIT_NONE : FI_WAIT_FD;
+		return 0;
+	}
+	if (wait->epoll_fd < 0)
+		return -FI_ENODATA;
+	*(int *)arg = wait->epoll_fd;
+	return 0;
+}
+
+void switch_domain_timer(struct switch_domain *domain, uint64_t deadline)
+{
+	struct itimerspec spec = {0};
+
+	if (deadline == domain->timer_set)
+		return;
+	domain->timer_set = deadline;
+	if (deadline != SESS_NEVER) {
+		spec.it_value.tv_sec = deadline / 1000000000;
+		spec.it_value.tv_nsec = deadline % 1000000000;
+	}
+	timerfd_settime(domain->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+int switch_domain_trywait(struct switch_domain *domain)
+{
+	uint64_t now, deadline;
+
+	if (domain->progress == FI_PROGRESS_AUTO)
+		return 0;
+	domain->cm_countdown = 0; /* a connection event left unread would wake us at once */
+	switch_domain_progress(domain);
+	now = switch_now();
+	deadline = sess_tick(domain->engine, now);
+	switch_domain_timer(domain, deadline);
+	if (deadline <= now)
+		return -FI_EAGAIN;
+	return domain->core_ops->trywait(domain->core);
+}
+
+static int cq_trywait(struct switch_cq *cq)
+{
+	struct switch_domain *domain = cq->domain;
+	int ret;
+
+	if (cq->wait.epoll_fd < 0)
+		return -FI_EINVAL;
+	switch_domain_lock(domain);
+	ret = switch_cq_trywait(cq);
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+static int cntr_trywait(struct switch_cntr *cntr)
+{
+	struct switch_domain *domain = cntr->domain;
+	int ret;
+
+	if (cntr->wait.epoll_fd < 0)
+		return -FI_EINVAL;
+	switch_domain_lock(domain);
+	ret = switch_cntr_trywait(cntr);
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+static int eq_trywait(struct switch_eq *eq)
+{
+	return eq->wait.epoll_fd < 0 ? -FI_EINVAL : switch_eq_trywait(eq);
+}
+
+int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count)
+{
+	(void)fabric;
+	for (int i = 0; i < count; i++) {
+		int ret;
+
+		switch (fids[i]->fclass) {
+		case FI_CLASS_CQ:
+			ret = cq_trywait(container_of(fids[i], struct switch_cq, cq_fid.fid));
+			break;
+		case FI_CLASS_CNTR:
+			ret = cntr_trywait(container_of(fids[i], struct switch_cntr, cntr_fid.fid));
+			break;
+		case FI_CLASS_EQ:
+			ret = eq_trywait(container_of(fids[i], struct switch_eq, eq_fid.fid));
+			break;
+		default:
+			ret = -FI_ENOSYS;
+		}
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
