@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A core that exists only in memory: any number of engines, the paths between
+ * them, a virtual clock and a seeded source of chance.  It performs what the
+ * engines ask for, late, reordered and refused as far as a core may, and holds
+ * them to the rules: registered memory only, no completion twice, no memory
+ * touched behind a completion.  A rule that is broken ends the process with
+ * the seed on stderr, so that a fuzzer can use it as well as a test.
+ */
+#ifndef LINK_H
+#define LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "switch_session.h"
+
+enum {
+	LINK_NODE_MAX = 8,
+	LINK_IOV_MAX = SESS_IOV_MAX,
+};
+
+struct link;
+struct link_end;
+struct link_node;
+
+/* One operation of the application that the link watches.  The caller owns
+ * it and its memory; it must outlive its completion. */
+struct link_op {
+	struct sess_op op; /* first */
+	struct link_node *node;
+	bool pending; /* accepted, not complete */
+	unsigned completions;
+	uint8_t *buf; /* its memory, from link_op_memory() */
+	size_t size;
+	uint32_t pattern;
+	void (*done)(struct link_op *op, void *arg); /* NULL: nobody asks */
+	void *arg;
+};
+
+/* How the core behaves; may be changed at any time. */
+struct link_habits {
+	uint64_t delay_max; /* whatever takes time takes 1 to this, nanoseconds */
+	unsigned refuse;    /* percent: a send, read or write gets -EAGAIN */
+	unsigned reg_fail;  /* percent: memory is not registered */
+	unsigned reg_later; /* percent: the answer to REGISTER comes later */
+	unsigned corrupt;   /* permille: bytes of a packet are changed */
+	bool lose_on_close; /* what is under way is lost when an end closes its path */
+	bool deaf;	    /* a connection request is never answered */
+	bool silent;	    /* packets are swallowed: a peer that is no switch */
+};
+
+struct link_node {
+	struct link *link;
+	unsigned idx;
+	struct sess_config config;
+	struct sess_engine *engine;
+	struct sess_ep *ep;
+	TAILQ_HEAD(, link_end) ends;
+	TAILQ_HEAD(, sess_mem) mems;
+	unsigned mem_cnt;
+	unsigned op_cnt; /* pending */
+	unsigned ups, byes, downs;
+	bool retry_set; /* a retry is on its way */
+};
+
+/* One end of a path, and the session on it. */
+struct link_end {
+	TAILQ_ENTRY(link_end) node_link;
+	struct link_node *node;
+	unsigned peer_idx;
+	struct link_end *peer; /* NULL: none, or gone */
+	struct sess *sess;     /* NULL after sess_closed() */
+	uint64_t conn;	       /* of our attempt */
+	bool open;	       /* packets go out and come in */
+	bool closing;	       /* DOWN was told */
+	bool up, bye, down;    /* told */
+	int error;	       /* of DOWN */
+	char reason[80];
+	struct sess_stats stats;       /* when it went down */
+	uint64_t last_sent, last_done; /* the times at which the latest ones are due */
+	TAILQ_HEAD(, link_io) ios;
+};
+
+struct link {
+	uint64_t seed, rng, now, conns;
+	struct link_habits habits;
+	TAILQ_HEAD(link_events, link_event) events;
+	struct link_node *node[LINK_NODE_MAX];
+	unsigned node_cnt;
+	uint64_t packets, reads, writes, longest_packet;
+	/* sees each packet as it is delivered; may change it */
+	void (*tap)(struct link *link, struct link_end *to, uint8_t *packet, size_t len);
+	void *tap_arg;
+};
+
+struct link *link_create(uint64_t seed);
+/* Every operation must be complete; closes and frees everything. */
+void link_destroy(struct link *link);
+
+/* What a plain node is configured like; change what the test is about. */
+struct sess_config link_config(void);
+struct link_node *link_node(struct link *link, const struct sess_config *config);
+
+/* 0 .. n-1 */
+uint64_t link_rand(struct link *link, uint64_t n);
+void __attribute__((noreturn, format(printf, 2, 3)))
+link_die(const struct link *link, const char *format, ...);
+
+/* Begins a connection; it comes up as the link runs. */
+struct link_end *link_connect(struct link_node *from, struct link_node *to);
+/* The end at this node that leads to the other and is not over, or NULL. */
+struct link_end *link_end(struct link_node *at, struct link_node *to);
+/* Two nodes and a session between them that is up. */
+void link_pair(struct link *link, const struct sess_config *a, const struct sess_config *b);
+
+/* Performs all actions that the engine has, without asking for progress. */
+void link_act(struct link_node *node);
+/* Asks for progress, then performs all actions. */
+void link_progress(struct link_node *node);
+/* The next event and what follows from it.  False: there is none. */
+bool link_step(struct link *link);
+/* Until nothing happens any more. */
+void link_run(struct link *link);
+/* Lets time pass: deadlines fire. */
+void link_wait(struct link *link, uint64_t ns);
+/* The path breaks at both ends, what is under way is lost. */
+void link_break(struct link_end *end);
+
+/* -- operations ------------------------------------------------------------ */
+
+/* Memory of size bytes, in cnt pieces with gaps between them, all watched. */
+struct link_op *link_op_create(struct link_node *node, size_t size, unsigned cnt);
+void link_op_destroy(struct link_op *op);
+void link_op_fill(struct link_op *op, uint32_t pattern);
+/* True if the first len bytes hold the pattern, and no byte behind was touched. */
+bool link_op_holds(const struct link_op *op, uint32_t pattern, size_t len);
+int link_send(struct sess *sess, struct link_op *op);
+int link_recv(struct link_op *op);
+
+/* Under AddressSanitizer: nothing leaked so far. */
+void link_leak_check(const struct link *link);
+
+#endif
