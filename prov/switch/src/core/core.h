@@ -45,16 +45,16 @@ struct core_caps {
 	size_t iov_limit;     /* pieces of one send */
 	size_t rma_iov_limit; /* local pieces of one read or write */
 	size_t inject_size;
-	size_t rma_max;	      /* longest read or write */
-	size_t cm_data_size;  /* bytes that travel with a connection request */
+	size_t rma_max;	     /* longest read or write */
+	size_t cm_data_size; /* bytes that travel with a connection request */
 	size_t key_size;
 	bool can_read, can_write, read_target, write_target;
-	bool mr_local;	      /* local memory must be registered */
+	bool mr_local; /* local memory must be registered */
 	bool mr_virt_addr;
 	bool mr_prov_key;
 	bool send_after_write;
-	bool flow_control;    /* may be granted more than is posted */
-	bool rma_pins_path;   /* closing a path under a read is unsafe: see core_msg.c */
+	bool flow_control;  /* may be granted more than is posted */
+	bool rma_pins_path; /* closing a path under a read is unsafe: see core_msg.c */
 };
 
 enum core_event_type {
@@ -67,23 +67,26 @@ enum core_event_type {
 	CORE_CLOSED,	/* path (already freed, only as a value), user: closed, no io is out */
 };
 
+/* What a type does not name is zero. */
 struct core_event {
 	enum core_event_type type;
-	int error;		     /* positive errno value, 0: none */
+	int error; /* positive errno value, 0: none */
 	struct core_path *path;
-	void *user;		     /* of the path or listener */
+	void *user; /* of the path or listener */
 	struct core_io *io;
 	struct core_listener *listener;
 	struct core_request *request;
-	const void *data;	     /* message or connection data; valid until release */
+	const void *data; /* message or connection data; valid until release */
 	size_t len;
-	const struct fi_info *info;  /* REQUEST: the core's, for an endpoint that accepts;
-					valid until release, like data */
-	const void *addr;	     /* REQUEST: the peer's address, as the core saw it */
+	const struct fi_info *info; /* REQUEST: the core's, for an endpoint that accepts;
+				       valid until release, like data */
+	const void *addr;	    /* REQUEST: the peer's address, as the core saw it */
 	size_t addr_len;
-	void *token;		     /* the adapter's, for release */
+	void *token; /* the adapter's, for release */
 };
 
+/* All at least 1.  A core without a shared receive context posts buffer_cnt
+ * for each path, and that does not grow. */
 struct core_attr {
 	size_t buffer_size; /* of a receive buffer, bytes */
 	size_t buffer_cnt;  /* posted at first */
@@ -100,20 +103,26 @@ struct core_ops {
 	 */
 	int (*domain_open)(struct fid_fabric *fabric, struct fi_info *info,
 			   const struct core_attr *attr, struct core_domain **domain);
-	/* Closes it with whatever is still open in it. */
+	/* Closes it with whatever is still open in it, paths, listeners and
+	 * requests; memory regions are closed before.  Operations that are out
+	 * are not reported; the core touches their memory no more. */
 	void (*domain_close)(struct core_domain *domain);
 
-	/* Up to max events; returns how many.  Every event is given back with
-	 * release before the next poll.  check_cm: look for connection events
-	 * too, which costs more; done anyway while connections are pending. */
+	/* Up to max events (at most 16); returns how many.  Every event is given
+	 * back with release before the next poll.  check_cm: look for connection
+	 * events too, which costs more; done anyway while connections are
+	 * pending and when trywait saw one.  What a path received comes before
+	 * its CORE_BROKEN. */
 	int (*poll)(struct core_domain *domain, struct core_event *events, int max, bool check_cm);
-	/* Ends the event: reposts its buffer, frees its connection data. */
+	/* Ends the event: reposts its buffer, frees its connection data.  A
+	 * request stays until it is answered. */
 	void (*release)(struct core_domain *domain, struct core_event *event);
 
 	/*
 	 * Listens at info->src_addr, with events that appear in poll of this
 	 * domain (RDM endpoints).  user comes back in events.  addr receives
-	 * the bound address.
+	 * the bound address.  Closing: requests already told of can still be
+	 * answered, in any order; the address is free after the last of them.
 	 */
 	int (*listen)(struct core_domain *domain, struct fi_info *info, void *user,
 		      struct core_listener **listener);
@@ -122,8 +131,10 @@ struct core_ops {
 
 	/*
 	 * A path to a peer that listens at addr.  user comes back in events;
-	 * data (at most cm_data_size bytes) travels with the request.
-	 * CORE_CONNECTED or CORE_REFUSED follows.
+	 * data (at most cm_data_size bytes) travels with the request.  The path
+	 * starts at info->src_addr if there is one, but never at the port of a
+	 * listener of this domain.  CORE_CONNECTED or CORE_REFUSED follows if it
+	 * succeeds.
 	 */
 	int (*connect)(struct core_domain *domain, struct fi_info *info, const void *addr,
 		       size_t addr_len, const void *data, size_t len, void *user,
@@ -137,18 +148,22 @@ struct core_ops {
 	int (*path_peer)(struct core_path *path, void *addr, size_t *len);
 	int (*path_name)(struct core_path *path, void *addr, size_t *len);
 	/*
-	 * Gives the path up.  CORE_CLOSED follows, behind a CORE_DONE for each
-	 * operation that was out (error FI_ECANCELED if the core never
-	 * answered).  The path takes no more operations.
+	 * Gives the path up, connected or not.  CORE_CLOSED follows, behind a
+	 * CORE_DONE for each operation that was out (error FI_ECANCELED if the
+	 * core never answered); what was polled before may still be on its way.
+	 * The path takes no more operations.  Where rma_pins_path, a path with
+	 * reads out stays until they are done or the peer is gone, so that with
+	 * a peer that hangs only domain_close ends it.
 	 */
 	void (*path_close)(struct core_path *path);
 
 	/*
 	 * One message of these pieces.  Returns 1 if it was taken and io and
 	 * the memory are free again (no CORE_DONE follows), 0 if CORE_DONE
-	 * will follow, -FI_EAGAIN, or another negative errno.  On failure
-	 * nothing is kept.  more: another send follows at once.
-	 * desc[i]: core_ops.mr_desc of that piece, or NULL.
+	 * will follow, -FI_EAGAIN, or another negative errno: -FI_ENOTCONN before
+	 * CORE_CONNECTED, -FI_ECONNRESET once it broke, -FI_ESHUTDOWN behind
+	 * path_close.  On failure nothing is kept.  more: another send follows
+	 * at once.  desc[i]: core_ops.mr_desc of that piece, or NULL.
 	 */
 	int (*send)(struct core_path *path, struct core_io *io, const struct iovec *iov,
 		    void **desc, size_t cnt, size_t len, bool more);
@@ -167,7 +182,8 @@ struct core_ops {
 	void (*mr_close)(struct core_mr *mr);
 	void *(*mr_desc)(const struct core_mr *mr);
 
-	/* Descriptors to wait on for the domain's events; returns how many. */
+	/* Descriptors to wait on for the domain's events, the same as long as it
+	 * is open; returns how many. */
 	int (*wait_fds)(struct core_domain *domain, int *fds, int max);
 	/* 0: nothing is pending and the descriptors will wake the waiter;
 	 * -FI_EAGAIN: poll again first. */
@@ -182,15 +198,22 @@ void core_msg_caps(const struct fi_info *info, struct core_caps *caps);
 /*
  * A listener of its own, outside of any domain (passive endpoints): it has
  * its own core event queue.  poll returns 1 with a CORE_REQUEST, 0 for
- * nothing; accept of the request works in any domain of the same fabric.
+ * nothing; accept of the request works in any domain of the same fabric, and
+ * accept and reject under another lock than the listener's.  The event's data
+ * is valid until its release or the next poll, its info and addr until the
+ * request is answered.  Closed with listener_close, before its requests or
+ * after.
  */
 int core_msg_passive_open(struct fid_fabric *fabric, struct fi_info *info, void *user,
 			  struct core_listener **listener);
 int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t len);
 int core_msg_passive_listen(struct core_listener *listener);
 int core_msg_passive_poll(struct core_listener *listener, struct core_event *event);
+void core_msg_passive_release(struct core_listener *listener, struct core_event *event);
 int core_msg_passive_trywait(struct core_listener *listener);
 int core_msg_passive_fd(struct core_listener *listener);
+/* Bytes that travel with a connection request. */
+size_t core_msg_passive_cm_size(struct core_listener *listener);
 
 extern const struct core_ops core_msg_ops;
 

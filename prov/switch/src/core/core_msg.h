@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Private to the adapter for connection-oriented cores: core_msg.c (domain,
+ * data), core_msg_poll.c (events), core_msg_cm.c (paths), core_msg_listen.c
+ * (listeners, requests) and core_msg_mr.c (registrations, receive buffers).
+ * Nobody else includes it.  All of it lives under the domain's lock, except
+ * the reference count of a listener (see struct core_listener).
+ */
+#ifndef CORE_MSG_H
+#define CORE_MSG_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include <rdma/fi_cm.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_rma.h>
+#include <rdma/providers/fi_log.h>
+
+#include "core.h"
+
+#define CORE_MSG_WARN(subsys, ...) FI_WARN(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
+#define CORE_MSG_INFO(subsys, ...) FI_INFO(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
+
+enum {
+	CORE_MSG_BATCH = 16,	    /* events of one poll */
+	CORE_MSG_CM_DATA = 256,	    /* longest connection data that we take */
+	CORE_MSG_CM_DATA_MIN = 56,  /* what every known core carries */
+	CORE_MSG_INJECT_COPY = 256, /* pieces up to this sum are gathered to be injected */
+	CORE_MSG_IO_MAX = 4096,	    /* operations out per domain: the completion queue holds them */
+	CORE_MSG_DRAIN = 4096,	    /* looks at a listener that closes: a flood must not hold us */
+	CORE_MSG_KEYS = 32,	    /* random keys drawn at once: 256 bytes */
+};
+
+/* What a completion's context points to. */
+enum core_msg_kind {
+	CORE_MSG_NONE, /* finished: the core must not name it again */
+	CORE_MSG_IO,   /* struct core_msg_io: a send or a write */
+	CORE_MSG_READ, /* struct core_msg_io: a read */
+	CORE_MSG_RX,   /* struct core_msg_rx */
+};
+
+struct core_msg_ctx {
+	struct fi_context2 core; /* first: the core's, in FI_CONTEXT mode */
+	enum core_msg_kind kind;
+};
+
+/* An operation that is out; lives in the scratch of a struct core_io. */
+struct core_msg_io {
+	struct core_msg_ctx ctx;
+	struct core_path *path;
+	TAILQ_ENTRY(core_msg_io) link; /* in path->ios */
+};
+
+_Static_assert(sizeof(struct core_msg_io) <= sizeof(struct core_io),
+	       "an operation fits the scratch that the driver lends");
+
+/* A receive buffer; the header is apart from the memory, which stays
+ * untouched until the core fills it. */
+struct core_msg_rx {
+	struct core_msg_ctx ctx;
+	struct core_msg_pool *pool;
+	void *data;
+	void *desc;
+	SLIST_ENTRY(core_msg_rx) link; /* in domain->idle */
+};
+
+struct core_msg_chunk {
+	SLIST_ENTRY(core_msg_chunk) link;
+	void *mem;
+	struct fid_mr *mr; /* NULL unless the core wants local memory registered */
+	size_t cnt;
+	struct core_msg_rx rx[];
+};
+
+/* Receive buffers posted to one queue: the domain's shared one, or a path's
+ * own where the core shares none. */
+struct core_msg_pool {
+	struct fid_ep *ep; /* NULL: closed, nothing is posted any more */
+	SLIST_HEAD(, core_msg_chunk) chunks;
+	size_t cnt;
+	size_t run; /* completed since the completion queue was last read empty */
+	bool grown; /* in this run */
+};
+
+/* An entry of a core event queue with its connection data. */
+union core_msg_cm {
+	struct fi_eq_cm_entry entry;
+	uint8_t bytes[sizeof(struct fi_eq_cm_entry) + CORE_MSG_CM_DATA];
+};
+
+struct core_domain {
+	struct fid_fabric *fabric;
+	struct fid_domain *domain;
+	struct fid_cq *cq;
+	struct fid_eq *eq;
+	struct fid_ep *srx; /* NULL: each path has receives of its own */
+	int cq_fd, cm_fd;   /* cm_fd: epoll set of our and our listeners' event queues */
+	struct core_caps caps;
+	uint64_t write_flags;
+	size_t rx_ctx_cnt;
+
+	size_t buffer_size, buffer_cnt, buffer_max;
+	struct core_msg_pool pool;	/* with srx only */
+	SLIST_HEAD(, core_msg_rx) idle; /* could not be posted: tried again at each poll */
+
+	size_t io_cnt, rx_cnt; /* in the core's hands */
+	uint64_t seen;	       /* completions read that had a context */
+	bool cm_due;	       /* something broke or was left over: read the events */
+	unsigned cm_pending;   /* paths that wait for a connection event */
+	unsigned path_cnt;
+	LIST_HEAD(, core_path) paths;		     /* all of them */
+	TAILQ_HEAD(core_msg_limbo, core_path) limbo; /* wait for their last completions */
+	LIST_HEAD(, core_listener) listeners;
+	LIST_HEAD(, core_request) requests;   /* of those listeners */
+	union core_msg_cm cm[CORE_MSG_BATCH]; /* one per event, until the next poll */
+
+	uint64_t keys[CORE_MSG_KEYS];
+	unsigned key_cnt;
+};
+
+enum core_msg_state {
+	CORE_MSG_CONNECTING, /* waits for the core to report the connection */
+	CORE_MSG_UP,
+	CORE_MSG_DEAD,	  /* refused or broken; waits for path_close */
+	CORE_MSG_LEAVING, /* given up, but the core's endpoint waits for reads to end */
+	CORE_MSG_GONE,	  /* the core's endpoint is closed; waits for its last completions */
+};
+
+/* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
+struct core_path {
+	LIST_ENTRY(core_path) link;
+	TAILQ_ENTRY(core_path) limbo_link;
+	struct core_domain *domain;
+	struct fid_ep *ep; /* NULL once closed */
+	void *user;
+	enum core_msg_state state;
+	bool in_limbo;
+	bool silent;	   /* never handed out: ends without an event */
+	int error;	   /* why it broke, for CORE_BROKEN */
+	unsigned read_cnt; /* reads out */
+	uint64_t drain_at; /* value of domain->seen that nothing of ours comes after */
+	TAILQ_HEAD(, core_msg_io) ios;
+	struct core_msg_pool pool; /* without srx only */
+};
+
+/*
+ * Each listener has an event queue of its own: the tcp core keeps requests
+ * whose data did not arrive yet, and they outlive the listener in its queue.
+ * refs counts the owner and every unanswered request, because fi_reject needs
+ * the listener; it is atomic, because a request of a passive listener is
+ * answered under the lock of some domain.
+ */
+struct core_listener {
+	LIST_ENTRY(core_listener) link;
+	struct core_domain *domain; /* NULL: passive */
+	struct fid_fabric *fabric;
+	struct fid_pep *pep;
+	struct fid_eq *eq;
+	int eq_fd;
+	void *user;
+	atomic_uint refs;
+	union core_msg_cm cm; /* passive: of the last event */
+};
+
+/* Owned by whoever was told of it until it is answered (and, while held, its
+ * event released). */
+struct core_request {
+	LIST_ENTRY(core_request) link;	/* in the domain, if the listener has one */
+	struct core_listener *listener; /* NULL once answered */
+	struct fi_info *info;
+	bool listed, held;
+};
+
+/* Logs and returns ret. */
+static inline int core_msg_failed(const char *what, int ret)
+{
+	CORE_MSG_WARN(CORE, "%s: %s\n", what, fi_strerror(-ret));
+	return ret;
+}
+
+/* -- core_msg_poll.c ---------------------------------------------------- */
+
+/* The path's last events follow when nothing it had out can be in the
+ * completion queue any more. */
+void core_msg_limbo_enter(struct core_path *path);
+int core_msg_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm);
+void core_msg_release(struct core_domain *domain, struct core_event *event);
+
+/* -- core_msg_listen.c -------------------------------------------------- */
+
+int core_msg_eq_open(struct fid_fabric *fabric, struct fid_eq **eq, int *fd);
+/* fi_eq_read, and the bytes of connection data in what it returned. */
+ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *cm);
+int core_msg_eq_trywait(struct fid_fabric *fabric, struct fid_eq *eq);
+size_t core_msg_cm_len(ssize_t ret);
+/* The next request of a listener; false: there is none. */
+bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm,
+			   struct core_event *event);
+/* The request has been answered: the listener may go, and the request once
+ * its event is released. */
+void core_msg_request_answered(struct core_request *request);
+void core_msg_request_release(struct core_request *request);
+/* Turns away what nobody answered (domain_close). */
+void core_msg_requests_drop(struct core_domain *domain);
+
+int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,
+		    struct core_listener **listener);
+int core_msg_listener_name(struct core_listener *listener, void *addr, size_t *len);
+void core_msg_listener_close(struct core_listener *listener);
+void core_msg_reject(struct core_request *request, const void *data, size_t len);
+
+/* -- core_msg_cm.c ------------------------------------------------------ */
+
+/* Shallow copy of info for an endpoint of this domain, with storage for the
+ * parts that differ. */
+struct core_msg_ep_info {
+	struct fi_info info;
+	struct fi_ep_attr ep_attr;
+	uint8_t src_addr[CORE_ADDR_MAX];
+};
+int core_msg_ep_info(const struct core_domain *domain, const struct fi_info *info,
+		     struct core_msg_ep_info *copy);
+int core_msg_cm_poll(struct core_domain *domain, struct core_event *events, int max);
+/* Closes the core's endpoint of a path that was given up. */
+void core_msg_path_shut(struct core_path *path);
+void core_msg_path_free(struct core_path *path);
+
+int core_msg_connect(struct core_domain *domain, struct fi_info *info, const void *addr,
+		     size_t addr_len, const void *data, size_t len, void *user,
+		     struct core_path **path);
+int core_msg_accept(struct core_domain *domain, struct core_request *request, const void *data,
+		    size_t len, void *user, struct core_path **path);
+int core_msg_path_peer(struct core_path *path, void *addr, size_t *len);
+int core_msg_path_name(struct core_path *path, void *addr, size_t *len);
+void core_msg_path_close(struct core_path *path);
+
+/* -- core_msg_mr.c ------------------------------------------------------ */
+
+int core_msg_mr_open(struct core_domain *domain, const void *buf, size_t len, uint64_t access,
+		     struct fid_mr **mr);
+int core_msg_mr_reg(struct core_domain *domain, const void *buf, size_t len, uint64_t access,
+		    struct core_mr **mr, uint64_t *raddr, uint64_t *key);
+void core_msg_mr_close(struct core_mr *mr);
+void *core_msg_mr_desc(const struct core_mr *mr);
+
+/* Posts the buffer, or keeps it for core_msg_rx_retry(). */
+void core_msg_rx_post(struct core_domain *domain, struct core_msg_rx *rx);
+void core_msg_rx_retry(struct core_domain *domain);
+/* Allocates and posts cnt more buffers; 0 or a negative errno. */
+int core_msg_pool_grow(struct core_domain *domain, struct core_msg_pool *pool, size_t cnt);
+/* Twice as many, as far as buffer_max goes. */
+void core_msg_pool_double(struct core_domain *domain, struct core_msg_pool *pool);
+void core_msg_pool_free(struct core_domain *domain, struct core_msg_pool *pool);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Paths of the adapter for connection-oriented cores, and the events of their
+ * connections.  Called through core_msg_ops and by core_msg_poll() under the
+ * domain's lock.  It never shuts an endpoint down: fi_shutdown of the tcp core
+ * may block, fi_close does not.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_msg.h"
+
+/* -- paths -------------------------------------------------------------- */
+
+static uint16_t core_msg_port(const void *addr, size_t len)
+{
+	const struct sockaddr *sa = addr;
+
+	if (len >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)addr)->sin_port;
+	if (len >= sizeof(struct sockaddr_in6) && sa->sa_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)addr)->sin6_port;
+	return 0;
+}
+
+static void core_msg_port_clear(void *addr)
+{
+	if (((struct sockaddr *)addr)->sa_family == AF_INET)
+		((struct sockaddr_in *)addr)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)addr)->sin6_port = 0;
+}
+
+/* True if one of our listeners has this port: a path cannot have it too. */
+static bool core_msg_port_taken(const struct core_domain *domain, uint16_t port)
+{
+	struct core_listener *listener;
+	uint8_t addr[CORE_ADDR_MAX];
+	size_t len;
+
+	if (!port)
+		return false;
+	LIST_FOREACH (listener, &domain->listeners, link) {
+		len = sizeof(addr);
+		if (!fi_getname(&listener->pep->fid, addr, &len) &&
+		    core_msg_port(addr, len) == port)
+			return true;
+	}
+	return false;
+}
+
+int core_msg_ep_info(const struct core_domain *domain, const struct fi_info *info,
+		     struct core_msg_ep_info *copy)
+{
+	if (info->src_addrlen > sizeof(copy->src_addr))
+		return -FI_EINVAL;
+	copy->info = *info;
+	copy->ep_attr = *info->ep_attr;
+	copy->info.ep_attr = &copy->ep_attr;
+	copy->info.next = NULL;
+	copy->info.handle = NULL;
+	copy->ep_attr.rx_ctx_cnt = domain->rx_ctx_cnt;
+	if (info->src_addr) {
+		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
+		copy->info.src_addr = copy->src_addr;
+		if (core_msg_port_taken(domain, core_msg_port(copy->src_addr, info->src_addrlen)))
+			core_msg_port_clear(copy->src_addr);
+	}
+	return 0;
+}
+
+static int core_msg_ep_bind(struct core_domain *domain, struct fid_ep *ep)
+{
+	int ret;
+
+	ret = fi_ep_bind(ep, &domain->eq->fid, 0);
+	if (ret)
+		return ret;
+	ret = fi_ep_bind(ep, &domain->cq->fid, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
+	if (ret)
+		return ret;
+	/* selective here would silence shared receives on the tcp core */
+	ret = fi_ep_bind(ep, &domain->cq->fid, FI_RECV);
+	if (ret)
+		return ret;
+	return domain->srx ? fi_ep_bind(ep, &domain->srx->fid, 0) : 0;
+}
+
+/* More peers than half of the buffers: each can hold one with a message that
+ * has only half arrived. */
+static void core_msg_pool_follow(struct core_domain *domain)
+{
+	if (domain->path_cnt * 2 > domain->pool.cnt)
+		core_msg_pool_double(domain, &domain->pool);
+}
+
+/* A path with an enabled endpoint whose receives are posted.  On failure the
+ * core's endpoint is closed again. */
+static int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void *user,
+				struct core_path **path)
+{
+	struct core_path *p;
+	int ret;
+
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return core_msg_failed("path", -FI_ENOMEM);
+	p->domain = domain;
+	p->user = user;
+	p->state = CORE_MSG_CONNECTING;
+	TAILQ_INIT(&p->ios);
+	ret = fi_endpoint(domain->domain, info, &p->ep, p);
+	if (ret) {
+		free(p);
+		return core_msg_failed("fi_endpoint", ret);
+	}
+	LIST_INSERT_HEAD(&domain->paths, p, link);
+	domain->path_cnt++;
+	domain->cm_pending++;
+
+	ret = core_msg_ep_bind(domain, p->ep);
+	if (!ret)
+		ret = fi_enable(p->ep);
+	if (ret) {
+		core_msg_failed("binding an endpoint", ret);
+		goto fail;
+	}
+	if (domain->srx) {
+		core_msg_pool_follow(domain);
+	} else {
+		p->pool.ep = p->ep;
+		ret = core_msg_pool_grow(domain, &p->pool, domain->buffer_cnt);
+		if (ret)
+			goto fail;
+	}
+	*path = p;
+	return 0;
+
+fail:
+	p->silent = true;
+	core_msg_path_close(p);
+	return ret;
+}
+
+int core_msg_connect(struct core_domain *domain, struct fi_info *info, const void *addr,
+		     size_t addr_len, const void *data, size_t len, void *user,
+		     struct core_path **path)
+{
+	struct core_msg_ep_info copy;
+	struct core_path *p;
+	int ret;
+
+	if (len > domain->caps.cm_data_size)
+		return -FI_EINVAL;
+	ret = core_msg_ep_info(domain, info, &copy);
+	if (ret)
+		return ret;
+	copy.info.dest_addr = (void *)addr;
+	copy.info.dest_addrlen = addr_len;
+	ret = core_msg_path_create(domain, &copy.info, user, &p);
+	if (ret)
+		return ret;
+	ret = fi_connect(p->ep, addr, data, len);
+	if (ret) {
+		core_msg_failed("fi_connect", ret);
+		p->silent = true;
+		core_msg_path_close(p);
+		return ret;
+	}
+	*path = p;
+	return 0;
+}
+
+int core_msg_accept(struct core_domain *domain, struct core_request *request, const void *data,
+		    size_t len, void *user, struct core_path **path)
+{
+	struct core_path *p;
+	int ret = -FI_EINVAL;
+
+	if (len > domain->caps.cm_data_size)
+		goto fail;
+	request->info->ep_attr->rx_ctx_cnt = domain->rx_ctx_cnt;
+	ret = core_msg_path_create(domain, request->info, user, &p);
+	if (ret)
+		goto fail;
+	ret = fi_accept(p->ep, data, len);
+	if (ret) {
+		core_msg_failed("fi_accept", ret);
+		p->silent = true;
+		core_msg_path_close(p);
+		goto fail;
+	}
+	core_msg_request_answered(request);
+	*path = p;
+	return 0;
+
+fail:
+	/* frees the core's side of the request, whoever has its socket now */
+	core_msg_reject(request, NULL, 0);
+	return ret;
+}
+
+int core_msg_path_peer(struct core_path *path, void *addr, size_t *len)
+{
+	return path->ep ? fi_getpeer(path->ep, addr, len) : -FI_ESHUTDOWN;
+}
+
+int core_msg_path_name(struct core_path *path, void *addr, size_t *len)
+{
+	return path->ep ? fi_getname(&path->ep->fid, addr, len) : -FI_ESHUTDOWN;
+}
+
+void core_msg_path_shut(struct core_path *path)
+{
+	int ret;
+
+	if (path->state == CORE_MSG_CONNECTING || path->state == CORE_MSG_LEAVING)
+		path->domain->cm_pending--;
+	path->state = CORE_MSG_GONE;
+	path->pool.ep = NULL;
+	ret = fi_close(&path->ep->fid);
+	if (ret)
+		core_msg_failed("closing an endpoint", ret);
+	path->ep = NULL;
+	core_msg_limbo_enter(path);
+}
+
+void core_msg_path_close(struct core_path *path)
+{
+	if (path->state == CORE_MSG_UP && path->read_cnt && path->domain->caps.rma_pins_path) {
+		path->state = CORE_MSG_LEAVING;
+		path->domain->cm_pending++;
+		return;
+	}
+	core_msg_path_shut(path);
+}
+
+void core_msg_path_free(struct core_path *path)
+{
+	LIST_REMOVE(path, link);
+	path->domain->path_cnt--;
+	core_msg_pool_free(path->domain, &path->pool);
+	free(path);
+}
+
+/* -- events of the domain's queue --------------------------------------- */
+
+/* The connection of a path is over; returns how many events that makes. */
+static int core_msg_path_over(struct core_path *path, int error, const void *data, size_t len,
+			      struct core_event *event)
+{
+	switch (path->state) {
+	case CORE_MSG_CONNECTING:
+		path->state = CORE_MSG_DEAD;
+		path->domain->cm_pending--;
+		*event = (struct core_event){
+			.type = CORE_REFUSED,
+			.error = error ? error : FI_ECONNREFUSED,
+			.path = path,
+			.user = path->user,
+			.data = data,
+			.len = len,
+		};
+		return 1;
+	case CORE_MSG_UP:
+		/* told when everything that arrived before has been */
+		path->state = CORE_MSG_DEAD;
+		path->error = error;
+		core_msg_limbo_enter(path);
+		return 0;
+	case CORE_MSG_LEAVING:
+		/* the core has flushed the reads */
+		core_msg_path_shut(path);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int core_msg_cm_error(struct core_domain *domain, union core_msg_cm *cm,
+			     struct core_event *event)
+{
+	struct fi_eq_err_entry err = {.err_data = cm->bytes, .err_data_size = sizeof(cm->bytes)};
+	struct core_path *path;
+	size_t len;
+
+	if (fi_eq_readerr(domain->eq, &err, 0) < 0 || !err.fid)
+		return 0;
+	path = err.fid->context;
+	len = err.err_data ? err.err_data_size : 0;
+	if (len > sizeof(cm->bytes))
+		len = sizeof(cm->bytes);
+	/* a core may lend its own memory, until the next call */
+	if (len && err.err_data != cm->bytes)
+		memcpy(cm->bytes, err.err_data, len);
+	CORE_MSG_INFO(EQ, "connection failed: %s\n", fi_strerror(abs(err.err)));
+	return core_msg_path_over(path, abs(err.err), len ? cm->bytes : NULL, len, event);
+}
+
+static int core_msg_cm_event(uint32_t type, union core_msg_cm *cm, size_t len,
+			     struct core_event *event)
+{
+	struct core_path *path = cm->entry.fid->context;
+
+	if (type == FI_SHUTDOWN)
+		return core_msg_path_over(path, 0, NULL, 0, event);
+	if (type != FI_CONNECTED || path->state != CORE_MSG_CONNECTING)
+		return 0;
+	path->state = CORE_MSG_UP;
+	path->domain->cm_pending--;
+	*event = (struct core_event){
+		.type = CORE_CONNECTED,
+		.path = path,
+		.user = path->user,
+		.data = len ? cm->entry.data : NULL,
+		.len = len,
+	};
+	return 1;
+}
+
+int core_msg_cm_poll(struct core_domain *domain, struct core_event *events, int max)
+{
+	struct core_listener *listener;
+	uint32_t type;
+	ssize_t ret;
+	int n = 0;
+
+	while (n < max) {
+		ret = core_msg_eq_read(domain->eq, &type, &domain->cm[n]);
+		if (ret == -FI_EAVAIL)
+			n += core_msg_cm_error(domain, &domain->cm[n], &events[n]);
+		else if (ret < 0)
+			break;
+		else
+			n += core_msg_cm_event(type, &domain->cm[n], core_msg_cm_len(ret),
+					       &events[n]);
+	}
+	LIST_FOREACH (listener, &domain->listeners, link) {
+		while (n < max && core_msg_request_next(listener, &domain->cm[n], &events[n]))
+			n++;
+	}
+	domain->cm_due = n == max;
+	return n;
+}

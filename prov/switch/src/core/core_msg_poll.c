@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Polling of the adapter for connection-oriented cores: turns completions
+ * into events and ends paths.  Called through core_msg_ops under the domain's
+ * lock.  On the way of a message nothing is allocated and no list is walked;
+ * paths that end are the exception, and they are few.
+ */
+#include "core_msg.h"
+
+void core_msg_limbo_enter(struct core_path *path)
+{
+	struct core_domain *domain = path->domain;
+
+	path->drain_at = domain->seen + domain->io_cnt + domain->rx_cnt;
+	if (!path->in_limbo)
+		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
+	path->in_limbo = true;
+}
+
+static void core_msg_io_done(struct core_msg_io *io, int error, struct core_event *event)
+{
+	struct core_path *path = io->path;
+	struct core_domain *domain = path->domain;
+
+	TAILQ_REMOVE(&path->ios, io, link);
+	domain->io_cnt--;
+	if (io->ctx.kind == CORE_MSG_READ)
+		path->read_cnt--;
+	io->ctx.kind = CORE_MSG_NONE;
+	*event = (struct core_event){
+		.type = CORE_DONE,
+		.error = error,
+		.path = path,
+		.user = path->user,
+		.io = (struct core_io *)io,
+	};
+	if (path->state == CORE_MSG_LEAVING && !path->read_cnt)
+		core_msg_path_shut(path);
+}
+
+/* A completion with this context; returns how many events it makes. */
+static int core_msg_complete(struct core_domain *domain, struct core_msg_ctx *ctx, size_t len,
+			     int error, struct core_event *event)
+{
+	struct core_msg_rx *rx;
+
+	switch (ctx->kind) {
+	case CORE_MSG_RX:
+		rx = (struct core_msg_rx *)ctx;
+		domain->seen++;
+		domain->rx_cnt--;
+		if (error) {
+			core_msg_rx_post(domain, rx);
+			return 0;
+		}
+		ctx->kind = CORE_MSG_NONE;
+		rx->pool->run++;
+		*event = (struct core_event){
+			.type = CORE_RECV,
+			.data = rx->data,
+			.len = len,
+			.token = rx,
+		};
+		return 1;
+	case CORE_MSG_IO:
+	case CORE_MSG_READ:
+		domain->seen++;
+		core_msg_io_done((struct core_msg_io *)ctx, error, event);
+		return 1;
+	case CORE_MSG_NONE:
+		break;
+	}
+	CORE_MSG_WARN(CQ, "the core completed an operation twice\n");
+	return 0;
+}
+
+static int core_msg_cq_error(struct core_domain *domain, struct core_event *event)
+{
+	struct fi_cq_err_entry err = {0};
+	ssize_t ret;
+
+	ret = fi_cq_readerr(domain->cq, &err, 0);
+	if (ret <= 0)
+		return 0;
+	CORE_MSG_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
+	/* most often a connection broke: the event queue says which */
+	domain->cm_due = true;
+	if (!err.op_context)
+		return 0;
+	return core_msg_complete(domain, err.op_context, 0, err.err > 0 ? err.err : FI_EIO, event);
+}
+
+/* Reads once; more only past errors, or if the queue has to be emptied for a
+ * path in limbo.  Sets *empty when it was. */
+static int core_msg_cq_poll(struct core_domain *domain, struct core_event *events, int max,
+			    bool *empty)
+{
+	struct fi_cq_msg_entry comp[CORE_MSG_BATCH];
+	int n = 0, room;
+	ssize_t ret, i;
+
+	while (n < max) {
+		room = max - n;
+		ret = fi_cq_read(domain->cq, comp, room);
+		if (ret == -FI_EAVAIL) {
+			n += core_msg_cq_error(domain, &events[n]);
+			continue;
+		}
+		if (ret <= 0) {
+			*empty = true;
+			if (ret < 0 && ret != -FI_EAGAIN)
+				core_msg_failed("fi_cq_read", (int)ret);
+			break;
+		}
+		for (i = 0; i < ret; i++) {
+			if (!comp[i].op_context)
+				continue;
+			n += core_msg_complete(domain, comp[i].op_context, comp[i].len, 0,
+					       &events[n]);
+		}
+		if (TAILQ_EMPTY(&domain->limbo)) {
+			*empty = ret < room;
+			break;
+		}
+	}
+	return n;
+}
+
+/* The last events of a path; returns how many, and whether it is through. */
+static int core_msg_limbo_end(struct core_path *path, struct core_event *events, int max,
+			      bool *through)
+{
+	int n = 0;
+
+	*through = false;
+	if (path->state == CORE_MSG_GONE) {
+		while (n < max && !TAILQ_EMPTY(&path->ios))
+			core_msg_io_done(TAILQ_FIRST(&path->ios), FI_ECANCELED, &events[n++]);
+	}
+	if (path->silent && TAILQ_EMPTY(&path->ios)) {
+		*through = true;
+		return n;
+	}
+	if (n == max)
+		return n;
+	events[n++] = (struct core_event){
+		.type = path->state == CORE_MSG_GONE ? CORE_CLOSED : CORE_BROKEN,
+		.error = path->state == CORE_MSG_GONE ? 0 : path->error,
+		.path = path,
+		.user = path->user,
+	};
+	*through = true;
+	return n;
+}
+
+static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
+			       bool empty)
+{
+	struct core_path *path, *next;
+	bool through;
+	int n = 0;
+
+	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
+		next = TAILQ_NEXT(path, limbo_link);
+		if (!empty && (int64_t)(domain->seen - path->drain_at) < 0)
+			continue;
+		n += core_msg_limbo_end(path, &events[n], max - n, &through);
+		if (!through)
+			continue;
+		TAILQ_REMOVE(&domain->limbo, path, limbo_link);
+		path->in_limbo = false;
+		if (path->state == CORE_MSG_GONE)
+			core_msg_path_free(path);
+	}
+	return n;
+}
+
+/* All that were posted came back before the queue ran empty: senders may be
+ * waiting for buffers.  At most once per such run, so that a receiver who is
+ * merely slow does not end up with all that it may have. */
+static void core_msg_pool_check(struct core_domain *domain, bool empty)
+{
+	struct core_msg_pool *pool = &domain->pool;
+
+	if (pool->run >= pool->cnt && !pool->grown) {
+		pool->grown = true;
+		core_msg_pool_double(domain, pool);
+	}
+	if (empty) {
+		pool->run = 0;
+		pool->grown = false;
+	}
+}
+
+int core_msg_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm)
+{
+	bool empty = false;
+	int n = 0;
+
+	if (max > CORE_MSG_BATCH)
+		max = CORE_MSG_BATCH;
+	if (!SLIST_EMPTY(&domain->idle))
+		core_msg_rx_retry(domain);
+	if (check_cm || domain->cm_pending || domain->cm_due)
+		n = core_msg_cm_poll(domain, events, max);
+	/* before the queue too: under a flood it leaves no room behind it */
+	if (!TAILQ_EMPTY(&domain->limbo))
+		n += core_msg_limbo_poll(domain, &events[n], max - n, false);
+	if (n == max)
+		return n;
+	n += core_msg_cq_poll(domain, &events[n], max - n, &empty);
+	if (domain->srx)
+		core_msg_pool_check(domain, empty);
+	if (!TAILQ_EMPTY(&domain->limbo))
+		n += core_msg_limbo_poll(domain, &events[n], max - n, empty);
+	return n;
+}
+
+void core_msg_release(struct core_domain *domain, struct core_event *event)
+{
+	if (!event->token)
+		return;
+	if (event->type == CORE_RECV)
+		core_msg_rx_post(domain, event->token);
+	else
+		core_msg_request_release(event->token);
+	event->token = NULL;
+}

@@ -1,0 +1,1467 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What every core adapter promises in core.h, tried over a real core: two
+ * domains in one process, pumped in turn until the event comes or a generous
+ * deadline passes.  Written against struct core_ops alone; a core is added by
+ * a line in the table below.  A core that is not installed is skipped.
+ */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rdma/fi_cm.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+#include <rdma/providers/fi_prov.h>
+
+#include "core/core.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#define leaks_found() __lsan_do_recoverable_leak_check()
+#else
+#define leaks_found() 0
+#endif
+
+struct fi_provider switch_prov = {.name = "core_conformance"};
+
+static const struct core_case {
+	const char *name, *prov;
+	const struct core_ops *ops;
+	size_t rx_ctx_cnt;
+} cases[] = {
+	{"tcp", "tcp", &core_msg_ops, FI_SHARED_CONTEXT},
+	{"tcp without shared receives", "tcp", &core_msg_ops, 1},
+};
+
+enum {
+	CASES = sizeof(cases) / sizeof(cases[0]),
+	DEADLINE = 60, /* seconds: nothing here takes one */
+	MSGS = 64,
+	BUFFER = 4096,
+};
+
+/* -- two sides ---------------------------------------------------------- */
+
+struct msg {
+	size_t len;
+	uint8_t data[BUFFER];
+};
+
+struct side {
+	struct fi_info *info;
+	struct fid_fabric *fabric;
+	const struct core_ops *ops;
+	struct core_domain *domain;
+	const struct core_caps *caps;
+	bool frozen;	       /* is not polled */
+	int max;	       /* events in a poll */
+	size_t recv_cnt;       /* messages received */
+	size_t batch;	       /* most messages that came in one poll */
+	struct msg msgs[MSGS]; /* the last of them */
+	size_t request_cnt;
+	struct core_request *request;		/* the last one */
+	uint8_t data[256], addr[CORE_ADDR_MAX]; /* what came with it */
+	size_t len, addr_len;
+};
+
+struct world {
+	const struct core_case *c;
+	struct side a, b;
+	struct core_listener *listener; /* of b */
+	uint8_t addr[CORE_ADDR_MAX];
+	size_t addr_len;
+};
+
+/* One end of a path: its user. */
+struct end {
+	struct side *side;
+	struct core_path *path;
+	int connected, refused, broken, closed, error;
+	size_t out;
+	uint8_t data[256];
+	size_t len;
+};
+
+struct op {
+	struct core_io io; /* first */
+	struct end *end;
+	bool out;
+	int done, error;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void on_path(struct end *end, const struct core_event *event)
+{
+	cr_assert(!end->closed, "an event behind CORE_CLOSED");
+	switch (event->type) {
+	case CORE_CONNECTED:
+		cr_assert(!end->connected++ && !end->refused);
+		break;
+	case CORE_REFUSED:
+		cr_assert(!end->connected && !end->refused++);
+		cr_assert_gt(event->error, 0);
+		end->error = event->error;
+		break;
+	case CORE_BROKEN:
+		cr_assert(end->connected && !end->broken++);
+		end->error = event->error;
+		return;
+	default:
+		cr_assert_eq(end->out, 0, "closed with %zu operations out", end->out);
+		end->closed++;
+		return;
+	}
+	cr_assert_leq(event->len, sizeof(end->data));
+	end->len = event->len;
+	if (event->len)
+		memcpy(end->data, event->data, event->len);
+}
+
+static void on_done(const struct core_event *event)
+{
+	struct op *op = (struct op *)event->io;
+
+	cr_assert(op->out, "an operation is done twice");
+	cr_assert_eq(event->user, op->end);
+	op->out = false;
+	op->done++;
+	op->error = event->error;
+	op->end->out--;
+}
+
+static void on_recv(struct side *side, const struct core_event *event)
+{
+	struct msg *msg = &side->msgs[side->recv_cnt++ % MSGS];
+
+	msg->len = event->len;
+	memcpy(msg->data, event->data, event->len < BUFFER ? event->len : BUFFER);
+}
+
+static void on_request(struct side *side, const struct core_event *event)
+{
+	cr_assert_leq(event->len, sizeof(side->data));
+	cr_assert_leq(event->addr_len, sizeof(side->addr));
+	cr_assert(event->info && event->request && event->listener);
+	side->request_cnt++;
+	side->request = event->request;
+	side->len = event->len;
+	memcpy(side->data, event->data, event->len);
+	side->addr_len = event->addr_len;
+	memcpy(side->addr, event->addr, event->addr_len);
+}
+
+static void pump_side(struct side *side, bool check_cm)
+{
+	struct core_event events[16];
+	size_t recv_cnt = side->recv_cnt;
+	int i, n;
+
+	if (side->frozen || !side->domain)
+		return;
+	/* whatever the program did before: a core may take it for its own */
+	errno = EAGAIN;
+	n = side->ops->poll(side->domain, events, side->max, check_cm);
+	cr_assert(n >= 0 && n <= side->max);
+	for (i = 0; i < n; i++) {
+		switch (events[i].type) {
+		case CORE_RECV:
+			on_recv(side, &events[i]);
+			break;
+		case CORE_DONE:
+			on_done(&events[i]);
+			break;
+		case CORE_REQUEST:
+			on_request(side, &events[i]);
+			break;
+		default:
+			on_path(events[i].user, &events[i]);
+		}
+	}
+	for (i = 0; i < n; i++)
+		side->ops->release(side->domain, &events[i]);
+	if (side->recv_cnt - recv_cnt > side->batch)
+		side->batch = side->recv_cnt - recv_cnt;
+}
+
+static void pump(struct world *w)
+{
+	pump_side(&w->a, true);
+	pump_side(&w->b, true);
+}
+
+#define until(w, cond)                                                                             \
+	do {                                                                                       \
+		double deadline_ = now() + DEADLINE;                                               \
+		while (!(cond)) {                                                                  \
+			pump(w);                                                                   \
+			cr_assert_lt(now(), deadline_, "%s: no " #cond, (w)->c->name);             \
+		}                                                                                  \
+	} while (0)
+
+/* -- setting up --------------------------------------------------------- */
+
+static struct fi_info *get_info(const struct core_case *c)
+{
+	struct fi_info *hints = fi_allocinfo(), *info = NULL;
+	uint32_t version = FI_VERSION(FI_MAJOR_VERSION, FI_MINOR_VERSION);
+
+	hints->fabric_attr->prov_name = strdup(c->prov);
+	hints->ep_attr->type = FI_EP_MSG;
+	hints->ep_attr->rx_ctx_cnt = c->rx_ctx_cnt;
+	hints->caps = FI_MSG | FI_RMA;
+	hints->mode = FI_CONTEXT | FI_CONTEXT2;
+	hints->domain_attr->mr_mode =
+		FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
+	if (fi_getinfo(version, "127.0.0.1", NULL, FI_SOURCE, hints, &info))
+		cr_skip_test("no %s core here", c->prov);
+	fi_freeinfo(hints);
+	return info;
+}
+
+static void side_open(struct side *side, const struct core_case *c, size_t size, size_t cnt,
+		      size_t max)
+{
+	struct core_attr attr = {.buffer_size = size, .buffer_cnt = cnt, .buffer_max = max};
+
+	memset(side, 0, sizeof(*side));
+	side->ops = c->ops;
+	side->max = 16;
+	side->info = get_info(c);
+	cr_assert_eq(fi_fabric(side->info->fabric_attr, &side->fabric, NULL), 0);
+	cr_assert_eq(side->ops->domain_open(side->fabric, side->info, &attr, &side->domain), 0);
+	side->caps = side->ops->caps(side->domain);
+}
+
+static void side_close(struct side *side)
+{
+	if (!side->info)
+		return;
+	side->ops->domain_close(side->domain);
+	cr_assert_eq(fi_close(&side->fabric->fid), 0, "something is left open in the fabric");
+	fi_freeinfo(side->info);
+	memset(side, 0, sizeof(*side));
+}
+
+static void world_listen(struct world *w)
+{
+	cr_assert_eq(w->b.ops->listen(w->b.domain, w->b.info, &w->b, &w->listener), 0);
+	w->addr_len = sizeof(w->addr);
+	cr_assert_eq(w->b.ops->listener_name(w->listener, w->addr, &w->addr_len), 0);
+}
+
+static void world_open(struct world *w, const struct core_case *c)
+{
+	memset(w, 0, sizeof(*w));
+	w->c = c;
+	side_open(&w->a, c, BUFFER, 64, 256);
+	side_open(&w->b, c, BUFFER, 64, 256);
+	world_listen(w);
+}
+
+static void world_close(struct world *w)
+{
+	side_close(&w->a);
+	side_close(&w->b);
+	cr_assert_eq(leaks_found(), 0);
+}
+
+static struct criterion_test_params all_cases(void)
+{
+	static int idx[CASES];
+	int i;
+
+	for (i = 0; i < CASES; i++)
+		idx[i] = i;
+	return cr_make_param_array(int, idx, CASES);
+}
+
+/* A test that runs once for each core. */
+#define CORE_TEST(name)                                                                            \
+	static void name##_run(struct world *w);                                                   \
+	ParameterizedTestParameters(core, name)                                                    \
+	{                                                                                          \
+		return all_cases();                                                                \
+	}                                                                                          \
+	ParameterizedTest(int *idx, core, name)                                                    \
+	{                                                                                          \
+		struct world *w = malloc(sizeof(*w));                                              \
+		world_open(w, &cases[*idx]);                                                       \
+		name##_run(w);                                                                     \
+		world_close(w);                                                                    \
+		free(w);                                                                           \
+	}                                                                                          \
+	static void name##_run(struct world *w)
+
+static void connect_end(struct world *w, struct side *side, struct end *end, const void *data,
+			size_t len)
+{
+	memset(end, 0, sizeof(*end));
+	end->side = side;
+	cr_assert_eq(side->ops->connect(side->domain, side->info, w->addr, w->addr_len, data, len,
+					end, &end->path),
+		     0);
+}
+
+static void accept_end(struct side *side, struct end *end, const void *data, size_t len)
+{
+	memset(end, 0, sizeof(*end));
+	end->side = side;
+	cr_assert_eq(side->ops->accept(side->domain, side->request, data, len, end, &end->path), 0);
+	side->request = NULL;
+}
+
+/* A path from a to b. */
+static void join(struct world *w, struct end *a, struct end *b)
+{
+	size_t cnt = w->b.request_cnt;
+
+	connect_end(w, &w->a, a, NULL, 0);
+	until(w, w->b.request_cnt > cnt);
+	accept_end(&w->b, b, NULL, 0);
+	until(w, a->connected && b->connected);
+}
+
+static void part(struct world *w, struct end *a, struct end *b)
+{
+	if (!a->closed)
+		a->side->ops->path_close(a->path);
+	if (!b->closed)
+		b->side->ops->path_close(b->path);
+	until(w, a->closed && b->closed);
+}
+
+/* -- operations --------------------------------------------------------- */
+
+static int op_begin(struct end *end, struct op *op, int ret)
+{
+	op->end = end;
+	if (!ret) {
+		op->out = true;
+		end->out++;
+	}
+	return ret;
+}
+
+static int op_send(struct end *end, struct op *op, const struct iovec *iov, size_t cnt, bool more)
+{
+	void *desc[CORE_IOV_MAX] = {0};
+	size_t len = 0, i;
+
+	for (i = 0; i < cnt; i++)
+		len += iov[i].iov_len;
+	return op_begin(end, op,
+			end->side->ops->send(end->path, &op->io, iov, desc, cnt, len, more));
+}
+
+static int op_send1(struct end *end, struct op *op, const void *buf, size_t len)
+{
+	struct iovec iov = {(void *)buf, len};
+
+	return op_send(end, op, &iov, 1, false);
+}
+
+/* A registered piece of memory. */
+struct region {
+	uint8_t *buf;
+	size_t len;
+	struct core_mr *mr;
+	uint64_t raddr, key;
+};
+
+static void region_open(struct side *side, struct region *r, size_t len, uint64_t access)
+{
+	r->len = len;
+	r->buf = calloc(1, len);
+	cr_assert_eq(
+		side->ops->mr_reg(side->domain, r->buf, len, access, &r->mr, &r->raddr, &r->key),
+		0);
+}
+
+static void region_close(struct side *side, struct region *r)
+{
+	side->ops->mr_close(r->mr);
+	free(r->buf);
+}
+
+static int op_rma(struct end *end, struct op *op, bool read, struct region *local, size_t offset,
+		  size_t len, const struct region *remote)
+{
+	const struct core_ops *ops = end->side->ops;
+	void *mr_desc = ops->mr_desc(local->mr), *desc[2] = {mr_desc, mr_desc};
+	struct iovec iov[2] = {
+		{local->buf + offset, len / 3},
+		{local->buf + offset + len / 3, len - len / 3},
+	};
+
+	return op_begin(end, op,
+			(read ? ops->read : ops->write)(end->path, &op->io, iov, desc, 2,
+							remote->raddr + offset, remote->key));
+}
+
+static void pattern(uint8_t *buf, size_t len, unsigned seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		buf[i] = (uint8_t)(seed + i * 7 + (i >> 8));
+}
+
+/* The path still does all it should. */
+static void check_path(struct world *w, struct end *a, struct end *b)
+{
+	size_t cnt = w->b.recv_cnt, i;
+	struct op ops[32] = {0}, rd = {0}, wr = {0};
+	uint8_t buf[32][512];
+	struct region la, rb;
+
+	for (i = 0; i < 32; i++) {
+		pattern(buf[i], sizeof(buf[i]), (unsigned)i);
+		until(w, op_send1(a, &ops[i], buf[i], sizeof(buf[i])) != -FI_EAGAIN);
+	}
+	until(w, w->b.recv_cnt == cnt + 32 && !a->out);
+	for (i = 0; i < 32; i++) {
+		struct msg *msg = &w->b.msgs[(cnt + i) % MSGS];
+
+		cr_assert_eq(ops[i].error, 0);
+		cr_assert_eq(msg->len, sizeof(buf[i]));
+		cr_assert_eq(memcmp(msg->data, buf[i], msg->len), 0);
+	}
+
+	region_open(&w->a, &la, 300000, FI_READ | FI_WRITE);
+	region_open(&w->b, &rb, 300000, FI_REMOTE_READ | FI_REMOTE_WRITE);
+	pattern(rb.buf, rb.len, 1);
+	cr_assert_eq(op_rma(a, &rd, true, &la, 0, la.len, &rb), 0);
+	until(w, rd.done);
+	cr_assert_eq(rd.error, 0);
+	cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
+	pattern(la.buf, la.len, 2);
+	cr_assert_eq(op_rma(a, &wr, false, &la, 0, la.len, &rb), 0);
+	until(w, wr.done && !memcmp(la.buf, rb.buf, la.len));
+	cr_assert_eq(wr.error, 0);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+	cr_assert(!a->broken && !b->broken);
+}
+
+static int wait_any(struct side *side, int timeout)
+{
+	struct pollfd pfd[8] = {{0}};
+	int fds[8], n, i;
+
+	n = side->ops->wait_fds(side->domain, fds, 8);
+	cr_assert(n > 0 && n <= 8);
+	for (i = 0; i < n; i++)
+		pfd[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	return poll(pfd, (nfds_t)n, timeout);
+}
+
+/* Until nothing is left to do and a sleeper may sleep. */
+static void settle(struct world *w, struct side *side)
+{
+	double deadline = now() + DEADLINE;
+
+	while (side->ops->trywait(side->domain) || wait_any(side, 0)) {
+		pump(w);
+		cr_assert_lt(now(), deadline);
+	}
+}
+
+/* -- connections -------------------------------------------------------- */
+
+CORE_TEST(connect_carries_data_both_ways)
+{
+	uint8_t name[CORE_ADDR_MAX], peer[CORE_ADDR_MAX];
+	size_t name_len = sizeof(name), peer_len = sizeof(peer);
+	struct end a, b;
+
+	cr_assert_geq(w->a.caps->cm_data_size, 32);
+	connect_end(w, &w->a, &a, "from the opener", 15);
+	cr_assert_eq(op_send1(&a, &(struct op){0}, "x", 1), -FI_ENOTCONN);
+	until(w, w->b.request);
+	cr_assert_eq(w->b.len, 15);
+	cr_assert_eq(memcmp(w->b.data, "from the opener", 15), 0);
+	cr_assert_eq(((struct sockaddr *)w->b.addr)->sa_family, AF_INET);
+	cr_assert_eq(((struct sockaddr_in *)w->b.addr)->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+
+	accept_end(&w->b, &b, "and back", 8);
+	until(w, a.connected && b.connected);
+	cr_assert_eq(a.len, 8);
+	cr_assert_eq(memcmp(a.data, "and back", 8), 0);
+	cr_assert_eq(b.len, 0);
+
+	cr_assert_eq(w->a.ops->path_name(a.path, name, &name_len), 0);
+	cr_assert_eq(w->b.ops->path_peer(b.path, peer, &peer_len), 0);
+	cr_assert_eq(name_len, peer_len);
+	cr_assert_eq(memcmp(name, peer, name_len), 0);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+}
+
+CORE_TEST(the_most_connection_data)
+{
+	size_t most = w->a.caps->cm_data_size;
+	uint8_t data[512], *path = (uint8_t *)1;
+	struct end a, b;
+
+	pattern(data, sizeof(data), 5);
+	cr_assert_eq(w->a.ops->connect(w->a.domain, w->a.info, w->addr, w->addr_len, data, most + 1,
+				       NULL, (struct core_path **)&path),
+		     -FI_EINVAL);
+	connect_end(w, &w->a, &a, data, most);
+	until(w, w->b.request);
+	cr_assert_eq(w->b.len, most);
+	cr_assert_eq(memcmp(w->b.data, data, most), 0);
+	accept_end(&w->b, &b, data, most);
+	until(w, a.connected && b.connected);
+	cr_assert_eq(a.len, most);
+	cr_assert_eq(memcmp(a.data, data, most), 0);
+	part(w, &a, &b);
+}
+
+CORE_TEST(reject_carries_data)
+{
+	struct end a;
+
+	connect_end(w, &w->a, &a, NULL, 0);
+	until(w, w->b.request);
+	w->b.ops->reject(w->b.request, "not you", 7);
+	until(w, a.refused);
+	cr_assert_eq(a.error, FI_ECONNREFUSED);
+	cr_assert_eq(a.len, 7);
+	cr_assert_eq(memcmp(a.data, "not you", 7), 0);
+	cr_assert_lt(op_send1(&a, &(struct op){0}, "x", 1), 0);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+}
+
+CORE_TEST(nobody_listens)
+{
+	struct end a;
+
+	w->b.ops->listener_close(w->listener);
+	connect_end(w, &w->a, &a, NULL, 0);
+	until(w, a.refused);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+}
+
+CORE_TEST(close_while_connecting)
+{
+	struct end a, b;
+
+	connect_end(w, &w->a, &a, NULL, 0);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+
+	connect_end(w, &w->a, &a, NULL, 0);
+	until(w, w->b.request);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	accept_end(&w->b, &b, NULL, 0);
+	until(w, b.refused || b.broken);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+
+	join(w, &a, &b);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+}
+
+/* A stranger at the other end: it hangs up without an answer. */
+CORE_TEST(the_listener_hangs_up)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sin);
+	int sock = socket(AF_INET, SOCK_STREAM, 0), conn;
+	uint8_t request[512];
+	struct end a, live_a, live_b;
+
+	/* another path keeps the core's sockets busy, and errno with them */
+	join(w, &live_a, &live_b);
+	cr_assert_eq(bind(sock, (struct sockaddr *)&sin, len), 0);
+	cr_assert_eq(listen(sock, 1), 0);
+	cr_assert_eq(getsockname(sock, (struct sockaddr *)&sin, &len), 0);
+	memcpy(w->addr, &sin, len);
+	w->addr_len = len;
+	connect_end(w, &w->a, &a, NULL, 0);
+	pump(w);
+	conn = accept(sock, NULL, NULL);
+	cr_assert_geq(conn, 0);
+	until(w, recv(conn, request, sizeof(request), MSG_DONTWAIT) > 0);
+	close(conn);
+	until(w, a.refused);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	close(sock);
+	part(w, &live_a, &live_b);
+}
+
+/* Strangers at the listener: one says nothing and leaves, one talks nonsense,
+ * one says nothing and stays. */
+CORE_TEST(strangers_connect)
+{
+	int socks[3], i;
+	struct end a, b;
+
+	for (i = 0; i < 3; i++) {
+		socks[i] = socket(AF_INET, SOCK_STREAM, 0);
+		cr_assert_eq(connect(socks[i], (struct sockaddr *)w->addr, (socklen_t)w->addr_len),
+			     0);
+		pump(w);
+	}
+	cr_assert_eq(write(socks[1], "GET / HTTP/1.1\r\nHost: nobody at all\r\n\r\n", 40), 40);
+	close(socks[0]);
+	join(w, &a, &b);
+	cr_assert_eq(w->b.request_cnt, 1);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+	settle(w, &w->b);
+	close(socks[1]);
+	close(socks[2]);
+}
+
+CORE_TEST(requests_outlive_their_listener)
+{
+	struct end a1, a2, a3, b1;
+	struct core_request *first, *second;
+
+	connect_end(w, &w->a, &a1, NULL, 0);
+	until(w, w->b.request_cnt == 1);
+	first = w->b.request;
+	connect_end(w, &w->a, &a2, NULL, 0);
+	until(w, w->b.request_cnt == 2);
+	second = w->b.request;
+	connect_end(w, &w->a, &a3, NULL, 0);
+	until(w, w->b.request_cnt == 3);
+
+	w->b.ops->listener_close(w->listener);
+	w->b.request = first;
+	accept_end(&w->b, &b1, NULL, 0);
+	w->b.ops->reject(second, NULL, 0);
+	until(w, a1.connected && b1.connected && a2.refused);
+	check_path(w, &a1, &b1);
+	/* the third is turned away with the domain */
+	side_close(&w->b);
+	until(w, a3.refused && a1.broken);
+}
+
+CORE_TEST(the_port_is_free_again)
+{
+	struct fi_info *info = fi_dupinfo(w->b.info);
+	struct end a, b;
+
+	join(w, &a, &b);
+	part(w, &a, &b);
+	w->b.ops->listener_close(w->listener);
+	memcpy(info->src_addr, w->addr, w->addr_len);
+	cr_assert_eq(w->b.ops->listen(w->b.domain, info, &w->b, &w->listener), 0);
+	fi_freeinfo(info);
+	join(w, &a, &b);
+	part(w, &a, &b);
+}
+
+/* The name of a listener as the source of a path: the path has another port. */
+CORE_TEST(connect_from_a_listeners_name)
+{
+	struct fi_info *info = fi_dupinfo(w->b.info);
+	struct end a = {.side = &w->b}, b;
+
+	memcpy(info->src_addr, w->addr, w->addr_len);
+	cr_assert_eq(
+		w->b.ops->connect(w->b.domain, info, w->addr, w->addr_len, NULL, 0, &a, &a.path),
+		0);
+	fi_freeinfo(info);
+	until(w, w->b.request);
+	accept_end(&w->b, &b, NULL, 0);
+	until(w, a.connected && b.connected);
+	part(w, &a, &b);
+}
+
+CORE_TEST(passive_listener)
+{
+	struct core_event event = {0};
+	struct core_listener *l;
+	uint8_t name[CORE_ADDR_MAX];
+	size_t len = sizeof(name);
+	struct end a = {.side = &w->a}, b = {.side = &w->b};
+	struct pollfd pfd = {.events = POLLIN};
+	double deadline = now() + DEADLINE;
+
+	memcpy(name, w->b.info->src_addr, w->b.info->src_addrlen);
+	cr_assert_eq(core_msg_passive_open(w->b.fabric, w->b.info, w, &l), 0);
+	cr_assert_eq(core_msg_passive_setname(l, name, w->b.info->src_addrlen), 0);
+	cr_assert_eq(core_msg_passive_listen(l), 0);
+	cr_assert_eq(w->b.ops->listener_name(l, name, &len), 0);
+	memcpy(w->addr, name, len);
+	pfd.fd = core_msg_passive_fd(l);
+	while (core_msg_passive_trywait(l))
+		cr_assert_eq(core_msg_passive_poll(l, &event), 0);
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+
+	connect_end(w, &w->a, &a, "hello", 5);
+	while (!core_msg_passive_poll(l, &event)) {
+		pump_side(&w->a, false);
+		if (!core_msg_passive_trywait(l))
+			cr_assert_geq(poll(&pfd, 1, 10), 0);
+		cr_assert_lt(now(), deadline);
+	}
+	cr_assert_eq(event.type, CORE_REQUEST);
+	cr_assert_eq(event.user, w);
+	cr_assert_eq(event.len, 5);
+	cr_assert_eq(memcmp(event.data, "hello", 5), 0);
+	cr_assert_eq(event.addr_len, len);
+	cr_assert_eq(core_msg_passive_cm_size(l), w->a.caps->cm_data_size);
+	core_msg_passive_release(l, &event);
+	/* a program may close the passive endpoint before it accepts */
+	w->b.ops->listener_close(l);
+	w->b.request = event.request;
+	accept_end(&w->b, &b, NULL, 0);
+	until(w, a.connected && b.connected);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+}
+
+CORE_TEST(passive_listener_rejects)
+{
+	struct core_event event = {0};
+	struct core_listener *l;
+	size_t len = sizeof(w->addr);
+	struct end a, a2;
+
+	cr_assert_eq(core_msg_passive_open(w->b.fabric, w->b.info, NULL, &l), 0);
+	cr_assert_eq(core_msg_passive_listen(l), 0);
+	cr_assert_eq(w->b.ops->listener_name(l, w->addr, &len), 0);
+	connect_end(w, &w->a, &a, NULL, 0);
+	until(w, core_msg_passive_poll(l, &event));
+	w->b.ops->reject(event.request, "no", 2);
+	until(w, a.refused);
+	cr_assert_eq(a.len, 2);
+	/* one that is never read */
+	connect_end(w, &w->a, &a2, NULL, 0);
+	pump(w);
+	pump(w);
+	w->b.ops->listener_close(l);
+	until(w, a2.refused);
+}
+
+CORE_TEST(path_within_a_domain)
+{
+	struct end a, b;
+	struct op op = {0};
+
+	connect_end(w, &w->b, &a, NULL, 0);
+	until(w, w->b.request);
+	accept_end(&w->b, &b, NULL, 0);
+	until(w, a.connected && b.connected);
+	cr_assert_geq(op_send1(&a, &op, "me", 2), 0);
+	until(w, w->b.recv_cnt == 1);
+	part(w, &a, &b);
+}
+
+/* -- messages ----------------------------------------------------------- */
+
+CORE_TEST(sends_injected_and_not)
+{
+	static const size_t sizes[] = {0, 1, 64, 128, 129, 200, 256, 300, 1000, BUFFER};
+	uint8_t out[BUFFER], copy[BUFFER];
+	struct end a, b;
+	size_t i, cnt, len;
+	int ret;
+
+	join(w, &a, &b);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (cnt = 1; cnt <= w->a.caps->iov_limit; cnt++) {
+			struct iovec iov[CORE_IOV_MAX];
+			struct op op = {0};
+			size_t j, piece = sizes[i] / cnt, before = w->b.recv_cnt;
+			struct msg *msg = &w->b.msgs[before % MSGS];
+
+			len = sizes[i];
+			pattern(out, len, (unsigned)(i * 16 + cnt));
+			memcpy(copy, out, len);
+			for (j = 0; j < cnt; j++)
+				iov[j] = (struct iovec){out + j * piece,
+							j + 1 < cnt ? piece : len - j * piece};
+			ret = op_send(&a, &op, iov, cnt, (cnt & 1) == 0);
+			cr_assert(ret == 0 || ret == 1);
+			if (len <= w->a.caps->inject_size)
+				cr_assert_eq(ret, 1);
+			if (ret == 1)
+				memset(out, 0xee, len);
+			until(w, w->b.recv_cnt == before + 1 && !a.out);
+			cr_assert_eq(op.done, !ret);
+			cr_assert_eq(op.error, 0);
+			cr_assert_eq(msg->len, len);
+			cr_assert_eq(memcmp(msg->data, copy, len), 0);
+		}
+	}
+	part(w, &a, &b);
+}
+
+CORE_TEST(too_many_pieces)
+{
+	uint8_t buf[8][400] = {{0}};
+	struct iovec iov[8];
+	struct op op = {0};
+	struct end a, b;
+	int i;
+
+	join(w, &a, &b);
+	for (i = 0; i < 8; i++)
+		iov[i] = (struct iovec){buf[i], sizeof(buf[i])};
+	cr_assert_eq(a.side->ops->send(a.path, &op.io, iov, (void *[8]){0}, 8, sizeof(buf), false),
+		     -FI_EINVAL);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+}
+
+/* Everything that was received has been posted again: a thousand messages
+ * through four buffers. */
+CORE_TEST(buffers_are_reposted)
+{
+	uint8_t buf[1024];
+	struct op *ops = calloc(1000, sizeof(*ops));
+	struct end a, b;
+	int i;
+
+	side_close(&w->b);
+	side_open(&w->b, w->c, BUFFER, 4, 4);
+	world_listen(w);
+	join(w, &a, &b);
+	pattern(buf, sizeof(buf), 3);
+	for (i = 0; i < 1000; i++)
+		until(w, op_send1(&a, &ops[i], buf, i % 3 ? sizeof(buf) : 17) != -FI_EAGAIN);
+	until(w, w->b.recv_cnt == 1000 && !a.out);
+	cr_assert_leq(w->b.batch, 4);
+	part(w, &a, &b);
+	free(ops);
+}
+
+CORE_TEST(the_pool_grows)
+{
+	struct op *ops = calloc(512, sizeof(*ops));
+	uint8_t buf[512] = {0};
+	struct end a, b;
+	int i, j;
+
+	if (w->c->rx_ctx_cnt != FI_SHARED_CONTEXT) {
+		free(ops);
+		return;
+	}
+	side_close(&w->b);
+	side_open(&w->b, w->c, BUFFER, 2, 64);
+	world_listen(w);
+	join(w, &a, &b);
+	for (j = 0; j < 8; j++) {
+		w->b.frozen = true;
+		for (i = 0; i < 64; i++)
+			until(w, op_send1(&a, &ops[j * 64 + i], buf, sizeof(buf)) != -FI_EAGAIN);
+		w->b.frozen = false;
+		until(w, w->b.recv_cnt == 64 * ((size_t)j + 1) && !a.out);
+	}
+	cr_assert_eq(w->b.batch, 16, "at most %zu messages came at once", w->b.batch);
+	part(w, &a, &b);
+	free(ops);
+}
+
+/* Two senders stop in the middle of a message, each holding one of the two
+ * buffers there were at first: a third one is heard all the same. */
+CORE_TEST(stalled_senders_starve_nobody)
+{
+	enum { HUGE = 32 << 20 };
+	uint8_t *buf = calloc(1, HUGE);
+	struct op ops[3] = {0};
+	struct end a[3], b[3];
+	int i;
+
+	side_close(&w->b);
+	side_open(&w->b, w->c, HUGE, 2, 16);
+	world_listen(w);
+	for (i = 0; i < 3; i++)
+		join(w, &a[i], &b[i]);
+	for (i = 0; i < 2; i++)
+		cr_assert_eq(op_send1(&a[i], &ops[i], buf, HUGE), 0);
+	w->a.frozen = true;
+	for (i = 0; i < 1000; i++)
+		pump_side(&w->b, false);
+	cr_assert_eq(w->b.recv_cnt, 0);
+	cr_assert_geq(op_send1(&a[2], &ops[2], "and me", 6), 0);
+	until(w, w->b.recv_cnt == 1);
+	cr_assert_eq(memcmp(w->b.msgs[0].data, "and me", 6), 0);
+	w->a.frozen = false;
+	until(w, w->b.recv_cnt == 3 && ops[0].done && ops[1].done);
+	for (i = 0; i < 3; i++)
+		part(w, &a[i], &b[i]);
+	free(buf);
+}
+
+/* A message longer than a buffer is the sender's fault: its path ends, the
+ * others go on. */
+CORE_TEST(too_long_a_message)
+{
+	uint8_t *buf = calloc(1, BUFFER * 3);
+	struct op op = {0};
+	struct end a, b, a2, b2;
+
+	join(w, &a, &b);
+	join(w, &a2, &b2);
+	cr_assert_eq(op_send1(&a, &op, buf, BUFFER * 3), 0);
+	until(w, a.broken && b.broken && op.done);
+	check_path(w, &a2, &b2);
+	part(w, &a, &b);
+	part(w, &a2, &b2);
+	free(buf);
+}
+
+/* The queue cannot overrun: there is an end to what is out. */
+CORE_TEST(sends_are_bounded)
+{
+	enum { TRIES = 200000 };
+	struct op *ops = calloc(TRIES, sizeof(*ops));
+	uint8_t buf[1024] = {0};
+	struct end a, b;
+	int i, ret = 0;
+
+	join(w, &a, &b);
+	w->b.frozen = true;
+	for (i = 0; i < TRIES; i++) {
+		ret = op_send1(&a, &ops[i], buf, sizeof(buf));
+		if (ret)
+			break;
+		if (i % 64 == 0)
+			pump_side(&w->a, false);
+	}
+	cr_assert_eq(ret, -FI_EAGAIN);
+	w->b.frozen = false;
+	until(w, !a.out && w->b.recv_cnt == (size_t)i);
+	part(w, &a, &b);
+	free(ops);
+}
+
+CORE_TEST(many_paths)
+{
+	enum { PATHS = 100 };
+	struct end *a = calloc(PATHS, sizeof(*a)), *b = calloc(PATHS, sizeof(*b));
+	struct op *ops = calloc(PATHS, sizeof(*ops));
+	uint8_t buf[2000] = {0};
+	int i, up = 0;
+
+	for (i = 0; i < PATHS; i++) {
+		size_t cnt = w->b.request_cnt;
+
+		connect_end(w, &w->a, &a[i], NULL, 0);
+		until(w, w->b.request_cnt > cnt);
+		accept_end(&w->b, &b[i], NULL, 0);
+	}
+	for (i = 0; i < PATHS; i++)
+		until(w, a[i].connected && b[i].connected);
+	for (i = 0; i < PATHS; i++)
+		until(w, op_send1(&a[i], &ops[i], buf, sizeof(buf)) != -FI_EAGAIN);
+	until(w, w->b.recv_cnt == PATHS);
+	for (i = 0; i < PATHS; i++)
+		until(w, ops[i].done == 1);
+	/* half of them from each end */
+	for (i = 0; i < PATHS; i++) {
+		struct end *end = i & 1 ? &a[i] : &b[i];
+
+		end->side->ops->path_close(end->path);
+	}
+	for (i = 0; i < PATHS; i++) {
+		struct end *near = i & 1 ? &a[i] : &b[i], *far = i & 1 ? &b[i] : &a[i];
+
+		until(w, near->closed && far->broken);
+		cr_assert_eq(far->error, 0);
+		cr_assert_eq(near->broken, 0);
+		far->side->ops->path_close(far->path);
+		up++;
+	}
+	for (i = 0; i < PATHS; i++)
+		until(w, a[i].closed && b[i].closed);
+	cr_assert_eq(up, PATHS);
+	free(a);
+	free(b);
+	free(ops);
+}
+
+/* -- memory ------------------------------------------------------------- */
+
+CORE_TEST(reads_and_writes)
+{
+	static const size_t sizes[] = {1, 100, 4096, 70000, 1 << 20, 9 << 20};
+	struct region la, rb;
+	struct end a, b;
+	size_t i;
+
+	join(w, &a, &b);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct op rd = {0}, wr = {0};
+
+		region_open(&w->a, &la, sizes[i], FI_READ | FI_WRITE);
+		region_open(&w->b, &rb, sizes[i], FI_REMOTE_READ | FI_REMOTE_WRITE);
+		cr_assert_neq(la.key, rb.key);
+		if (w->a.caps->can_read && w->b.caps->read_target) {
+			pattern(rb.buf, rb.len, (unsigned)i);
+			memset(la.buf, 0, la.len);
+			cr_assert_eq(op_rma(&a, &rd, true, &la, 0, la.len, &rb), 0);
+			until(w, rd.done);
+			cr_assert_eq(rd.error, 0);
+			cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
+		}
+		if (w->a.caps->can_write && w->b.caps->write_target) {
+			pattern(la.buf, la.len, (unsigned)i + 100);
+			cr_assert_eq(op_rma(&a, &wr, false, &la, 0, la.len, &rb), 0);
+			until(w, wr.done && !memcmp(la.buf, rb.buf, la.len));
+			cr_assert_eq(wr.error, 0);
+		}
+		region_close(&w->a, &la);
+		region_close(&w->b, &rb);
+	}
+	part(w, &a, &b);
+}
+
+/* More reads at once than the core can do one by one. */
+static void check_reads(struct world *w, struct end *a)
+{
+	enum { CNT = 200, LEN = 10000 };
+	struct op *ops = calloc(CNT, sizeof(*ops));
+	struct region la, rb;
+	int i;
+
+	region_open(&w->a, &la, CNT * LEN, FI_READ);
+	region_open(&w->b, &rb, CNT * LEN, FI_REMOTE_READ);
+	pattern(rb.buf, rb.len, 9);
+	memset(la.buf, 0, la.len);
+	for (i = 0; i < CNT; i++)
+		until(w, op_rma(a, &ops[i], true, &la, (size_t)i * LEN, LEN, &rb) != -FI_EAGAIN);
+	until(w, !a->out);
+	for (i = 0; i < CNT; i++)
+		cr_assert(ops[i].done == 1 && !ops[i].error);
+	cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+	free(ops);
+}
+
+CORE_TEST(many_reads_at_once)
+{
+	struct end a, b;
+
+	join(w, &a, &b);
+	check_reads(w, &a);
+	part(w, &a, &b);
+}
+
+/* A message says that the write in front of it has arrived. */
+CORE_TEST(send_after_write)
+{
+	struct region la, rb;
+	struct op wr = {0}, send = {0};
+	struct end a, b;
+
+	join(w, &a, &b);
+	region_open(&w->a, &la, 3 << 20, FI_WRITE);
+	region_open(&w->b, &rb, 3 << 20, FI_REMOTE_WRITE);
+	pattern(la.buf, la.len, 77);
+	memset(rb.buf, 0, rb.len);
+	cr_assert_eq(op_rma(&a, &wr, false, &la, 0, la.len, &rb), 0);
+	if (!w->a.caps->send_after_write)
+		until(w, wr.done);
+	cr_assert_geq(op_send1(&a, &send, "done", 4), 0);
+	until(w, w->b.recv_cnt);
+	cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
+	until(w, wr.done && !a.out);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+	part(w, &a, &b);
+}
+
+CORE_TEST(keys_are_not_numbered)
+{
+	struct region r[100];
+	int i, j;
+
+	for (i = 0; i < 100; i++)
+		region_open(&w->a, &r[i], 100, FI_REMOTE_READ);
+	for (i = 0; i < 100 && !w->a.caps->mr_prov_key; i++) {
+		for (j = 0; j < i; j++)
+			cr_assert_neq(r[i].key, r[j].key);
+		cr_assert(i == 0 || llabs((long long)(r[i].key - r[i - 1].key)) > 1000);
+		cr_assert_eq(r[i].raddr, w->a.caps->mr_virt_addr ? (uintptr_t)r[i].buf : 0);
+	}
+	for (i = 0; i < 100; i++)
+		region_close(&w->a, &r[i]);
+}
+
+CORE_TEST(access_is_checked)
+{
+	struct region la, rb;
+	struct op wr = {0};
+	struct end a, b;
+
+	join(w, &a, &b);
+	region_open(&w->a, &la, 1000, FI_WRITE);
+	region_open(&w->b, &rb, 1000, FI_REMOTE_READ);
+	memset(la.buf, 1, la.len);
+	memset(rb.buf, 2, rb.len);
+	cr_assert_eq(op_rma(&a, &wr, false, &la, 0, la.len, &rb), 0);
+	until(w, wr.done && (wr.error || a.broken));
+	cr_assert_eq(rb.buf[0], 2);
+	cr_assert_eq(rb.buf[999], 2);
+	part(w, &a, &b);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+}
+
+/* -- ends --------------------------------------------------------------- */
+
+/* Sends that nobody receives, so that some are out. */
+static int flood(struct end *end, struct op *ops, int cnt, const uint8_t *buf)
+{
+	int i;
+
+	for (i = 0; i < cnt; i++) {
+		if (op_send1(end, &ops[i], buf, BUFFER))
+			break;
+	}
+	cr_assert_gt(end->out, 0);
+	return i;
+}
+
+CORE_TEST(close_with_sends_out)
+{
+	enum { CNT = 3000 };
+	struct op *ops = calloc(CNT, sizeof(*ops));
+	uint8_t buf[BUFFER] = {0};
+	int i, cnt, cancelled = 0;
+	struct end a, b;
+
+	join(w, &a, &b);
+	w->b.frozen = true;
+	cnt = flood(&a, ops, CNT, buf);
+	w->a.ops->path_close(a.path);
+	cr_assert_eq(op_send1(&a, &(struct op){0}, buf, BUFFER), -FI_ESHUTDOWN);
+	until(w, a.closed);
+	for (i = 0; i < cnt; i++) {
+		cr_assert_eq(ops[i].done, 1);
+		cr_assert(ops[i].error == 0 || ops[i].error == FI_ECANCELED);
+		cancelled += ops[i].error != 0;
+	}
+	cr_assert_gt(cancelled, 0);
+	w->b.frozen = false;
+	until(w, b.broken);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+
+	join(w, &a, &b);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+	free(ops);
+}
+
+enum { READS = 4, READ_LEN = 24 << 20 };
+
+/* Reads of which the first has half arrived. */
+static void read_half(struct world *w, struct end *a, struct op *ops, struct region *la,
+		      struct region *rb)
+{
+	int i;
+
+	region_open(&w->a, la, READ_LEN, FI_READ);
+	region_open(&w->b, rb, READ_LEN, FI_REMOTE_READ);
+	memset(la->buf, 0, la->len);
+	memset(rb->buf, 1, rb->len);
+	for (i = 0; i < READS; i++)
+		cr_assert_eq(op_rma(a, &ops[i], true, la, 0, la->len, rb), 0);
+	until(w, la->buf[0]);
+	w->b.frozen = true;
+	cr_assert_eq(ops[READS - 1].done, 0);
+	/* so that all that the peer has sent is read */
+	for (i = 0; i < 1000; i++)
+		pump_side(&w->a, true);
+	cr_assert_eq(a->out, READS);
+}
+
+CORE_TEST(close_with_reads_out)
+{
+	struct op ops[READS] = {0};
+	struct region la, rb;
+	struct end a, b, other_a, other_b;
+	int i;
+
+	join(w, &other_a, &other_b);
+	join(w, &a, &b);
+	read_half(w, &a, ops, &la, &rb);
+	w->a.ops->path_close(a.path);
+	for (i = 0; i < 1000; i++)
+		pump_side(&w->a, false);
+	cr_assert_lt(op_rma(&a, &(struct op){0}, true, &la, 0, 10, &rb), 0);
+	if (w->a.caps->rma_pins_path)
+		cr_assert(!a.closed, "closed under a read");
+	w->b.frozen = false;
+	until(w, a.closed && b.broken);
+	for (i = 0; i < READS; i++)
+		cr_assert_eq(ops[i].done, 1);
+	cr_assert_eq(a.broken, 0);
+	check_path(w, &other_a, &other_b);
+	check_reads(w, &other_a);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+
+	join(w, &a, &b);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+	part(w, &other_a, &other_b);
+}
+
+CORE_TEST(close_with_reads_out_and_the_peer_dies)
+{
+	struct op ops[READS] = {0};
+	struct region la, rb;
+	struct end a, b;
+	int i;
+
+	join(w, &a, &b);
+	read_half(w, &a, ops, &la, &rb);
+	w->a.ops->path_close(a.path);
+	w->b.ops->mr_close(rb.mr);
+	side_close(&w->b);
+	until(w, a.closed);
+	for (i = 0; i < READS; i++)
+		cr_assert_eq(ops[i].done, 1);
+	cr_assert_neq(ops[READS - 1].error, 0);
+	region_close(&w->a, &la);
+	free(rb.buf);
+
+	side_open(&w->b, w->c, BUFFER, 64, 64);
+	world_listen(w);
+	join(w, &a, &b);
+	check_path(w, &a, &b);
+	check_reads(w, &a);
+	part(w, &a, &b);
+}
+
+CORE_TEST(domain_close_with_reads_out)
+{
+	struct op ops[READS] = {0};
+	struct region la, rb;
+	struct end a, b;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		join(w, &a, &b);
+		memset(ops, 0, sizeof(ops));
+		read_half(w, &a, ops, &la, &rb);
+		if (i == 1)
+			w->a.ops->path_close(a.path);
+		w->a.ops->mr_close(la.mr);
+		side_close(&w->a);
+		free(la.buf);
+		w->b.frozen = false;
+		until(w, b.broken);
+		w->b.ops->path_close(b.path);
+		until(w, b.closed);
+		region_close(&w->b, &rb);
+		side_open(&w->a, w->c, BUFFER, 64, 64);
+	}
+}
+
+CORE_TEST(the_peer_dies_under_everything)
+{
+	enum { CNT = 3000 };
+	struct op *ops = calloc(CNT, sizeof(*ops)), wr = {0}, rd[READS] = {0};
+	uint8_t buf[BUFFER] = {0};
+	struct region la, rb, lw;
+	struct end a, b;
+	int i, cnt;
+
+	join(w, &a, &b);
+	read_half(w, &a, rd, &la, &rb);
+	cnt = flood(&a, ops, CNT, buf);
+	region_open(&w->a, &lw, 1000000, FI_WRITE);
+	cr_assert_eq(op_rma(&a, &wr, false, &lw, 0, lw.len, &rb), 0);
+	w->b.ops->mr_close(rb.mr);
+	side_close(&w->b);
+	until(w, a.broken && !a.out);
+	for (i = 0; i < cnt; i++)
+		cr_assert_eq(ops[i].done, 1);
+	for (i = 0; i < READS; i++)
+		cr_assert_eq(rd[i].done, 1);
+	cr_assert_eq(wr.done, 1);
+	cr_assert_neq(rd[0].error, 0);
+	cr_assert_eq(op_send1(&a, &(struct op){0}, buf, BUFFER), -FI_ECONNRESET);
+	for (i = 0; i < 100; i++)
+		pump(w);
+	cr_assert_eq(a.closed, 0);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	region_close(&w->a, &la);
+	region_close(&w->a, &lw);
+	free(rb.buf);
+	free(ops);
+}
+
+/* What arrived before the end comes before the word of it. */
+CORE_TEST(nothing_is_lost_before_broken)
+{
+	struct op ops[40] = {0};
+	uint8_t buf[700];
+	struct end a, b;
+	int i;
+
+	join(w, &a, &b);
+	w->b.frozen = true;
+	w->b.max = 1;
+	for (i = 0; i < 40; i++)
+		cr_assert_geq(op_send1(&a, &ops[i], buf, sizeof(buf)), 0);
+	until(w, !a.out);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	w->b.frozen = false;
+	until(w, b.broken);
+	cr_assert_eq(w->b.recv_cnt, 40);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+}
+
+/* -- waiting ------------------------------------------------------------ */
+
+/* Sleeps until cond; the other side is not polled. */
+#define sleep_until(w, side, cond)                                                                 \
+	do {                                                                                       \
+		double deadline_ = now() + DEADLINE;                                               \
+		while (!(cond)) {                                                                  \
+			if (!(side)->ops->trywait((side)->domain))                                 \
+				cr_assert_gt(wait_any(side, DEADLINE * 1000), 0, "no wake-up");    \
+			pump_side(side, false);                                                    \
+			cr_assert_lt(now(), deadline_);                                            \
+		}                                                                                  \
+	} while (0)
+
+CORE_TEST(events_wake_a_sleeper)
+{
+	struct op op = {0};
+	uint8_t buf[600];
+	struct end a, b;
+
+	settle(w, &w->b);
+	connect_end(w, &w->a, &a, NULL, 0);
+	pump_side(&w->a, true);
+	sleep_until(w, &w->b, w->b.request);
+	accept_end(&w->b, &b, NULL, 0);
+	sleep_until(w, &w->b, b.connected);
+	sleep_until(w, &w->a, a.connected);
+
+	settle(w, &w->b);
+	settle(w, &w->a);
+	cr_assert_eq(wait_any(&w->b, 0), 0);
+	cr_assert_geq(op_send1(&a, &op, buf, sizeof(buf)), 0);
+	sleep_until(w, &w->a, op.done);
+	sleep_until(w, &w->b, w->b.recv_cnt == 1);
+
+	settle(w, &w->b);
+	w->a.ops->path_close(a.path);
+	sleep_until(w, &w->a, a.closed);
+	sleep_until(w, &w->b, b.broken);
+	w->b.ops->path_close(b.path);
+	sleep_until(w, &w->b, b.closed);
+	settle(w, &w->a);
+	settle(w, &w->b);
+}
+
+/* A listener that is opened late wakes whoever asked for descriptors early. */
+CORE_TEST(a_new_listener_wakes)
+{
+	struct pollfd pfd[8] = {{0}};
+	struct core_listener *late;
+	double deadline = now() + DEADLINE;
+	size_t len = sizeof(w->addr);
+	int fds[8], n, i;
+	struct end a;
+
+	n = w->b.ops->wait_fds(w->b.domain, fds, 8);
+	for (i = 0; i < n; i++)
+		pfd[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	cr_assert_eq(w->b.ops->listen(w->b.domain, w->b.info, &w->b, &late), 0);
+	cr_assert_eq(w->b.ops->listener_name(late, w->addr, &len), 0);
+	settle(w, &w->b);
+	connect_end(w, &w->a, &a, NULL, 0);
+	while (!w->b.request) {
+		pump_side(&w->a, true);
+		if (!w->b.ops->trywait(w->b.domain))
+			cr_assert_geq(poll(pfd, (nfds_t)n, 10), 0);
+		for (i = 0; i < n; i++) {
+			if (pfd[i].revents)
+				pump_side(&w->b, true);
+		}
+		cr_assert_lt(now(), deadline);
+	}
+	w->b.ops->reject(w->b.request, NULL, 0);
+	until(w, a.refused);
+}
+
+/* Without check_cm the adapter looks by itself while it has to. */
+CORE_TEST(pending_connections_need_no_hint)
+{
+	struct end a, b;
+	double deadline = now() + DEADLINE;
+
+	connect_end(w, &w->a, &a, NULL, 0);
+	while (!w->b.request) {
+		pump_side(&w->a, false);
+		pump_side(&w->b, true);
+		cr_assert_lt(now(), deadline);
+	}
+	accept_end(&w->b, &b, NULL, 0);
+	while (!a.connected || !b.connected) {
+		pump_side(&w->a, false);
+		pump_side(&w->b, false);
+		cr_assert_lt(now(), deadline);
+	}
+	part(w, &a, &b);
+}
+
+/* -- capabilities ------------------------------------------------------- */
+
+CORE_TEST(capabilities)
+{
+	struct core_caps caps;
+
+	core_msg_caps(w->a.info, &caps);
+	cr_assert_leq(caps.cm_data_size, w->a.caps->cm_data_size);
+	cr_assert(caps.iov_limit >= 1 && caps.iov_limit <= CORE_IOV_MAX);
+	cr_assert(caps.can_read && caps.can_write && caps.read_target && caps.write_target);
+	if (!strcmp(w->c->prov, "tcp")) {
+		cr_assert_eq(w->a.caps->cm_data_size, 256);
+		cr_assert_eq(caps.inject_size, 128);
+		cr_assert(caps.send_after_write && caps.flow_control && caps.rma_pins_path);
+		cr_assert(!caps.mr_local && !caps.mr_virt_addr && !caps.mr_prov_key);
+		cr_assert_eq(caps.key_size, 8);
+	}
+	w->a.info->caps &= ~(uint64_t)(FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE);
+	core_msg_caps(w->a.info, &caps);
+	cr_assert(caps.can_read && caps.can_write && caps.read_target && caps.write_target);
+	w->a.info->caps |= FI_WRITE;
+	core_msg_caps(w->a.info, &caps);
+	cr_assert(!caps.can_read && caps.can_write && !caps.read_target && !caps.write_target);
+	w->a.info->caps &= ~(uint64_t)(FI_RMA | FI_WRITE);
+	core_msg_caps(w->a.info, &caps);
+	cr_assert(!caps.can_read && !caps.can_write && !caps.read_target && !caps.write_target);
+}
