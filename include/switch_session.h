@@ -248,6 +248,11 @@ uint64_t sess_tick(struct sess_engine *engine, uint64_t now);
 int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **ep);
 int sess_ep_set_name(struct sess_ep *ep, const void *name, size_t len);
 
+/* Nothing more will come (the only session of a connected endpoint is over):
+ * receives complete with error, those posted later too unless they match what
+ * came before. */
+void sess_ep_end(struct sess_ep *ep, int error);
+
 /* No more receives: those posted and unmatched complete with error, what
  * came unexpected is dropped, and its sessions close in order. */
 void sess_ep_close(struct sess_ep *ep, int error);

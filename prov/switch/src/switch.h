@@ -27,6 +27,7 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_eq.h>
 #include <rdma/fi_errno.h>
+#include <rdma/fi_rma.h>
 #include <rdma/fi_tagged.h>
 #include <rdma/providers/fi_log.h>
 #include <rdma/providers/fi_prov.h>
@@ -40,6 +41,7 @@
 #define SWITCH_TX_SIZE 1024	/* operations outstanding, unread completions included */
 #define SWITCH_RX_SIZE 65536
 #define SWITCH_CQ_SIZE 1024
+#define SWITCH_CM_DATA_MAX 512 /* bytes, our preamble included */
 
 extern struct fi_provider switch_prov;
 
@@ -143,12 +145,14 @@ struct switch_domain {
 	enum fi_progress progress;
 	pthread_t progress_thread; /* FI_PROGRESS_AUTO */
 	int progress_fd;	   /* eventfd that wakes and ends it, or -1 */
+	int progress_epoll;	   /* what it sleeps on */
 	bool progress_stop;
 
 	int timer_fd;		   /* the engine's next deadline */
 	uint64_t timer_set;	   /* what it is set to */
 	unsigned cm_countdown;	   /* passes until connection events are read again */
 	unsigned cm_pending;	   /* connections being made or closed */
+	uint64_t last_tick;	   /* when deadlines were looked at */
 
 	LIST_HEAD(, switch_ep) eps;
 	LIST_HEAD(, switch_conn) conns; /* every session's path, lingering ones included */
@@ -183,10 +187,16 @@ void switch_domain_need_lock(struct switch_domain *domain);
 void switch_domain_progress(struct switch_domain *domain);
 /* Performs what the engine asks for, without polling: after a submission. */
 void switch_domain_perform(struct switch_domain *domain);
-/* Closes what lingers, at most close_timeout; then engine and core. */
+/* The same after the application submitted something. */
+void switch_domain_submitted(struct switch_domain *domain);
+/* Sleeps a moment, the lock dropped, unless there is something to progress. */
+void switch_domain_doze(struct switch_domain *domain);
+/* Closes what lingers, waiting for its peers at most close_timeout. */
 void switch_domain_drain(struct switch_domain *domain);
 int switch_progress_start(struct switch_domain *domain);
 void switch_progress_stop(struct switch_domain *domain);
+/* A deadline may have come nearer: the progress thread looks again. */
+void switch_progress_wake(struct switch_domain *domain);
 uint64_t switch_now(void); /* CLOCK_MONOTONIC, nanoseconds */
 
 /* -- operations and completions ----------------------------------------- */
@@ -213,6 +223,9 @@ void switch_op_free(struct switch_domain *domain, struct switch_op *op);
 /* The endpoint is being closed: what its operations still have to report is
  * dropped, entries already queued stay. */
 void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep);
+/* fi_cancel: calls back an operation of ep with this context.  0 or
+ * -FI_ENOENT. */
+int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const void *context);
 /* Frees the chunks; no operation may be in the engine or in a queue. */
 void switch_op_fini(struct switch_domain *domain);
 /* The engine says that op is complete: counts it, queues it or frees it.
@@ -299,11 +312,34 @@ struct switch_addr {
 	uint8_t bytes[CORE_ADDR_MAX - 1];
 };
 
+/* Addresses as such (switch_addr.c).  Errors are positive. */
+
+/* Copies one, without what two equal addresses may differ in. */
+int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch_addr *out);
+/* Not a wildcard, and with a port. */
+bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr);
+/* Bytes of this address; bytes that the longest of a domain has. */
+size_t switch_addr_len(const struct fi_info *info, const void *addr);
+size_t switch_addr_room(const struct fi_info *info);
+/* A host name, number, or "fi_sockaddr_in://host:port" without service.  Takes
+ * as long as the resolver does. */
+int switch_addr_resolve(uint32_t format, const char *node, const char *service,
+			struct switch_addr *out);
+/* The step-th node after this one: "10.0.0.1" -> "10.0.0.2", "n09" -> "n10". */
+int switch_addr_next_node(const char *node, size_t step, char *buf, size_t size);
+int switch_addr_next_port(struct switch_addr *addr);
+/* "fi_sockaddr_in://10.0.0.1:5000"; returns the size needed, as fi_av_straddr. */
+size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf, size_t size);
+
+uint16_t switch_addr_port(const struct switch_addr *addr); /* 0: it has none */
+bool switch_addr_equal(const struct switch_addr *a, const struct switch_addr *b);
+
 struct switch_av; /* switch_av.c */
 
 /* NULL if it belongs to another domain. */
 struct switch_av *switch_av_from_fid(struct switch_domain *domain, struct fid *fid);
 
+struct switch_av *switch_av_of(struct fid *fid); /* an FI_CLASS_AV */
 /* NULL if there is no such entry (removed, or never inserted). */
 const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr);
 /* The entry with this address, FI_ADDR_NOTAVAIL if there is none.  With
@@ -318,18 +354,33 @@ void switch_av_unbind_ep(struct switch_av *av, struct switch_ep *ep);
 
 /* -- endpoints ---------------------------------------------------------- */
 
-/* A session's path over the core.  Owned by the domain from its making until
- * CORE_CLOSED, longer than its endpoint if that is closed first. */
+/*
+ * A session and the path it runs over.  Owned by the domain from its making
+ * until the session is over and the core has closed every path it had (a
+ * crossing connect drops one for another): longer than its endpoint if that
+ * is closed first.
+ */
 struct switch_conn {
 	LIST_ENTRY(switch_conn) link; /* in the domain */
 	struct switch_domain *domain;
 	struct switch_ep *ep;	/* NULL once it is closed */
 	struct sess *sess;	/* NULL once it is over */
-	struct core_path *path;
-	fi_addr_t fi_addr;	/* RDM: the peer's, FI_ADDR_NOTAVAIL if unknown */
-	LIST_ENTRY(switch_conn) unnamed; /* RDM: peers that are in no address vector */
-	struct switch_addr addr; /* RDM: the peer's name: its IP address, its listener's port */
-	bool is_unnamed, path_closing, down;
+	struct core_path *path; /* NULL before, after, and while the peer's is awaited */
+	unsigned path_cnt;	/* paths whose CORE_CLOSED has not come */
+	uint32_t session_id;
+	bool pending;		/* counted in the domain's cm_pending */
+	bool down;		/* the engine said so: ends when path_cnt is 0 */
+	bool was_up;
+
+	/* RDM */
+	fi_addr_t fi_addr;	/* the peer's, FI_ADDR_NOTAVAIL if unknown */
+	LIST_ENTRY(switch_conn) unnamed; /* peers that are in no address vector */
+	bool is_unnamed;
+	struct switch_addr addr; /* the peer's name: its IP address, its listener's port */
+
+	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
+	void *cm_data;
+	size_t cm_data_len;
 };
 
 struct switch_ep {
@@ -338,12 +389,15 @@ struct switch_ep {
 	LIST_ENTRY(switch_ep) link;
 	LIST_ENTRY(switch_ep) av_link;
 	struct fi_info *info;
+	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
 	enum fi_ep_type type;
-	bool enabled;
+	bool enabled, sends, receives, directed;
 	struct switch_av *av;
 	struct switch_eq *eq;
 	struct switch_cq *tx_cq, *rx_cq;
 	struct switch_cntr *tx_cntr, *rx_cntr;
+	struct switch_cntr *rma_cntr[4]; /* bound, never counted yet */
+	unsigned rma_cntrs;
 	bool tx_selective, rx_selective;
 	uint64_t tx_op_flags, rx_op_flags;
 	size_t inject_size, tx_left, rx_left; /* operations that may still be posted */
@@ -359,7 +413,7 @@ struct switch_ep {
 	/* MSG */
 	struct switch_conn *conn;
 	struct switch_connreq *connreq; /* to be accepted */
-	int state;			/* switch_cm.c */
+	bool shut_down;			/* FI_SHUTDOWN was told */
 	size_t min_multi_recv;
 };
 
@@ -377,6 +431,7 @@ struct switch_pep {
 struct switch_connreq {
 	struct fid fid;
 	struct switch_fabric *fabric;
+	struct switch_ep *ep; /* opened for it */
 	struct core_request *request;
 	struct sess_request preamble;
 };
@@ -387,6 +442,76 @@ void switch_pep_progress(struct switch_pep *pep);
  * saw, because its event queue or passive endpoint was closed (switch_cm.c).
  * Any lock but the queue's may be held. */
 void switch_connreq_drop(struct fid *handle);
+
+/* -- sessions and their paths (switch_conn.c) ----------------------------- */
+
+/* A new conn without session or path, linked into the domain; NULL when
+ * memory is short. */
+struct switch_conn *switch_conn_create(struct switch_ep *ep, fi_addr_t fi_addr);
+/* Opens a path for a conn whose session connects; data follow our preamble.
+ * 0 or a negative errno with nothing changed. */
+int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t addr_len,
+			  const void *data, size_t len);
+/* Answers a request for a conn whose session accepts.  Consumes the request. */
+int switch_conn_accept_path(struct switch_conn *conn, struct core_request *request,
+			    const void *data, size_t len);
+/* Gives up the path it has now; its session stays. */
+void switch_conn_drop_path(struct switch_conn *conn);
+/* The session ends here, its path was never made. */
+void switch_conn_end(struct switch_conn *conn);
+/* The domain is closing: frees it whatever it waits for. */
+void switch_conn_forget(struct switch_conn *conn);
+
+/* Events of the core; each ignores those of a path it has dropped. */
+void switch_conn_connected(const struct core_event *event);
+void switch_conn_refused(const struct core_event *event);
+void switch_conn_broken(const struct core_event *event);
+void switch_conn_path_closed(const struct core_event *event);
+/* Actions of the engine. */
+void switch_conn_up(struct switch_conn *conn);
+void switch_conn_bye(struct switch_conn *conn);
+void switch_conn_down(struct switch_conn *conn, int error);
+
+void switch_msg_close(struct switch_ep *ep);
+
+/* RDM (switch_rdm.c): the session with a peer, made if there is none.  0 or a
+ * negative errno. */
+int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess);
+/* Somebody connects to an RDM endpoint. */
+void switch_rdm_request(struct core_event *event);
+/* Its peer's next send needs a new one. */
+void switch_rdm_forget_conn(struct switch_conn *conn);
+int switch_rdm_enable(struct switch_ep *ep);
+/* Data of a refused connection: the peer's own is on its way. */
+bool switch_refusal_is_crossing(const void *data, size_t len);
+/* Bytes that travel with a connection, our preamble included. */
+size_t switch_cm_size(const struct switch_domain *domain);
+
+/* MSG (switch_cm.c): events for the application. */
+void switch_msg_connected(struct switch_conn *conn);
+void switch_msg_shutdown(struct switch_conn *conn);
+void switch_msg_failed(struct switch_conn *conn, int error);
+
+/* Submitting (switch_post.c). */
+struct switch_args {
+	const struct iovec *iov;
+	size_t iov_cnt;
+	void **desc; /* NULL, or one for each piece */
+	fi_addr_t addr;
+	void *context;
+	uint64_t tag, ignore, data;
+	bool tagged;
+	bool silent; /* inject: no completion but an error */
+};
+
+/* What the calls of libfabric return.  flags: those of the operation. */
+ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, uint64_t flags);
+ssize_t switch_post_recv(struct switch_ep *ep, const struct switch_args *args, uint64_t flags);
+
+/* Statistics (switch_stats.c). */
+int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
+		       void *context);
+void switch_stats_write(struct switch_ep *ep);
 
 /* -- what each file offers to the tables of the others ------------------ */
 
@@ -430,9 +555,24 @@ extern struct fi_ops_tagged switch_tagged_ops;
 
 /* fi_cq_strerror, fi_eq_strerror: our provider errors are fabric errors. */
 const char *switch_strerror(int prov_errno, char *buf, size_t len);
-/* Refusals shared by every table (switch_init.c). */
+/* Refusals that tables share (switch_no.c, switch_init.c). */
 int switch_no_bind(struct fid *fid, struct fid *bfid, uint64_t flags);
 int switch_no_control(struct fid *fid, int command, void *arg);
+int switch_no_setname(fid_t fid, void *addr, size_t addrlen);
+int switch_no_getpeer(struct fid_ep *ep, void *addr, size_t *addrlen);
+int switch_no_connect(struct fid_ep *ep, const void *addr, const void *param, size_t paramlen);
+int switch_no_listen(struct fid_pep *pep);
+int switch_no_accept(struct fid_ep *ep, const void *param, size_t paramlen);
+int switch_no_reject(struct fid_pep *pep, fid_t handle, const void *param, size_t paramlen);
+int switch_no_shutdown(struct fid_ep *ep, uint64_t flags);
+int switch_no_join(struct fid_ep *ep, const void *addr, uint64_t flags, struct fid_mc **mc,
+		   void *context);
+int switch_no_tx_ctx(struct fid_ep *ep, int idx, struct fi_tx_attr *attr, struct fid_ep **tx_ep,
+		     void *context);
+int switch_no_rx_ctx(struct fid_ep *ep, int idx, struct fi_rx_attr *attr, struct fid_ep **rx_ep,
+		     void *context);
+ssize_t switch_no_size_left(struct fid_ep *ep);
+extern struct fi_ops_rma switch_no_rma_ops;
 int switch_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
 		       void *context);
 

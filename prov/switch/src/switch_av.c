@@ -154,6 +154,11 @@ const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr)
 	return entry ? &entry->addr : NULL;
 }
 
+struct switch_av *switch_av_of(struct fid *fid)
+{
+	return container_of(fid, struct switch_av, av_fid.fid);
+}
+
 fi_addr_t switch_av_find(struct switch_av *av, const void *addr, size_t len)
 {
 	struct switch_addr name;

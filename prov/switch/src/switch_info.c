@@ -91,21 +91,6 @@ const char *switch_default_core(void)
 	return filter_core[0] ? filter_core : NULL;
 }
 
-/*
- * Under FI_PROVIDER=ofi_switch libfabric drops an entry named "tcp;ofi_switch",
- * and names one that has no name "ofi_switch", which passes.  Opening such an
- * entry means the default core, so no other may go without its name.
- */
-static bool goes_unnamed(const char *core, const char *first)
-{
-	const char *def = switch_default_core();
-	char both[2 * NAME_LEN];
-
-	snprintf(both, sizeof(both), "%s;%s", core, SWITCH_NAME);
-	return filter_has(SWITCH_NAME) && !filter_has(core) && !filter_has(both) &&
-	       !strcasecmp(core, def ? def : first);
-}
-
 /* 0, or -FI_ENODATA if the hints name something that cannot be a core. */
 static int choose_core(const char *hint, struct core_choice *choice)
 {
@@ -330,13 +315,48 @@ int switch_core_info(const char *core_prov, const struct fi_info *info, struct f
 
 /* -- the list ------------------------------------------------------------ */
 
+/* The core that an entry without its name stands for, as switch_core_fabric()
+ * will find it; empty where FI_PROVIDER does not ask for such entries. */
+static void unnamed_core(char name[NAME_LEN])
+{
+	const char *def = switch_default_core();
+	struct fi_info *want, *list;
+
+	*name = '\0';
+	if (!filter_has(SWITCH_NAME))
+		return;
+	if (def) {
+		snprintf(name, NAME_LEN, "%s", def);
+		return;
+	}
+	want = core_hints(NULL, NULL);
+	if (want && !core_getinfo(NULL, NULL, 0, want, &list)) {
+		for (struct fi_info *info = list; info && !*name; info = info->next)
+			if (core_serves(info))
+				snprintf(name, NAME_LEN, "%s", info->fabric_attr->prov_name);
+		fi_freeinfo(list);
+	}
+	fi_freeinfo(want);
+}
+
+/* Under FI_PROVIDER=ofi_switch libfabric drops an entry named "tcp;ofi_switch",
+ * and names one that has no name "ofi_switch", which passes. */
+static bool goes_unnamed(const char *core, const char *unnamed)
+{
+	char both[2 * NAME_LEN];
+
+	snprintf(both, sizeof(both), "%s;%s", core, SWITCH_NAME);
+	return !strcasecmp(core, unnamed) && !filter_has(core) && !filter_has(both);
+}
+
 static int list_make(const struct fi_info *cores, const struct core_choice *choice,
 		     uint32_t version, const struct fi_info *hints, struct fi_info **list)
 {
 	static const enum fi_ep_type types[] = {FI_EP_RDM, FI_EP_MSG};
 	struct fi_info **tail = list;
-	const char *first = NULL;
+	char unnamed[NAME_LEN];
 
+	unnamed_core(unnamed);
 	for (size_t i = 0; i < 2; i++) {
 		for (const struct fi_info *core = cores; core; core = core->next) {
 			const char *name = core->fabric_attr->prov_name;
@@ -345,8 +365,6 @@ static int list_make(const struct fi_info *cores, const struct core_choice *choi
 			if (!strcasecmp(name, choice->barred) || !core_serves(core) ||
 			    seen_before(cores, core))
 				continue;
-			if (!first)
-				first = name;
 			ret = switch_attr_entry(core, types[i], version, hints, tail);
 			if (ret) {
 				fi_freeinfo(*list);
@@ -355,7 +373,7 @@ static int list_make(const struct fi_info *cores, const struct core_choice *choi
 			}
 			if (!*tail)
 				continue;
-			if (goes_unnamed(name, first)) {
+			if (goes_unnamed(name, unnamed)) {
 				free((*tail)->fabric_attr->prov_name);
 				(*tail)->fabric_attr->prov_name = NULL;
 			}

@@ -96,6 +96,22 @@ void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep)
 	}
 }
 
+int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const void *context)
+{
+	struct switch_op_chunk *chunk;
+
+	SLIST_FOREACH(chunk, &domain->op_chunks, link) {
+		for (size_t i = 0; i < chunk->cnt; i++) {
+			struct switch_op *op = &chunk->ops[i];
+
+			if (op->ep == ep && op->context == context &&
+			    !sess_cancel(ep->sess_ep, &op->sess))
+				return 0;
+		}
+	}
+	return -FI_ENOENT;
+}
+
 void switch_op_fini(struct switch_domain *domain)
 {
 	struct switch_op_chunk *chunk;

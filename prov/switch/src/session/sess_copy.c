@@ -26,8 +26,6 @@ static bool offer(struct sess_xfer *xfer)
 	xfer->held = sess->peer_full || xfer->total > sess->eager_budget ||
 		     sess->eager_sent - sess->eager_released > sess->eager_budget - xfer->total;
 	xfer->initial = sess->peer_full ? 0 : xfer->total;
-	if (!xfer->held)
-		sess->eager_sent += xfer->total;
 	return true;
 }
 
@@ -52,6 +50,7 @@ static void offered(struct sess_xfer *xfer)
 {
 	if (xfer->held)
 		return;
+	xfer->sess->eager_sent += xfer->total;
 	xfer->want = xfer->total - xfer->initial;
 	send_rest(xfer);
 }

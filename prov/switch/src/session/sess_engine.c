@@ -494,12 +494,13 @@ void sess_took(struct sess_engine *engine, int error)
 static void packet_done(struct sess_engine *engine, struct sess_packet *packet, int error)
 {
 	struct sess *sess = packet->io.sess;
+	int op_error = error && sess->error ? sess->error : error; /* the first one */
 	struct sess_op *op;
 
 	while ((op = STAILQ_FIRST(&packet->ops))) {
 		STAILQ_REMOVE_HEAD(&packet->ops, link);
 		sess->pending--;
-		engine_op_done(op, error);
+		engine_op_done(op, op_error);
 	}
 	if (packet->xfer)
 		xfer_io_done(packet->xfer, error);

@@ -90,7 +90,7 @@ enum xfer_stage {
 	XFER_AWAITED,	  /* DONE: everything was moved */
 	/* of the receiver: */
 	XFER_UNMATCHED,	  /* a receive */
-	XFER_SINKING,	  /* its memory to be registered; SINK or reads follow */
+	XFER_SINKING,	  /* its memory to be registered, SINK to leave or reads to begin */
 	XFER_READING,	  /* its reads to finish */
 	XFER_SUNK,	  /* WRITTEN */
 	XFER_GATHERING,	  /* segments */
@@ -223,6 +223,7 @@ struct sess {
 	bool is_opener, is_self;
 	bool path_up, hello_due, hello_seen, refuse_due, abort_due;
 	bool has_event, tell_up, tell_bye, tell_down;
+	bool close_due; /* asked for before it was up */
 	bool bye_due, bye_sent, bye_seen;
 	bool peer_full, told_full; /* unexpected storage is full: there, here */
 	bool stalled_on_credit, bulk_turn;
@@ -267,6 +268,7 @@ struct sess_message {
 	TAILQ_ENTRY(sess_message) link;
 	uint16_t flags;		/* SESS_TAGGED, SESS_DATA */
 	bool small;		/* from the free list */
+	bool claimed;		/* in the list of those, not among the unexpected */
 	uint32_t from;		/* id of the session that brought it */
 	uint64_t source, tag, data, total;
 	size_t have;		/* bytes stored so far */
@@ -293,6 +295,7 @@ struct sess_ep {
 	uint64_t instance;
 	uint32_t attempts;
 	bool closed, destroyed, full;
+	int ended; /* nothing comes any more: what receives complete with */
 	unsigned busy;
 	struct sess_list sessions;
 	struct match_queue plain, tagged;
@@ -378,6 +381,7 @@ bool packet_has_work(const struct sess *sess);
 /* sess_match.c */
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source);
 void match_drop(struct sess_ep *ep, struct sess_message *message);
+void match_forget(struct sess_ep *ep, struct sess_message *message);
 void match_close(struct sess_ep *ep, int error);
 /* The session is over: its own unmatched sends to itself end. */
 void match_forget_session(struct sess *sess, int error);
@@ -419,6 +423,8 @@ void xfer_record_came(struct sess *sess, const struct wire_record *record);
 void xfer_io_done(struct sess_xfer *xfer, int error);
 bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, uint64_t len);
 int xfer_cancel(struct sess_op *op);
+void xfer_orphan(struct sess_xfer *xfer);
+void xfer_leave(struct sess_xfer *xfer);
 void xfer_abandon(struct sess_xfer *xfer, int error);
 void xfer_slice_rest(struct sess_xfer *xfer);
 

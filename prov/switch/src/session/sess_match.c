@@ -90,7 +90,7 @@ void match_drop(struct sess_ep *ep, struct sess_message *message)
 	struct sess_engine *engine = ep->engine;
 
 	ep->unexpected_bytes -= sizeof(*message) + message->size;
-	if (ep->full && ep->unexpected_bytes < engine->config.unexpected_max / 2)
+	if (ep->full && ep->unexpected_bytes <= engine->config.unexpected_max / 2)
 		set_full(ep, false);
 	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
 		free(message);
@@ -98,6 +98,15 @@ void match_drop(struct sess_ep *ep, struct sess_message *message)
 	}
 	TAILQ_INSERT_HEAD(&engine->spare_messages, message, link);
 	engine->spare_message_cnt++;
+}
+
+/* Takes a message that met no receive out of its list, and frees it. */
+void match_forget(struct sess_ep *ep, struct sess_message *message)
+{
+	TAILQ_REMOVE(message->claimed ? &ep->claimed :
+					&match_queue(ep, message->flags)->unexpected,
+		     message, link);
+	match_drop(ep, message);
 }
 
 /* -- receives -------------------------------------------------------------------- */
@@ -176,6 +185,7 @@ static void peek(struct sess_ep *ep, struct sess_op *op)
 		discard(ep, message, WIRE_OK);
 	} else if (op->flags & SESS_CLAIM) {
 		message->claim = op->claim;
+		message->claimed = true;
 		TAILQ_INSERT_TAIL(&ep->claimed, message, link);
 	}
 	engine_op_done(op, 0);
@@ -229,6 +239,10 @@ int sess_recv(struct sess_ep *ep, struct sess_op *op)
 		deliver(op, message);
 		return 0;
 	}
+	if (ep->ended) {
+		engine_op_done(op, ep->ended);
+		return 0;
+	}
 	/* An unmatched receive does not keep the endpoint busy. */
 	ep->busy--;
 	TAILQ_INSERT_TAIL(&match_queue(ep, op->flags)->posted, op, posted);
@@ -237,9 +251,8 @@ int sess_recv(struct sess_ep *ep, struct sess_op *op)
 
 /* -- ends --------------------------------------------------------------------------- */
 
-static void close_queue(struct sess_ep *ep, struct match_queue *queue, int error)
+static void end_posted(struct sess_ep *ep, struct match_queue *queue, int error)
 {
-	struct sess_message *message;
 	struct sess_op *op;
 
 	while ((op = TAILQ_FIRST(&queue->posted))) {
@@ -247,6 +260,20 @@ static void close_queue(struct sess_ep *ep, struct match_queue *queue, int error
 		ep->busy++;
 		engine_op_done(op, error);
 	}
+}
+
+void sess_ep_end(struct sess_ep *ep, int error)
+{
+	ep->ended = error;
+	end_posted(ep, &ep->plain, error);
+	end_posted(ep, &ep->tagged, error);
+}
+
+static void close_queue(struct sess_ep *ep, struct match_queue *queue, int error)
+{
+	struct sess_message *message;
+
+	end_posted(ep, queue, error);
 	while ((message = TAILQ_FIRST(&queue->unexpected))) {
 		TAILQ_REMOVE(&queue->unexpected, message, link);
 		discard(ep, message, WIRE_CLOSED);
@@ -318,6 +345,7 @@ static bool is_posted(const struct match_queue *queue, const struct sess_op *op)
 int sess_cancel(struct sess_ep *ep, struct sess_op *op)
 {
 	struct match_queue *queue = match_queue(ep, op->flags);
+	struct sess *sess;
 
 	switch ((enum op_state)op->state) {
 	case OP_POSTED:
@@ -330,9 +358,11 @@ int sess_cancel(struct sess_ep *ep, struct sess_op *op)
 	case OP_QUEUED:
 		if (op->xfer)
 			return xfer_cancel(op);
-		STAILQ_REMOVE(&op->sess->sends, op, sess_op, link);
-		op->sess->pending--;
+		sess = op->sess;
+		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
+		sess->pending--;
 		engine_op_done(op, ECANCELED);
+		session_progress_close(sess);
 		return 0;
 	case OP_MOVING:
 		return op->flags & SESS_RECV ? -ENOENT : xfer_cancel(op);

@@ -148,14 +148,14 @@ static void add_record(struct sess *sess, struct sess_packet *packet, size_t len
 }
 
 /* Puts len bytes of the op's memory from offset behind the records: copied
- * while small, else sent from where they are. */
+ * while small or injected, else sent from where they are. */
 static void add_payload(struct sess *sess, struct sess_packet *packet, const struct sess_op *op,
 			uint64_t offset, size_t len)
 {
 	const struct sess_config *config = &sess->engine->config;
 	struct sess_iov part[SESS_IOV_MAX];
 
-	if (len > config->copy_max && !config->local_mem) {
+	if (len > config->copy_max && !config->local_mem && !(op->flags & SESS_INJECT)) {
 		unsigned part_cnt = iov_slice(op->iov, op->iov_cnt, offset, len, part);
 
 		if (part_cnt < config->send_iov_limit) {
@@ -270,6 +270,7 @@ static void add_control(struct sess *sess, struct sess_packet *packet,
 	case WIRE_SINK:
 		len = wire_put_sink(at, control->id, control->xfer->own, control->xfer->mem_cnt,
 				    control->xfer->own_key_len);
+		control->xfer->stage = XFER_SUNK; /* not before: WRITTEN ends it */
 		break;
 	default:
 		len = wire_put_reply(at, control->type, control->status, control->id);
@@ -329,6 +330,7 @@ static void fail_send(struct sess *sess, struct sess_op *op, int error)
 	STAILQ_REMOVE_HEAD(&sess->sends, link);
 	sess->pending--;
 	engine_op_done(op, error);
+	session_progress_close(sess);
 }
 
 /* Chooses the way of the first send in the queue.  False: it has to wait. */
@@ -371,7 +373,8 @@ static void add_sends(struct sess *sess, struct sess_packet *packet)
 	}
 }
 
-/* One segment, then the turn of the sends: nothing waits behind more. */
+/* One segment, then the turn of the sends: nothing waits behind more.  A send
+ * whose memory is being registered gives up its turn. */
 static void add_data(struct sess *sess, struct sess_packet *packet)
 {
 	struct sess_xfer *xfer = TAILQ_FIRST(&sess->bulk);
@@ -383,6 +386,9 @@ static void add_data(struct sess *sess, struct sess_packet *packet)
 	}
 	add_sends(sess, packet);
 	sess->bulk_turn = true;
+	xfer = TAILQ_FIRST(&sess->bulk);
+	if (xfer && !packet->record_cnt && sess->state < SESS_FAILED)
+		add_segment(sess, packet, xfer);
 }
 
 /* -- the open packet ------------------------------------------------------------------ */
@@ -486,15 +492,23 @@ static struct sess_packet *say_hello(struct sess *sess)
 	return packet;
 }
 
-static bool add_bye(struct sess *sess, struct sess_packet *packet)
+static void add_bye(struct sess *sess, struct sess_packet *packet)
 {
+	struct sess_xfer *xfer, *next;
+
 	if (!sess->bye_due || room(sess, packet) < WIRE_BYE_LEN)
-		return false;
+		return;
+	/* Something came since: session_progress_close() says when it is over. */
+	if (sess->pending || !STAILQ_EMPTY(&sess->controls)) {
+		sess->bye_due = false;
+		return;
+	}
+	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
+		xfer_leave(xfer);
 	add_record(sess, packet, wire_put_bye(packet->bytes + packet->len, 0));
 	sess->bye_due = false;
 	sess->bye_sent = true;
 	sess->bye_seq = sess->credit.tx_next;
-	return true;
 }
 
 /*

@@ -41,7 +41,7 @@ int sess_send(struct sess *sess, struct sess_op *op)
 {
 	int ret;
 
-	if (sess->state > SESS_OPEN)
+	if (sess->state > SESS_OPEN || sess->close_due)
 		return -(sess->error ? sess->error : ESHUTDOWN);
 	op->ep = sess->ep;
 	op->sess = sess;

@@ -268,7 +268,7 @@ void sess_path_down(struct sess *sess, int error)
 /* Both hellos are here and the path is up. */
 void session_came_up(struct sess *sess)
 {
-	bool closing = sess->ep->closed;
+	bool closing = sess->close_due || sess->ep->closed;
 
 	engine_clear_timer(sess);
 	sess->state = SESS_OPEN;
@@ -291,14 +291,17 @@ static void session_over(struct sess *sess)
 	engine_event(sess);
 }
 
-/* Transfers leave the work lists; what they need is done by sess_closed(). */
+/* Transfers leave the work lists, and no receive meets them any more; the
+ * rest is done by sess_closed(). */
 static void stop_transfers(struct sess *sess)
 {
 	struct sess_xfer *xfer;
 
-	TAILQ_FOREACH(xfer, &sess->xfers, link)
+	TAILQ_FOREACH(xfer, &sess->xfers, link) {
 		if (xfer->queued != WORK_RELEASE)
 			xfer_unqueue(xfer);
+		xfer_orphan(xfer);
+	}
 }
 
 void session_fail(struct sess *sess, int error, const char *reason)
@@ -334,8 +337,10 @@ void sess_close(struct sess *sess)
 		session_fail(sess, 0, "closed");
 		return;
 	}
-	if (sess->state < SESS_OPEN)
-		return; /* its endpoint is closed: session_came_up() goes on */
+	if (sess->state < SESS_OPEN) {
+		sess->close_due = true; /* session_came_up() goes on */
+		return;
+	}
 	sess->state = SESS_CLOSING;
 	engine_set_timer(sess, &sess->engine->timed_close);
 	packet_ready(sess);
@@ -463,7 +468,7 @@ bool sess_is_up(const struct sess *sess)
 
 bool sess_is_open(const struct sess *sess)
 {
-	return sess->state <= SESS_OPEN;
+	return sess->state <= SESS_OPEN && !sess->close_due;
 }
 
 void *sess_user(const struct sess *sess)

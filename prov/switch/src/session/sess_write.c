@@ -60,7 +60,6 @@ static void registered(struct sess_xfer *xfer, int error)
 	} else if (error) {
 		copy_ask(xfer);
 	} else {
-		xfer->stage = XFER_SUNK;
 		control = packet_control(xfer->sess, WIRE_SINK, xfer->id);
 		if (control)
 			control->xfer = xfer;

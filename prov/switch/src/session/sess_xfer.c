@@ -124,6 +124,8 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 		memset(desc->key, 0, sizeof(desc->key));
 		memcpy(desc->key, key, key_len);
 		xfer->own_key_len = (uint8_t)key_len;
+		if (xfer->access & (SESS_ACCESS_LOCAL_READ | SESS_ACCESS_LOCAL_WRITE))
+			xfer->piece[xfer->mem_cnt].mem = mem;
 		xfer->mem[xfer->mem_cnt++] = mem;
 		xfer->sess->stats.registrations++;
 	}
@@ -248,22 +250,44 @@ void xfer_io_done(struct sess_xfer *xfer, int error)
 	}
 }
 
+/* Nothing more comes of an unmatched message.  One that is here as a whole
+ * can still be received, without its transfer; any other never was. */
+void xfer_orphan(struct sess_xfer *xfer)
+{
+	struct sess_message *message = xfer->message;
+	struct sess_stats *stats = &xfer->sess->stats;
+
+	if (!message)
+		return;
+	xfer->message = NULL;
+	message->xfer = NULL;
+	if (message->have < message->total) {
+		match_forget(xfer->sess->ep, message);
+	} else if (xfer->ops != &sess_inline_ops) {
+		stats->rx_msgs[xfer->ops->way]++;
+		stats->rx_bytes[xfer->ops->way] += xfer->total;
+	}
+}
+
+/* We take nothing more from the peer, and it will not ask: BYE tells it.
+ * Segments that are under way find their transfer and go nowhere. */
+void xfer_leave(struct sess_xfer *xfer)
+{
+	if (!xfer->message)
+		return;
+	xfer_orphan(xfer);
+	if (xfer->ops == &sess_copy_ops && xfer->came < xfer->expect) {
+		xfer->stage = XFER_GATHERING;
+		xfer->ack = false;
+	} else {
+		xfer_finish(xfer, 0);
+	}
+}
+
 /* The session is over, its path closed: nothing is in flight any more. */
 void xfer_abandon(struct sess_xfer *xfer, int error)
 {
-	struct sess_message *message = xfer->message;
-
-	if (message) {
-		message->xfer = NULL;
-		xfer->message = NULL;
-		if (xfer->ops != &sess_inline_ops) {
-			TAILQ_REMOVE(message->claim ? &xfer->sess->ep->claimed :
-						      &match_queue(xfer->sess->ep, message->flags)
-							       ->unexpected,
-				     message, link);
-			match_drop(xfer->sess->ep, message);
-		}
-	}
+	xfer_orphan(xfer);
 	xfer->answer = false;
 	xfer->io_out = 0;
 	if (xfer->stage == XFER_FINISHING)
@@ -489,10 +513,7 @@ static void cancel_came(struct sess_xfer *xfer)
 
 	if (xfer->stage != XFER_UNMATCHED || (xfer->ops == &sess_copy_ops && !xfer->held))
 		return; /* too late: it goes its way */
-	TAILQ_REMOVE(message->claim ? &ep->claimed :
-				      &match_queue(ep, message->flags)->unexpected,
-		     message, link);
-	match_drop(ep, message);
+	match_forget(ep, message);
 	xfer->message = NULL;
 	xfer->answer = true;
 	xfer->status = WIRE_CANCELED;
@@ -534,6 +555,7 @@ int xfer_cancel(struct sess_op *op)
 
 	if (op->state == OP_QUEUED) {
 		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
+		op->state = OP_MOVING; /* its registration may be under way */
 		xfer_finish(xfer, ECANCELED);
 		packet_ready(sess);
 		return 0;

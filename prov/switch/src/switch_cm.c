@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Connection management as the application sees it: connect, accept, reject,
+ * shutdown and their events, passive endpoints, names.  The application's own
+ * bytes travel behind our preamble and are handed out without it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch.h"
+
+size_t switch_cm_size(const struct switch_domain *domain)
+{
+	size_t size = domain->caps->cm_data_size;
+
+	return size < SWITCH_CM_DATA_MAX ? size : SWITCH_CM_DATA_MAX;
+}
+
+/* -- events ------------------------------------------------------------------------ */
+
+static void push_cm_event(struct switch_eq *eq, uint32_t event, fid_t fid, struct fi_info *info,
+			  const void *data, size_t len)
+{
+	struct fi_eq_cm_entry *entry = calloc(1, sizeof(*entry) + len);
+	int ret = -FI_ENOMEM;
+
+	if (entry) {
+		entry->fid = fid;
+		entry->info = info;
+		if (len)
+			memcpy(entry->data, data, len);
+		ret = switch_eq_push(eq, event, entry, sizeof(*entry) + len);
+		free(entry);
+	}
+	if (ret) {
+		SW_WARN(EQ, "an event is lost: %s\n", fi_strerror(-ret));
+		fi_freeinfo(info);
+	}
+}
+
+void switch_msg_connected(struct switch_conn *conn)
+{
+	struct switch_ep *ep = conn->ep;
+
+	push_cm_event(ep->eq, FI_CONNECTED, &ep->ep_fid.fid, NULL, conn->cm_data,
+		      conn->cm_data_len);
+}
+
+void switch_msg_shutdown(struct switch_conn *conn)
+{
+	struct switch_ep *ep = conn->ep;
+
+	if (ep->shut_down)
+		return;
+	ep->shut_down = true;
+	sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
+	push_cm_event(ep->eq, FI_SHUTDOWN, &ep->ep_fid.fid, NULL, NULL, 0);
+}
+
+void switch_msg_failed(struct switch_conn *conn, int error)
+{
+	struct switch_ep *ep = conn->ep;
+
+	sess_ep_end(ep->sess_ep, error ? error : FI_ECONNABORTED);
+	if (switch_eq_push_error(ep->eq, &ep->ep_fid.fid, ep->ep_fid.fid.context,
+				 error ? error : FI_ECONNABORTED, error, conn->cm_data,
+				 conn->cm_data_len))
+		SW_WARN(EQ, "no memory to tell that a connection failed\n");
+}
+
+/* -- active endpoints ---------------------------------------------------------------- */
+
+static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t addr_len,
+			      const void *param, size_t paramlen)
+{
+	struct switch_conn *conn;
+	int ret;
+
+	if (!ep->enabled || ep->conn || ep->connreq || ep->shut_down)
+		return -FI_EOPBADSTATE;
+	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
+	if (!conn)
+		return -FI_ENOMEM;
+	ret = sess_connect(ep->sess_ep, conn, SESS_SOURCE_ANY, &conn->sess);
+	if (!ret)
+		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
+	if (ret) {
+		switch_conn_end(conn);
+		return ret;
+	}
+	ep->conn = conn;
+	return 0;
+}
+
+static int enable_if_needed(struct switch_ep *ep)
+{
+	return ep->enabled ? 0 : fi_enable(&ep->ep_fid);
+}
+
+static int msg_connect(struct fid_ep *fid, const void *addr, const void *param, size_t paramlen)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	size_t addr_len = ep->info->dest_addrlen;
+	int ret = enable_if_needed(ep);
+
+	if (ret)
+		return ret;
+	if (!addr)
+		addr = ep->info->dest_addr;
+	if (!addr || (paramlen && !param))
+		return -FI_EINVAL;
+	if (addr != ep->info->dest_addr)
+		addr_len = switch_addr_len(ep->info, addr);
+	switch_domain_lock(ep->domain);
+	ret = msg_connect_locked(ep, addr, addr_len, param, paramlen);
+	switch_domain_perform(ep->domain);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t paramlen)
+{
+	struct switch_connreq *connreq = ep->connreq;
+	struct core_request *request;
+	struct switch_conn *conn;
+	int ret;
+
+	if (!ep->enabled || ep->conn || !connreq)
+		return -FI_EOPBADSTATE;
+	if (paramlen > switch_cm_size(ep->domain) - SESS_PREAMBLE_LEN)
+		return -FI_EINVAL;
+	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
+	if (!conn)
+		return -FI_ENOMEM;
+	ret = sess_accept(ep->sess_ep, &connreq->preamble, conn, SESS_SOURCE_ANY, &conn->sess);
+	if (!ret) {
+		request = connreq->request;
+		ep->connreq = NULL;
+		free(connreq);
+		ret = switch_conn_accept_path(conn, request, param, paramlen);
+	}
+	if (ret) {
+		switch_conn_end(conn);
+		return ret;
+	}
+	ep->conn = conn;
+	return 0;
+}
+
+static int msg_accept(struct fid_ep *fid, const void *param, size_t paramlen)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	int ret = enable_if_needed(ep);
+
+	if (ret)
+		return ret;
+	if (paramlen && !param)
+		return -FI_EINVAL;
+	switch_domain_lock(ep->domain);
+	ret = msg_accept_locked(ep, param, paramlen);
+	switch_domain_perform(ep->domain);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	int ret = 0;
+
+	if (flags)
+		return -FI_EINVAL;
+	switch_domain_lock(ep->domain);
+	if (ep->conn) {
+		/* FI_SHUTDOWN is for the end that did not ask for it. */
+		ep->shut_down = true;
+		sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
+		sess_close(ep->conn->sess);
+		switch_domain_submitted(ep->domain);
+	} else if (!ep->shut_down) {
+		ret = -FI_ENOTCONN;
+	}
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+static void reject_request(struct core_request *request, const void *param, size_t paramlen)
+{
+	core_msg_ops.reject(request, param, paramlen);
+}
+
+/* The endpoint is closed before it answered. */
+void switch_msg_close(struct switch_ep *ep)
+{
+	if (!ep->connreq)
+		return;
+	reject_request(ep->connreq->request, NULL, 0);
+	free(ep->connreq);
+	ep->connreq = NULL;
+}
+
+/* -- names ----------------------------------------------------------------------------- */
+
+static int give_addr(const void *from, size_t from_len, void *addr, size_t *addrlen)
+{
+	size_t room = *addrlen;
+
+	if (!from)
+		return -FI_EADDRNOTAVAIL;
+	*addrlen = from_len;
+	if (room)
+		memcpy(addr, from, room < from_len ? room : from_len);
+	return room < from_len ? -FI_ETOOSMALL : 0;
+}
+
+static int msg_getname(fid_t fid, void *addr, size_t *addrlen)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_addr name;
+	size_t len = sizeof(name.bytes);
+	int ret = -FI_EADDRNOTAVAIL;
+
+	switch_domain_lock(ep->domain);
+	if (ep->conn && ep->conn->path)
+		ret = ep->domain->core_ops->path_name(ep->conn->path, name.bytes, &len);
+	switch_domain_unlock(ep->domain);
+	return ret ? give_addr(ep->info->src_addr, ep->info->src_addrlen, addr, addrlen) :
+		     give_addr(name.bytes, len, addr, addrlen);
+}
+
+static int msg_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_addr name;
+	size_t len = sizeof(name.bytes);
+	int ret = -FI_ENOTCONN;
+
+	switch_domain_lock(ep->domain);
+	if (ep->conn && ep->conn->path)
+		ret = ep->domain->core_ops->path_peer(ep->conn->path, name.bytes, &len);
+	switch_domain_unlock(ep->domain);
+	return ret ? ret : give_addr(name.bytes, len, addr, addrlen);
+}
+
+static int rdm_getname(fid_t fid, void *addr, size_t *addrlen)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+
+	if (!ep->listener)
+		return -FI_EOPBADSTATE;
+	return give_addr(ep->name.bytes, ep->name.len, addr, addrlen);
+}
+
+static int ep_setname(fid_t fid, void *addr, size_t addrlen)
+{
+	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	void *copy;
+
+	if (ep->enabled)
+		return -FI_EOPBADSTATE;
+	if (!addr || addrlen < sizeof(uint16_t) || addrlen > CORE_ADDR_MAX)
+		return -FI_EINVAL;
+	copy = malloc(addrlen);
+	if (!copy)
+		return -FI_ENOMEM;
+	memcpy(copy, addr, addrlen);
+	free(ep->core_info->src_addr);
+	ep->core_info->src_addr = copy;
+	ep->core_info->src_addrlen = addrlen;
+	return 0;
+}
+
+/* -- tables ------------------------------------------------------------------------------- */
+
+struct fi_ops_cm switch_msg_cm_ops = {
+	.size = sizeof(struct fi_ops_cm),
+	.setname = ep_setname,
+	.getname = msg_getname,
+	.getpeer = msg_getpeer,
+	.connect = msg_connect,
+	.listen = switch_no_listen,
+	.accept = msg_accept,
+	.reject = switch_no_reject,
+	.shutdown = msg_shutdown,
+	.join = switch_no_join,
+};
+
+struct fi_ops_cm switch_rdm_cm_ops = {
+	.size = sizeof(struct fi_ops_cm),
+	.setname = ep_setname,
+	.getname = rdm_getname,
+	.getpeer = switch_no_getpeer,
+	.connect = switch_no_connect,
+	.listen = switch_no_listen,
+	.accept = switch_no_accept,
+	.reject = switch_no_reject,
+	.shutdown = switch_no_shutdown,
+	.join = switch_no_join,
+};

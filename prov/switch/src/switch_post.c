@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Submitting an operation: the checks and the bookkeeping that tagged and
+ * untagged calls share.  Takes the domain's lock; allocates nothing but a
+ * free operation of the domain.
+ */
+#include "switch.h"
+
+/* What a call may ask for; anything else is refused. */
+#define SEND_FLAGS                                                                                 \
+	(FI_COMPLETION | FI_INJECT | FI_MORE | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE |            \
+	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_FENCE)
+#define RECV_FLAGS  (FI_COMPLETION | FI_MORE)
+#define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD)
+
+static size_t args_len(const struct switch_args *args)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < args->iov_cnt; i++)
+		len += args->iov[i].iov_len;
+	return len;
+}
+
+static void fill_iov(const struct switch_ep *ep, struct sess_op *op, const struct switch_args *args)
+{
+	const bool registered = ep->domain->caps->mr_local;
+
+	for (size_t i = 0; i < args->iov_cnt; i++) {
+		op->iov[i].addr = args->iov[i].iov_base;
+		op->iov[i].len = args->iov[i].iov_len;
+		op->iov[i].mem = registered && args->desc && args->desc[i]
+					 ? (struct sess_mem *)switch_mr_core(args->desc[i])
+					 : NULL;
+	}
+	op->iov_cnt = (uint8_t)args->iov_cnt;
+}
+
+/* -- sends ------------------------------------------------------------------------- */
+
+static int find_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
+{
+	if (ep->type == FI_EP_RDM)
+		return switch_rdm_sess(ep, fi_addr, sess);
+	if (!ep->conn)
+		return ep->shut_down ? -FI_ESHUTDOWN : -FI_ENOTCONN;
+	*sess = ep->conn->sess;
+	return 0;
+}
+
+static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
+{
+	struct switch_domain *domain = ep->domain;
+	struct switch_op *op;
+	struct sess *sess;
+	int ret;
+
+	if (!ep->tx_left)
+		return -FI_EAGAIN;
+	ret = find_sess(ep, args->addr, &sess);
+	if (ret)
+		return ret;
+	op = switch_op_alloc(domain);
+	if (!op)
+		return -FI_ENOMEM;
+	fill_iov(ep, &op->sess, args);
+	op->sess.tag = args->tag;
+	op->sess.data = args->data;
+	op->sess.flags = (uint16_t)((args->tagged ? SESS_TAGGED : 0) |
+				    (flags & FI_REMOTE_CQ_DATA ? SESS_DATA : 0) |
+				    (flags & FI_INJECT ? SESS_INJECT : 0) |
+				    (flags & FI_MORE ? SESS_MORE : 0) |
+				    (flags & FI_DELIVERY_COMPLETE ? SESS_DELIVERY : 0));
+	op->cq = ep->tx_cq;
+	op->cntr = ep->tx_cntr;
+	op->context = args->context;
+	op->cq_flags = FI_SEND | (args->tagged ? FI_TAGGED : FI_MSG);
+	op->wants_entry = !args->silent && (!ep->tx_selective || flags & FI_COMPLETION);
+	ret = sess_send(sess, &op->sess);
+	if (ret) {
+		switch_op_free(domain, op);
+		return ret;
+	}
+	op->ep = ep;
+	ep->tx_left--;
+	switch_domain_submitted(domain);
+	return 0;
+}
+
+ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
+{
+	ssize_t ret;
+
+	if (!ep->enabled)
+		return -FI_EOPBADSTATE;
+	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->sends)
+		return -FI_EINVAL;
+	if (flags & ~SEND_FLAGS)
+		return -FI_EBADFLAGS;
+	if (flags & FI_INJECT && args_len(args) > ep->inject_size)
+		return -FI_EINVAL;
+	switch_domain_lock(ep->domain);
+	ret = send_locked(ep, args, flags);
+	if (ret == -FI_EAGAIN)
+		switch_domain_progress(ep->domain);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+/* -- receives -------------------------------------------------------------------------- */
+
+static ssize_t recv_locked(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
+{
+	struct switch_domain *domain = ep->domain;
+	struct switch_op *op;
+	int ret;
+
+	if (!ep->rx_left)
+		return -FI_EAGAIN;
+	op = switch_op_alloc(domain);
+	if (!op)
+		return -FI_ENOMEM;
+	fill_iov(ep, &op->sess, args);
+	op->sess.tag = args->tag;
+	op->sess.ignore = args->ignore;
+	op->sess.source = ep->directed ? args->addr : SESS_SOURCE_ANY;
+	op->sess.claim = args->context;
+	op->sess.flags =
+		(uint16_t)(SESS_RECV | (args->tagged ? SESS_TAGGED : 0) |
+			   (flags & FI_PEEK ? SESS_PEEK : 0) | (flags & FI_CLAIM ? SESS_CLAIM : 0) |
+			   (flags & FI_DISCARD ? SESS_DISCARD : 0));
+	op->cq = ep->rx_cq;
+	op->cntr = ep->rx_cntr;
+	op->context = args->context;
+	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);
+	op->wants_entry = !ep->rx_selective || flags & FI_COMPLETION || flags & FI_PEEK;
+	ret = sess_recv(ep->sess_ep, &op->sess);
+	if (ret) {
+		switch_op_free(domain, op);
+		return ret;
+	}
+	op->ep = ep;
+	ep->rx_left--;
+	switch_domain_submitted(domain);
+	return 0;
+}
+
+ssize_t switch_post_recv(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
+{
+	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : 0);
+	ssize_t ret;
+
+	if (!ep->enabled && ep->type == FI_EP_RDM)
+		return -FI_EOPBADSTATE;
+	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->receives)
+		return -FI_EINVAL;
+	if (flags & ~allowed)
+		return -FI_EBADFLAGS;
+	switch_domain_lock(ep->domain);
+	ret = recv_locked(ep, args, flags);
+	if (ret == -FI_EAGAIN || flags & FI_PEEK)
+		switch_domain_progress(ep->domain);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
