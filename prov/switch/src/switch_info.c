@@ -82,6 +82,7 @@ void switch_info_fini(void)
 {
 	free(filter);
 	filter = NULL;
+	filter_core[0] = '\0';
 }
 
 const char *switch_default_core(void)
