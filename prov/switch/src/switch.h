@@ -276,7 +276,7 @@ struct switch_eq {
 	STAILQ_HEAD(, switch_event) events;
 	void *err_data; /* of the last error read, freed at the next */
 	bool app_writes; /* FI_WRITE: fi_eq_write is allowed */
-	int refs;
+	int refs;	 /* under the lock of the fabric */
 };
 
 /* Queue an event; any lock may be held.  buf is what fi_eq_read returns (a

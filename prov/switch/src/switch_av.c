@@ -424,9 +424,9 @@ void switch_av_unbind_ep(struct switch_av *av, struct switch_ep *ep)
 
 static void eq_count(struct switch_eq *eq, int change)
 {
-	pthread_mutex_lock(&eq->lock);
+	pthread_mutex_lock(&eq->fabric->lock);
 	eq->refs += change;
-	pthread_mutex_unlock(&eq->lock);
+	pthread_mutex_unlock(&eq->fabric->lock);
 }
 
 static int switch_av_bind(struct fid *fid, struct fid *bfid, uint64_t flags)

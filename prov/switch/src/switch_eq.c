@@ -311,13 +311,9 @@ static int switch_eq_close(struct fid *fid)
 	struct switch_eq *eq = container_of(fid, struct switch_eq, eq_fid.fid);
 	struct switch_fabric *fabric = eq->fabric;
 	struct switch_event *event;
-	int refs;
 
 	pthread_mutex_lock(&fabric->lock);
-	pthread_mutex_lock(&eq->lock);
-	refs = eq->refs;
-	pthread_mutex_unlock(&eq->lock);
-	if (refs) {
+	if (eq->refs) {
 		pthread_mutex_unlock(&fabric->lock);
 		return -FI_EBUSY;
 	}

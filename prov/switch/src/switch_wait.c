@@ -197,6 +197,8 @@ int switch_domain_trywait(struct switch_domain *domain)
 	domain->cm_countdown = 0; /* a connection event left unread would wake us at once */
 	switch_domain_progress(domain);
 	now = switch_now();
+	sess_tick(domain->engine, now);
+	switch_domain_perform(domain); /* of what ended just now */
 	deadline = sess_tick(domain->engine, now);
 	switch_domain_timer(domain, deadline);
 	if (deadline <= now)
