@@ -18,18 +18,20 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { POLL_MAX = 16 };
+enum { POLL_MAX = 16, IDLE_MS = 5 };
 
+/* The first FEW_MODES are those for cases that take long. */
+enum { FEW_MODES = 3 };
 static const struct func_mode modes[] = {
 	{ .name = "auto" },
-	{ .name = "read", .both = { "FI_OFI_SWITCH_TRANSFER", "read" } },
-	{ .name = "write", .both = { "FI_OFI_SWITCH_TRANSFER", "write" } },
-	{ .name = "copy", .both = { "FI_OFI_SWITCH_TRANSFER", "copy" } },
 	{ .name = "noread",
 	  .both = { "FI_OFI_SWITCH_RNDV_THRESHOLD", "20000" },
 	  .odd = { "FI_OFI_SWITCH_RDMA_READ", "0" } },
 	{ .name = "tight",
 	  .both = { "FI_OFI_SWITCH_BUFFER_SIZE", "512", "FI_OFI_SWITCH_CREDITS", "4" } },
+	{ .name = "read", .both = { "FI_OFI_SWITCH_TRANSFER", "read" } },
+	{ .name = "write", .both = { "FI_OFI_SWITCH_TRANSFER", "write" } },
+	{ .name = "copy", .both = { "FI_OFI_SWITCH_TRANSFER", "copy" } },
 };
 static const struct func_mode plain_mode = { .name = "plain" };
 
@@ -152,6 +154,14 @@ const char *func_prov(void)
 	const char *name = getenv("FUNC_PROV");
 
 	return name ? name : "tcp;ofi_switch";
+}
+
+const char *func_core(void)
+{
+	static char core[64];
+
+	snprintf(core, sizeof(core), "%.*s", (int)strcspn(func_prov(), ";"), func_prov());
+	return core;
 }
 
 bool func_is_switch(void)
@@ -280,7 +290,9 @@ int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt)
 	for (i = 0; i < cnt; i++) {
 		if ((cases[i].flags & FUNC_SWITCH) && !func_is_switch())
 			continue;
-		mode_cnt = (cases[i].flags & FUNC_MODES) && func_is_switch() ? ARRAY_SIZE(modes) : 1;
+		mode_cnt = 1;
+		if (func_is_switch() && (cases[i].flags & (FUNC_MODES | FUNC_FEW)))
+			mode_cnt = cases[i].flags & FUNC_FEW ? FEW_MODES : ARRAY_SIZE(modes);
 		for (m = 0; m < mode_cnt; m++) {
 			mode = mode_cnt > 1 ? &modes[m] : &plain_mode;
 			if (!wanted(argc, argv, &cases[i], mode))
@@ -304,7 +316,7 @@ struct fi_info *func_hints(const struct func_conf *conf)
 	struct fi_info *hints = fi_allocinfo();
 
 	FUNC_TRUE(hints);
-	hints->fabric_attr->prov_name = strdup(func_prov());
+	hints->fabric_attr->prov_name = strdup(conf->prov ? conf->prov : func_prov());
 	hints->ep_attr->type = conf->type ? conf->type : FI_EP_RDM;
 	hints->caps = conf->caps ? conf->caps : FI_MSG | FI_TAGGED;
 	hints->mode = FI_CONTEXT | FI_CONTEXT2;
@@ -692,15 +704,19 @@ static size_t entry_size(enum fi_cq_format format)
 	}
 }
 
-static int poll_cq(struct func_node *node, struct fid_cq *cq)
+/* timeout: ms to sleep if there is nothing; 0 where the queue cannot sleep */
+static int poll_cq(struct func_node *node, struct fid_cq *cq, int timeout)
 {
 	struct fi_cq_tagged_entry buf[POLL_MAX], entry;
 	size_t size = entry_size(node->conf.format);
 	fi_addr_t src[POLL_MAX];
 	ssize_t i, ret;
 
-	ret = fi_cq_readfrom(cq, buf, POLL_MAX, src);
-	if (ret == -FI_EAGAIN)
+	if (timeout)
+		ret = fi_cq_sreadfrom(cq, buf, POLL_MAX, src, NULL, timeout);
+	else
+		ret = fi_cq_readfrom(cq, buf, POLL_MAX, src);
+	if (ret == -FI_EAGAIN || (timeout && ret == -FI_EINTR))
 		return 0;
 	if (ret == -FI_EAVAIL) {
 		cq_error(cq);
@@ -723,15 +739,19 @@ int func_poll(struct func_node *node)
 	int cnt = 0;
 
 	if (node->rx_cq)
-		cnt += poll_cq(node, node->rx_cq);
+		cnt += poll_cq(node, node->rx_cq, 0);
 	if (node->tx_cq != node->rx_cq)
-		cnt += poll_cq(node, node->tx_cq);
+		cnt += poll_cq(node, node->tx_cq, 0);
 	return cnt;
 }
 
 void func_idle(struct func_node *node)
 {
-	if (!node || !func_poll(node))
+	if (node && func_poll(node))
+		return;
+	if (node && node->rx_cq && node->rx_cq == node->tx_cq && node->conf.wait != FI_WAIT_NONE)
+		poll_cq(node, node->rx_cq, IDLE_MS);
+	else
 		sched_yield();
 }
 

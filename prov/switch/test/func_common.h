@@ -156,7 +156,8 @@ struct func_team {
 
 enum { /* func_case.flags */
 	FUNC_MODES = 1 << 0,	/* runs in every mode of moving data */
-	FUNC_SWITCH = 1 << 1,	/* checks what only ofi_switch does */
+	FUNC_FEW = 1 << 1,	/* runs in those that differ most */
+	FUNC_SWITCH = 1 << 2,	/* checks what only ofi_switch does */
 };
 
 struct func_case {
@@ -171,11 +172,13 @@ struct func_case {
 int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt);
 
 const char *func_prov(void);
+const char *func_core(void); /* the part of its name before the semicolon */
 bool func_is_switch(void);
 
 /* -- nodes: an endpoint and what belongs to it -------------------------- */
 
 struct func_conf {
+	const char *prov;	/* default: func_prov() */
 	enum fi_ep_type type;	/* default: FI_EP_RDM */
 	uint64_t caps;		/* default: FI_MSG | FI_TAGGED */
 	enum fi_av_type av;	/* default: FI_AV_TABLE */
@@ -314,7 +317,8 @@ static inline bool func_injects(enum func_how how)
 
 /* Reads what is in the completion queues; returns how many entries. */
 int func_poll(struct func_node *node);
-/* The same, and lets others run if there was nothing.  node may be NULL. */
+/* The same, and lets others run if there was nothing; sleeps a little where the
+ * queue can.  node may be NULL. */
 void func_idle(struct func_node *node);
 
 /* -- a team's meetings (node may be NULL) ------------------------------- */

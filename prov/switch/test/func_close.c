@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Ends.  Closing right behind the last completion loses nothing.  When a peer
+ * is killed, closed or started again, every operation completes once, others
+ * go on, and a later send either reaches the new peer or fails for certain.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "func_common.h"
+
+enum { LARGE = 1 << 20, SENT_WORD = 0, READY_WORD = 1, AGAIN_WORD = 2 };
+
+/* -- nothing is lost ---------------------------------------------------- */
+
+enum { ROUNDS = 12, CNT = 16 };
+
+/* Opens an endpoint for each round, sends, closes everything at once. */
+static void send_and_close(struct func_team *team, uint64_t *state, int round, char *buf)
+{
+	struct func_req req[CNT];
+	struct func_node node;
+	struct func_xfer x = { .tagged = true };
+	struct func_addr peer;
+	int i;
+
+	peer = *func_addr_of(team, 0, NULL);
+	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	FUNC_EQ(fi_av_insert(node.av, peer.bytes, 1, &x.addr, 0, NULL), 1);
+	for (i = 0; i < CNT; i++) {
+		x.len = func_rand_len(state, LARGE);
+		x.tag = (uint64_t)(round * CNT + i);
+		x.buf = buf + (size_t)i * LARGE;
+		x.how = x.len <= node.info->tx_attr->inject_size && i % 2 ? FUNC_INJECT : FUNC_PLAIN;
+		func_fill(x.buf, x.len, team->seed + x.tag);
+		func_send(&node, &x, &req[i]);
+		if (x.how == FUNC_INJECT)
+			atomic_store(&req[i].done, 1);
+	}
+	for (i = 0; i < CNT; i++)
+		FUNC_DONE(&node, &req[i]);
+	func_close(&node);
+	func_say(team, SENT_WORD, round + 1);
+}
+
+static void lossless(struct func_team *team, int rank)
+{
+	struct func_req req = { .done = 0 };
+	uint64_t state = team->seed;
+	char *buf = func_alloc((size_t)CNT * LARGE);
+	struct func_node node;
+	struct func_addr addr;
+	int round, i, slow;
+	size_t len;
+
+	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "60000", 1);
+	if (rank == 1) {
+		for (round = 0; round < ROUNDS; round++)
+			send_and_close(team, &state, round, buf);
+		free(buf);
+		return;
+	}
+	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	for (i = 0; i < ROUNDS * CNT; i++) {
+		len = func_rand_len(&state, LARGE);
+		for (slow = (int)(func_mix(state) % 100); slow; slow--)
+			func_idle(&node);
+		FUNC_POST(&node, fi_trecv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, (uint64_t)i, 0,
+					  func_fresh(&req)));
+		FUNC_DONE(&node, &req);
+		FUNC_EQ(req.entry.len, len);
+		func_verify(buf, len, team->seed + (uint64_t)i);
+	}
+	func_hear(team, &node, SENT_WORD, ROUNDS);
+	func_close(&node);
+	free(buf);
+}
+
+/* Everybody closes at the same moment, with traffic just behind. */
+static void all_at_once(struct func_team *team, int rank)
+{
+	struct func_req in[8], out[8];
+	struct func_node node;
+	char buf[8][64];
+	int i, round;
+
+	for (round = 0; round < 5; round++) {
+		for (i = 0; i < team->size; i++)
+			atomic_store(&team->named[i], 0);
+		func_meet(team, NULL);
+		func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+		for (i = 0; i < team->size; i++) {
+			FUNC_POST(&node, fi_recv(node.ep, buf[i], 64, NULL, FI_ADDR_UNSPEC,
+						 func_fresh(&in[i])));
+			FUNC_POST(&node, fi_send(node.ep, &rank, sizeof(rank), NULL, node.peer[i],
+						 func_fresh(&out[i])));
+		}
+		for (i = 0; i < team->size; i++) {
+			FUNC_DONE(&node, &in[i]);
+			FUNC_DONE(&node, &out[i]);
+		}
+		func_close(&node);
+		func_meet(team, NULL);
+	}
+}
+
+/* An endpoint is closed although its send is not matched: that takes no
+ * longer than CLOSE_TIMEOUT, and a receive that comes late completes once. */
+static void pending(struct func_team *team, int rank)
+{
+	struct func_req req = { .done = 0 };
+	char *buf = func_alloc(LARGE);
+	struct func_node node;
+
+	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "300", 1);
+	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	if (rank == 1) {
+		FUNC_POST(&node, fi_tsend(node.ep, buf, LARGE, NULL, node.peer[0], 1, &req));
+		func_poll(&node);
+		func_close(&node);
+		func_say(team, SENT_WORD, 1);
+	} else {
+		func_hear(team, &node, SENT_WORD, 1);
+		FUNC_POST(&node, fi_trecv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 1, 0, &req));
+		FUNC_OK(fi_cancel(&node.ep->fid, &req));
+		FUNC_UNTIL(&node, func_done(&req));
+		FUNC_TRUE(req.err > 0);
+		func_close(&node);
+	}
+	free(buf);
+}
+
+/* -- a peer is killed --------------------------------------------------- */
+
+enum { SURVIVOR, VICTIM, BYSTANDER, WINDOW = 8, TOGETHER = 40 };
+
+static void echo_once(struct func_node *node, int peer, char *buf, bool first)
+{
+	struct func_req in = { .done = 0 }, out = { .done = 0 };
+
+	FUNC_POST(node, fi_trecv(node->ep, buf, 50000, NULL, FI_ADDR_UNSPEC, 1000, 0, &in));
+	if (!first)
+		FUNC_DONE(node, &in);
+	FUNC_POST(node, fi_tsend(node->ep, buf + 50000, first ? 50000 : 9, NULL, node->peer[peer],
+				 1000, &out));
+	FUNC_DONE(node, &out);
+	FUNC_DONE(node, &in);
+}
+
+/* Large messages both ways until the process kills itself amid them. */
+static void be_killed(struct func_team *team, struct func_node *node, char *buf)
+{
+	struct func_req in[WINDOW] = { { .done = 1 } }, out[WINDOW] = { { .done = 1 } };
+	uint64_t state = team->seed;
+	int i, left = (int)(func_rand(&state) % 400);
+
+	for (i = 0; i < WINDOW; i++)
+		in[i].done = out[i].done = 1;
+	atomic_store(&team->doomed[VICTIM], 1);
+	for (i = 0;; i = (i + 1) % WINDOW) {
+		if (func_done(&in[i]))
+			FUNC_POST(node, fi_trecv(node->ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 1, 0,
+						 func_fresh(&in[i])));
+		if (func_done(&out[i]))
+			FUNC_POST(node, fi_tsend(node->ep, buf + LARGE, LARGE, NULL,
+						 node->peer[SURVIVOR], 2, func_fresh(&out[i])));
+		func_poll(node);
+		if (!left--)
+			raise(SIGKILL);
+	}
+}
+
+/* Sends once more to the victim; 0, or an error at once or of the one before. */
+static int send_again(struct func_node *node, struct func_req *req, char *buf)
+{
+	ssize_t ret;
+
+	if (!func_done(req) || req->err)
+		return req->err;
+	do {
+		func_idle(node);
+		ret = fi_tsend(node->ep, buf, LARGE, NULL, node->peer[VICTIM], 1, func_fresh(req));
+	} while (ret == -FI_EAGAIN);
+	atomic_store(&req->done, ret != 0);
+	return (int)-ret;
+}
+
+/* Keeps sends to and receives from the victim going until one fails; then all
+ * that are left complete, receives that nothing matched when withdrawn. */
+static void survive(struct func_team *team, struct func_node *node, char *buf)
+{
+	struct func_req in[WINDOW], out[WINDOW];
+	int i, failed = 0, rounds = 0;
+
+	for (i = 0; i < WINDOW; i++) {
+		FUNC_POST(node, fi_trecv(node->ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 2, 0,
+					 func_fresh(&in[i])));
+		FUNC_POST(node, fi_tsend(node->ep, buf + LARGE, LARGE, NULL, node->peer[VICTIM], 1,
+					 func_fresh(&out[i])));
+	}
+	for (i = 0; !failed; i = (i + 1) % WINDOW) {
+		if (rounds < TOGETHER && rounds++ >= 0)
+			echo_once(node, BYSTANDER, buf + 2 * LARGE, true);
+		func_idle(node);
+		if (func_done(&in[i]) && !in[i].err)
+			FUNC_POST(node, fi_trecv(node->ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 2, 0,
+						 func_fresh(&in[i])));
+		failed = send_again(node, &out[i], buf + LARGE);
+	}
+	for (i = 0; i < WINDOW; i++) {
+		FUNC_UNTIL(node, func_done(&out[i]));
+		if (!func_done(&in[i]))
+			fi_cancel(&node->ep->fid, &in[i]);
+		FUNC_UNTIL(node, func_done(&in[i]));
+	}
+	for (; rounds < TOGETHER; rounds++)
+		echo_once(node, BYSTANDER, buf + 2 * LARGE, true);
+	FUNC_UNTIL(node, atomic_load(&team->dead[VICTIM]));
+}
+
+/* To an address where nobody is any more: an error, soon, not EAGAIN. */
+static void certain_error(struct func_node *node, fi_addr_t addr, size_t len, char *buf)
+{
+	struct func_req req = { .done = 0 };
+	ssize_t ret;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		func_mark(__FILE__, __LINE__, "a send to a dead peer");
+		while ((ret = fi_tsend(node->ep, buf, len, NULL, addr, 1, func_fresh(&req))) ==
+		       -FI_EAGAIN)
+			func_idle(node);
+		if (ret)
+			continue;
+		FUNC_UNTIL(node, func_done(&req));
+		FUNC_TRUE(req.err > 0);
+	}
+}
+
+static void killed(struct func_team *team, int rank)
+{
+	char *buf = func_alloc(3 * LARGE);
+	struct func_node node;
+	int i;
+
+	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	if (rank == VICTIM)
+		be_killed(team, &node, buf);
+	if (rank == SURVIVOR) {
+		survive(team, &node, buf);
+		if (func_is_switch()) {
+			certain_error(&node, node.peer[VICTIM], 10, buf);
+			certain_error(&node, node.peer[VICTIM], LARGE, buf);
+		}
+		echo_once(&node, BYSTANDER, buf + 2 * LARGE, true);
+	} else {
+		for (i = 0; i <= TOGETHER; i++)
+			echo_once(&node, SURVIVOR, buf + 2 * LARGE, false);
+	}
+	func_close(&node);
+	free(buf);
+}
+
+/* -- a peer comes back -------------------------------------------------- */
+
+enum { KILLED, CLOSED };
+
+/* Delivered for certain, or an error; the answer. */
+static int deliver(struct func_node *node, fi_addr_t addr, void *buf, size_t len)
+{
+	struct func_req req = { .done = 0 };
+	struct func_xfer x = { .how = FUNC_MSG, .tagged = true, .buf = buf, .len = len, .tag = 3,
+			       .flags = FI_DELIVERY_COMPLETE, .addr = addr };
+
+	func_send(node, &x, &req);
+	FUNC_UNTIL(node, func_done(&req));
+	return req.err;
+}
+
+static void take(struct func_node *node, void *buf, size_t len, uint64_t key)
+{
+	struct func_req req = { .done = 0 };
+
+	FUNC_POST(node, fi_trecv(node->ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 3, 0, &req));
+	FUNC_DONE(node, &req);
+	FUNC_EQ(req.entry.len, len);
+	func_verify(buf, len, key);
+}
+
+static void answer(struct func_team *team, struct func_node *node, void *buf)
+{
+	fi_addr_t peer;
+
+	FUNC_EQ(fi_av_insert(node->av, func_addr_of(team, 0, node)->bytes, 1, &peer, 0, NULL), 1);
+	func_fill(buf, LARGE, team->seed);
+	FUNC_EQ(deliver(node, peer, buf, LARGE), 0);
+}
+
+/* Process 1 lives, talks and ends; process 2 takes over its address. */
+static void peer_lives(struct func_team *team, int rank, char *buf)
+{
+	struct func_conf conf = { .type = FI_EP_RDM };
+	struct func_node node;
+	struct func_addr addr;
+
+	if (rank == 2) {
+		FUNC_UNTIL(NULL, atomic_load(&team->dead[1]));
+		conf.src = func_addr_of(team, 1, NULL);
+	}
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &addr);
+	if (rank == 2)
+		FUNC_TRUE(!memcmp(addr.bytes, conf.src->bytes, addr.len));
+	func_publish(team, rank, &addr);
+	take(&node, buf, rank == 1 ? 100000 : 100, team->seed);
+	answer(team, &node, buf);
+	if (rank == 1 && team->func_case->arg == KILLED) {
+		atomic_store(&team->doomed[1], 1);
+		raise(SIGKILL);
+	}
+	func_close(&node);
+}
+
+static void restarted(struct func_team *team, int rank)
+{
+	char *buf = func_alloc(LARGE);
+	struct func_node node;
+	struct func_addr addr;
+	fi_addr_t peer;
+	int tries = 0;
+
+	if (rank) {
+		peer_lives(team, rank, buf);
+		free(buf);
+		return;
+	}
+	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 1, &node)->bytes, 1, &peer, 0, NULL), 1);
+	func_fill(buf, LARGE, team->seed);
+	FUNC_EQ(deliver(&node, peer, buf, 100000), 0);
+	take(&node, buf, LARGE, team->seed);
+	func_addr_of(team, 2, &node);
+	func_fill(buf, LARGE, team->seed);
+	while (deliver(&node, peer, buf, 100))
+		FUNC_TRUE(++tries <= 2); /* those that noticed that the old one is gone */
+	take(&node, buf, LARGE, team->seed);
+	func_close(&node);
+	free(buf);
+}
+
+/* -- connected endpoints ------------------------------------------------ */
+
+static void killed_msg(struct func_team *team, int rank)
+{
+	struct func_conf conf = { .type = FI_EP_MSG, .caps = FI_MSG };
+	struct func_req in[WINDOW], out[WINDOW], late = { .done = 0 };
+	char *buf = func_alloc(2 * LARGE);
+	struct func_event event;
+	struct func_node node;
+	ssize_t ret;
+	int i;
+
+	func_join(team, rank, &node, &conf);
+	for (i = 0; i < WINDOW; i++) {
+		FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, 0, func_fresh(&in[i])));
+		FUNC_POST(&node, fi_send(node.ep, buf + LARGE, LARGE, NULL, 0, func_fresh(&out[i])));
+	}
+	func_meet(team, NULL);
+	if (rank == 1) {
+		atomic_store(&team->doomed[1], 1);
+		FUNC_UNTIL(&node, func_done(&in[team->seed % (WINDOW - 1)]));
+		raise(SIGKILL);
+	}
+	for (i = 0; i < WINDOW; i++) {
+		FUNC_UNTIL(&node, func_done(&in[i]));
+		FUNC_UNTIL(&node, func_done(&out[i]));
+	}
+	FUNC_EVENT(&node, &event, FI_SHUTDOWN);
+	func_mark(__FILE__, __LINE__, "a send to a dead peer");
+	while ((ret = fi_send(node.ep, buf, 10, NULL, 0, &late)) == -FI_EAGAIN)
+		func_idle(&node);
+	if (!ret) {
+		FUNC_UNTIL(&node, func_done(&late));
+		FUNC_TRUE(late.err > 0);
+	}
+	func_close(&node);
+	free(buf);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct func_case cases[] = {
+		{ "lossless", 2, lossless, FUNC_MODES, 0 },
+		{ "all at once", 5, all_at_once, 0, 0 },
+		{ "pending", 2, pending, FUNC_MODES | FUNC_SWITCH, 0 },
+		{ "killed", 3, killed, FUNC_MODES, 0 },
+		{ "killed, connected", 2, killed_msg, FUNC_MODES, 0 },
+		{ "restarted, killed", 3, restarted, FUNC_MODES, KILLED },
+		{ "restarted, closed", 3, restarted, FUNC_MODES, CLOSED },
+	};
+
+	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The statistics prove which way the data went: in each mode, with a peer
+ * that cannot read, and with two such different peers of one endpoint.  They
+ * are read from the line that an endpoint leaves at its close, and by a
+ * program through fi_open_ops().
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rdma/fi_ext_switch.h>
+
+#include "func_common.h"
+
+enum { SMALL = 100, SMALL_CNT = 20, LARGE = 400000, LARGE_CNT = 10 };
+
+static const char *const way_names[] = { "inline", "read", "write", "copy" };
+
+/* A setting, and the way of large messages from process 0 to 1 and back. */
+struct setting {
+	const char *both[4]; /* name, value, ... NULL */
+	const char *odd[4];  /* for odd processes, on top */
+	enum fi_switch_way way[2];
+	size_t large; /* default: LARGE */
+};
+
+#define VAR(name) "FI_OFI_SWITCH_" #name
+
+static const struct setting settings[] = {
+	{ { VAR(TRANSFER), "read" }, { NULL }, { FI_SWITCH_READ, FI_SWITCH_READ }, 0 },
+	{ { VAR(TRANSFER), "write" }, { NULL }, { FI_SWITCH_WRITE, FI_SWITCH_WRITE }, 0 },
+	{ { VAR(TRANSFER), "copy" }, { NULL }, { FI_SWITCH_COPY, FI_SWITCH_COPY }, 0 },
+	{ { NULL }, { NULL }, { FI_SWITCH_READ, FI_SWITCH_READ }, 0 },
+	{ { NULL }, { NULL }, { FI_SWITCH_COPY, FI_SWITCH_COPY }, 100000 },
+	{ { VAR(RNDV_THRESHOLD), "30000" }, { NULL }, { FI_SWITCH_READ, FI_SWITCH_READ }, 30000 },
+	{ { NULL }, { VAR(RDMA_READ), "0" }, { FI_SWITCH_WRITE, FI_SWITCH_READ }, 0 },
+	{ { VAR(RDMA_READ), "0" }, { VAR(RDMA_WRITE), "0" }, { FI_SWITCH_WRITE, FI_SWITCH_COPY },
+	  0 },
+	{ { VAR(TRANSFER), "read" }, { VAR(RDMA_READ), "0" }, { FI_SWITCH_WRITE, FI_SWITCH_READ },
+	  0 },
+	{ { VAR(TRANSFER), "read", VAR(BUFFER_SIZE), "1024" }, { NULL },
+	  { FI_SWITCH_READ, FI_SWITCH_READ }, 2000 },
+};
+
+static void apply(const char *const env[4])
+{
+	int i;
+
+	for (i = 0; i < 4 && env[i]; i += 2)
+		setenv(env[i], env[i + 1], 1);
+}
+
+/* -- the line of a closed endpoint -------------------------------------- */
+
+/* A file of this process for the statistics; the caller frees the name. */
+static char *stats_file(int rank)
+{
+	const char *dir = getenv("TMPDIR");
+	char *name = func_alloc(300);
+
+	snprintf(name, 300, "%s/func_stats.%d.%d", dir ? dir : "/tmp", (int)getpid(), rank);
+	setenv(VAR(STATS), name, 1);
+	return name;
+}
+
+/* Reads the only line, and takes the file away. */
+static void stats_line(char *name, char *line, int size)
+{
+	FILE *file = fopen(name, "r");
+
+	if (!file)
+		func_fail(__FILE__, __LINE__, "%s: %m", name);
+	FUNC_TRUE(fgets(line, size, file));
+	FUNC_TRUE(line[0] == '{' && strstr(line, "}\n"));
+	FUNC_EQ(fgetc(file), EOF);
+	fclose(file);
+	unlink(name);
+	free(name);
+}
+
+static unsigned long long number(const char *line, const char *dir, const char *way,
+				 const char *what)
+{
+	char key[64];
+	const char *at;
+
+	snprintf(key, sizeof(key), "\"%s_%s_%s\":", dir, way, what);
+	at = strstr(line, key);
+	if (!at)
+		func_fail(__FILE__, __LINE__, "no %s in %s", key, line);
+	return strtoull(at + strlen(key), NULL, 10);
+}
+
+static void expect(const char *line, const char *dir, enum fi_switch_way way,
+		   unsigned long long msgs, unsigned long long bytes)
+{
+	if (number(line, dir, way_names[way], "msgs") != msgs ||
+	    number(line, dir, way_names[way], "bytes") != bytes)
+		func_fail(__FILE__, __LINE__, "not %llu messages, %llu bytes by %s_%s in %s", msgs,
+			  bytes, dir, way_names[way], line);
+}
+
+/* Small messages inline, large ones this way, and nothing any other way. */
+static void expect_all(const char *line, const char *dir, enum fi_switch_way way, size_t large)
+{
+	int other;
+
+	for (other = FI_SWITCH_READ; other < FI_SWITCH_WAYS; other++)
+		expect(line, dir, (enum fi_switch_way)other, other == (int)way ? LARGE_CNT : 0,
+		       other == (int)way ? LARGE_CNT * large : 0);
+	expect(line, dir, FI_SWITCH_INLINE, SMALL_CNT, SMALL_CNT * SMALL);
+}
+
+/* -- traffic ------------------------------------------------------------ */
+
+/* Small and large messages one way; buf has room for all. */
+static void traffic(struct func_team *team, struct func_node *node, char *buf, fi_addr_t peer,
+		    bool sender, size_t large)
+{
+	struct func_req req[SMALL_CNT + LARGE_CNT];
+	size_t len, i;
+
+	for (i = 0; i < SMALL_CNT + LARGE_CNT; i++) {
+		len = i < SMALL_CNT ? SMALL : large;
+		if (sender)
+			func_fill(buf + i * LARGE, len, team->seed + i);
+		FUNC_POST(node, sender ? fi_send(node->ep, buf + i * LARGE, len, NULL, peer,
+						 func_fresh(&req[i])) :
+					 fi_recv(node->ep, buf + i * LARGE, len, NULL,
+						 FI_ADDR_UNSPEC, func_fresh(&req[i])));
+	}
+	for (i = 0; i < SMALL_CNT + LARGE_CNT; i++) {
+		FUNC_DONE(node, &req[i]);
+		func_verify(buf + i * LARGE, i < SMALL_CNT ? SMALL : large, team->seed + i);
+	}
+}
+
+static void ways(struct func_team *team, int rank)
+{
+	const struct setting *setting = &settings[team->func_case->arg & 0xff];
+	struct func_conf conf = { .type = team->func_case->arg >> 8, .caps = FI_MSG };
+	char *file = stats_file(rank), line[4096];
+	size_t large = setting->large ? setting->large : LARGE;
+	char *buf = func_alloc((SMALL_CNT + LARGE_CNT) * (size_t)LARGE);
+	struct func_node node;
+
+	apply(setting->both);
+	if (rank)
+		apply(setting->odd);
+	func_join(team, rank, &node, &conf);
+	traffic(team, &node, buf, node.peer[1], rank == 0, large);
+	traffic(team, &node, buf, node.peer[0], rank == 1, large);
+	func_meet(team, &node);
+	func_close(&node);
+	stats_line(file, line, sizeof(line));
+	expect_all(line, "tx", setting->way[rank], large);
+	expect_all(line, "rx", setting->way[!rank], large);
+	free(buf);
+}
+
+static struct fi_switch_ops_ep *open_ops(struct func_node *node)
+{
+	struct fi_switch_ops_ep *ops;
+
+	FUNC_OK(fi_open_ops(&node->ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
+	FUNC_TRUE(ops && ops->stats && ops->peer_stats);
+	return ops;
+}
+
+/* One sender, two receivers: one that can read, one that cannot. */
+static void mixed(struct func_team *team, int rank)
+{
+	struct fi_switch_stats stats = { .size = sizeof(stats) };
+	char *file = stats_file(rank), line[4096];
+	char *buf = func_alloc((SMALL_CNT + LARGE_CNT) * (size_t)LARGE);
+	struct fi_switch_ops_ep *ops;
+	struct func_node node;
+
+	if (rank == 2)
+		setenv(VAR(RDMA_READ), "0", 1);
+	func_join(team, rank, &node, &(struct func_conf){ .caps = FI_MSG });
+	ops = open_ops(&node);
+	FUNC_ERR(ops->peer_stats(node.ep, node.peer[2], &stats), FI_ENOENT);
+	func_meet(team, &node);
+	if (rank != 2)
+		traffic(team, &node, buf, node.peer[1], rank == 0, LARGE);
+	if (rank != 1)
+		traffic(team, &node, buf, node.peer[2], rank == 0, LARGE);
+	if (rank == 0) {
+		FUNC_OK(ops->peer_stats(node.ep, node.peer[1], &stats));
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_READ], LARGE_CNT);
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_WRITE], 0);
+		FUNC_OK(ops->peer_stats(node.ep, node.peer[2], &stats));
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_READ], 0);
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_WRITE], LARGE_CNT);
+		FUNC_OK(ops->stats(node.ep, &stats));
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_READ], LARGE_CNT);
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_WRITE], LARGE_CNT);
+		FUNC_EQ(stats.tx_msgs[FI_SWITCH_INLINE], 2 * SMALL_CNT);
+		FUNC_EQ(stats.failures, 0);
+		FUNC_EQ(stats.sessions, 2);
+		FUNC_TRUE(stats.tx_packets > 0 && stats.tx_records >= stats.tx_packets / 2);
+		stats.size = 8;
+		FUNC_ERR(ops->stats(node.ep, &stats), FI_EINVAL);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+	stats_line(file, line, sizeof(line));
+	if (rank) {
+		expect_all(line, "rx", rank == 1 ? FI_SWITCH_READ : FI_SWITCH_WRITE, LARGE);
+	} else {
+		expect(line, "tx", FI_SWITCH_READ, LARGE_CNT, LARGE_CNT * LARGE);
+		expect(line, "tx", FI_SWITCH_WRITE, LARGE_CNT, LARGE_CNT * LARGE);
+		expect(line, "tx", FI_SWITCH_COPY, 0, 0);
+		expect(line, "tx", FI_SWITCH_INLINE, 2 * SMALL_CNT, 2 * SMALL_CNT * SMALL);
+	}
+	free(buf);
+}
+
+/* STATS=stderr: the line appears there. */
+static void to_stderr(struct func_team *team, int rank)
+{
+	char *file = stats_file(rank), line[4096];
+	int fd, old = dup(STDERR_FILENO);
+	struct func_node node;
+
+	(void)team;
+	setenv(VAR(STATS), "stderr", 1);
+	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	FUNC_TRUE(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	func_close_ep(&node);
+	FUNC_TRUE(dup2(old, STDERR_FILENO) >= 0);
+	func_close(&node);
+	close(fd);
+	stats_line(file, line, sizeof(line));
+	expect(line, "tx", FI_SWITCH_INLINE, 0, 0);
+}
+
+/* A file that cannot be written spoils nothing. */
+static void no_file(struct func_team *team, int rank)
+{
+	struct func_node node;
+
+	(void)team, (void)rank;
+	setenv(VAR(STATS), "/nonexistent/folder/file", 1);
+	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_close(&node);
+}
+
+int main(int argc, char **argv)
+{
+	enum { RDM = FI_EP_RDM << 8, MSG = FI_EP_MSG << 8, S = FUNC_SWITCH };
+	static const struct func_case cases[] = {
+		{ "read, rdm", 2, ways, S, RDM | 0 },
+		{ "read, msg", 2, ways, S, MSG | 0 },
+		{ "write, rdm", 2, ways, S, RDM | 1 },
+		{ "write, msg", 2, ways, S, MSG | 1 },
+		{ "copy, rdm", 2, ways, S, RDM | 2 },
+		{ "copy, msg", 2, ways, S, MSG | 2 },
+		{ "auto, above the threshold", 2, ways, S, RDM | 3 },
+		{ "auto, below the threshold", 2, ways, S, RDM | 4 },
+		{ "auto, at the threshold", 2, ways, S, RDM | 5 },
+		{ "one side cannot read, rdm", 2, ways, S, RDM | 6 },
+		{ "one side cannot read, msg", 2, ways, S, MSG | 6 },
+		{ "nobody reads, one side cannot write", 2, ways, S, RDM | 7 },
+		{ "read is forced but impossible", 2, ways, S, RDM | 8 },
+		{ "whatever exceeds a packet", 2, ways, S, RDM | 9 },
+		{ "one endpoint, two kinds of peers", 3, mixed, S, 0 },
+		{ "to stderr", 1, to_stderr, S, 0 },
+		{ "no such folder", 1, no_file, S, 0 },
+	};
+
+	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}
