@@ -89,6 +89,7 @@ struct link {
 	TAILQ_HEAD(link_events, link_event) events;
 	struct link_node *node[LINK_NODE_MAX];
 	unsigned node_cnt;
+	bool trace; /* print each packet: set by the environment's LINK_TRACE */
 	uint64_t packets, reads, writes, longest_packet;
 	/* sees each packet as it is delivered; may change it */
 	void (*tap)(struct link *link, struct link_end *to, uint8_t *packet, size_t len);
@@ -140,6 +141,6 @@ int link_send(struct sess *sess, struct link_op *op);
 int link_recv(struct link_op *op);
 
 /* Under AddressSanitizer: nothing leaked so far. */
-void link_leak_check(const struct link *link);
+void link_leak_check(void);
 
 #endif

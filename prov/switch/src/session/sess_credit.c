@@ -12,10 +12,9 @@ bool credit_update(struct sess_credit *credit, uint32_t ack, uint16_t window)
 		return false;
 	credit->tx_acked = ack;
 	credit->tx_window = window;
-	if (limit != credit->tx_limit) {
-		credit->tx_limit = limit;
+	credit->tx_limit = limit;
+	if (credit->asked && credit_diff(ack, credit->ask_seq) > 0)
 		credit->asked = false;
-	}
 	return true;
 }
 

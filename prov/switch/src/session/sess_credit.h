@@ -24,7 +24,8 @@ struct sess_credit {
 	uint32_t tx_acked;   /* the peer consumed everything below this */
 	uint32_t tx_counted; /* behind the last packet that was no mere grant */
 	uint16_t tx_window;  /* the peer's window */
-	bool asked;	     /* a grant was asked for since the limit last moved */
+	uint32_t ask_seq;    /* of the latest packet that asked for a grant */
+	bool asked;	     /* and the peer did not consume it yet */
 	/* what we receive */
 	uint32_t rx_next;    /* expected next; everything below is consumed */
 	uint32_t rx_limit;   /* what the peer was last told */
@@ -75,6 +76,14 @@ static inline void credit_sent(struct sess_credit *credit, bool counted)
 	if (counted)
 		credit->tx_counted = credit->tx_next;
 	credit_told(credit);
+}
+
+/* The packet that leaves now asks for a grant.  Until it is answered there is
+ * no other such: questions under way would use up what the answers bring. */
+static inline void credit_ask(struct sess_credit *credit)
+{
+	credit->asked = true;
+	credit->ask_seq = credit->tx_next;
 }
 
 /*

@@ -82,7 +82,7 @@ struct sess_control {
 
 enum xfer_stage {
 	/* of the sender, what it waits for: */
-	XFER_REGISTERING, /* its memory to be registered; START follows */
+	XFER_REGISTERING, /* its memory to be registered; START or writes follow */
 	XFER_READY,	  /* START to leave */
 	XFER_OFFERED,	  /* the peer's GO, SINK or DONE */
 	XFER_SENDING,	  /* segments to leave */

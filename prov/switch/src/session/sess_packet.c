@@ -454,7 +454,7 @@ static struct sess_packet *grant(struct sess *sess, bool wants)
 	if (!packet)
 		return NULL;
 	if (ask)
-		sess->credit.asked = true;
+		credit_ask(&sess->credit);
 	return packet_close(sess, packet, ask ? WIRE_ASK : 0);
 }
 
@@ -557,7 +557,7 @@ struct sess_packet *packet_next(struct sess *sess)
 		add_data(sess, packet);
 	}
 	if (sess->state >= SESS_FAILED)
-		return NULL;
+		return last_word(sess);
 	add_bye(sess, packet);
 	if (!packet->record_cnt) { /* all that is queued waits for memory */
 		sess->packet = NULL;

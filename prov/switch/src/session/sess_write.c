@@ -45,7 +45,19 @@ static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
 
 static void start_writing(struct sess_xfer *xfer)
 {
+	xfer->stage = XFER_WRITING;
 	xfer_queue(xfer, WORK_RMA);
+}
+
+/* There will be no writes: the receiver asks for segments, or gives up. */
+static void say_failed(struct sess_xfer *xfer)
+{
+	struct sess_control *control = packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+
+	if (control)
+		control->status = WIRE_FAILED;
+	xfer->stage = XFER_OFFERED;
+	xfer_release(xfer);
 }
 
 static void registered(struct sess_xfer *xfer, int error)
@@ -54,7 +66,7 @@ static void registered(struct sess_xfer *xfer, int error)
 
 	if (!xfer->incoming) {
 		if (error)
-			session_fail(xfer->sess, error, "memory to write from was not registered");
+			say_failed(xfer);
 		else
 			start_writing(xfer);
 	} else if (error) {
@@ -79,20 +91,25 @@ bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record)
 			return false;
 		sum += desc.len;
 	}
-	if (xfer->ops != &sess_write_ops || !xfer_take_descs(xfer, record, sum))
+	if (xfer->ops != &sess_write_ops || xfer->mem_cnt || !xfer_take_descs(xfer, record, sum))
 		return false;
 	xfer->want = sum;
 	xfer_slice_rest(xfer);
-	xfer->stage = XFER_WRITING;
-	if (xfer->sess->engine->config.local_mem)
+	if (xfer->sess->engine->config.local_mem) {
+		xfer->stage = XFER_REGISTERING;
 		xfer_register(xfer, SESS_ACCESS_LOCAL_READ);
-	else
+	} else {
 		start_writing(xfer);
+	}
 	return true;
 }
 
 bool write_written_came(struct sess_xfer *xfer, uint16_t status)
 {
+	if (status == WIRE_FAILED) {
+		copy_ask(xfer);
+		return true;
+	}
 	if (status != WIRE_OK)
 		return false;
 	xfer->moved = xfer->want;
