@@ -356,7 +356,7 @@ struct fi_info *func_info(const struct func_conf *conf, const struct func_addr *
 	return info;
 }
 
-static struct fi_info *need_info(const struct func_conf *conf, const struct func_addr *dest)
+struct fi_info *func_need_info(const struct func_conf *conf, const struct func_addr *dest)
 {
 	struct fi_info *info = func_info(conf, dest);
 
@@ -432,7 +432,7 @@ void func_open_ep(struct func_node *node)
 
 void func_open(struct func_node *node, const struct func_conf *conf)
 {
-	func_open_fabric(node, conf, need_info(conf, NULL));
+	func_open_fabric(node, conf, func_need_info(conf, NULL));
 	func_open_domain(node);
 	func_open_ep(node);
 }
@@ -480,7 +480,7 @@ void func_name(struct fid *fid, struct func_addr *addr)
 
 void func_listen(struct func_node *node, const struct func_conf *conf)
 {
-	func_open_fabric(node, conf, need_info(conf, NULL));
+	func_open_fabric(node, conf, func_need_info(conf, NULL));
 	FUNC_OK(fi_passive_ep(node->fabric, node->info, &node->pep, NULL));
 	FUNC_OK(fi_pep_bind(node->pep, &node->eq->fid, 0));
 	FUNC_OK(fi_listen(node->pep));
@@ -509,7 +509,7 @@ void func_accept(struct func_node *node, struct func_node *listener, struct fi_i
 void func_connect(struct func_node *node, const struct func_conf *conf,
 		  const struct func_addr *dest, const void *param, size_t len)
 {
-	func_open_fabric(node, conf, need_info(conf, dest));
+	func_open_fabric(node, conf, func_need_info(conf, dest));
 	func_open_domain(node);
 	func_open_ep(node);
 	FUNC_OK(fi_connect(node->ep, dest->bytes, param, len));

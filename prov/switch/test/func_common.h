@@ -214,8 +214,10 @@ struct fi_info *func_hints(const struct func_conf *conf);
 /* The first entry; NULL if there is none.  dest may be NULL. */
 struct fi_info *func_info(const struct func_conf *conf, const struct func_addr *dest);
 
-/* RDM: everything, enabled.  Skips the case where another provider than ours
- * does not offer what is asked for. */
+/* The same; skips the case where another provider than ours has nothing. */
+struct fi_info *func_need_info(const struct func_conf *conf, const struct func_addr *dest);
+
+/* RDM: everything, enabled. */
 void func_open(struct func_node *node, const struct func_conf *conf);
 /* Its steps: a fabric (and event queue) for this info, which node then owns; a
  * domain with completion objects (and address vector); the endpoint, enabled. */

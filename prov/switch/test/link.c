@@ -66,6 +66,8 @@ struct link_io {
 	size_t key_len;
 	uint8_t *copy; /* a packet as it was taken; data of a write once it is done */
 	bool placed, done;
+	bool in_order; /* a write that arrives before the packets behind it */
+	bool lost;
 	int error;
 };
 
@@ -281,18 +283,18 @@ static void take_rma(struct link_end *end, const struct sess_action *action)
 	struct link *link = end->node->link;
 	struct link_io *io = io_take(end, action);
 	uint64_t due = link->now + delay(link);
-	bool in_order = action->type == SESS_ACT_WRITE && end->node->config.send_after_write;
 
+	io->in_order = action->type == SESS_ACT_WRITE && end->node->config.send_after_write;
 	if (action->type == SESS_ACT_WRITE)
 		link->writes++;
 	else
 		link->reads++;
-	if (in_order)
+	if (io->in_order)
 		end->last_sent = due = at_least(end->last_sent, due);
 	if (!io->placed)
 		event_at(link, EV_PLACE, end, due)->io = io;
-	event_at(link, EV_DONE, end, in_order ? link->now + delay(link) : due + delay(link))->io =
-		io;
+	event_at(link, EV_DONE, end, io->in_order ? link->now + delay(link) : due + delay(link))
+		->io = io;
 }
 
 static struct sess_mem *find_mem(struct link_node *node, const struct link_io *io, unsigned access)
@@ -327,7 +329,7 @@ static void place(struct link *link, struct link_io *io)
 	if (io->placed)
 		return;
 	io->placed = true;
-	if (!io->end->open || !io->end->peer || !io->end->peer->open) {
+	if (io->lost || !io->end->peer || !io->end->peer->open) {
 		if (!io->error)
 			io->error = EIO;
 		io_free_if_over(io);
@@ -406,6 +408,7 @@ static void cut(struct link_end *end, bool lose)
 	if (lose)
 		lose_packets(link, end);
 	TAILQ_FOREACH (io, &end->ios, link) {
+		io->lost = lose || !io->in_order;
 		if (io->type != SESS_ACT_SEND || link_rand(link, 2))
 			io->error = ECANCELED;
 	}

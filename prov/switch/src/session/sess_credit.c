@@ -13,18 +13,17 @@ bool credit_update(struct sess_credit *credit, uint32_t ack, uint16_t window)
 	credit->tx_acked = ack;
 	credit->tx_window = window;
 	credit->tx_limit = limit;
-	if (credit->asked && credit_diff(ack, credit->ask_seq) > 0)
-		credit->asked = false;
 	return true;
 }
 
-bool credit_received(struct sess_credit *credit, uint32_t seq, bool counted, bool ask)
+bool credit_received(struct sess_credit *credit, uint32_t seq, bool has_records)
 {
-	if (seq != credit->rx_next || credit_diff(credit->rx_limit, seq) <= 0)
+	int32_t left = credit_diff(credit->rx_limit, seq) - 1;
+
+	if (seq != credit->rx_next || left < 0)
 		return false;
 	credit->rx_next++;
-	if (ask || (counted && credit_diff(credit->rx_limit, credit->rx_next) <=
-				       credit_low_water(credit->rx_window)))
+	if (left <= (has_records ? credit_low_water(credit->rx_window) : CREDIT_DATA))
 		credit->owed = true;
 	return true;
 }

@@ -85,8 +85,7 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 
 static void take_header(struct sess *sess, const struct wire_header *header)
 {
-	if (!credit_received(&sess->credit, header->seq, header->record_cnt,
-			     header->flags & WIRE_ASK)) {
+	if (!credit_received(&sess->credit, header->seq, header->record_cnt)) {
 		session_fail(sess, EPROTO, "a packet out of order or beyond its credits");
 		return;
 	}

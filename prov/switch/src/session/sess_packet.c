@@ -418,8 +418,7 @@ bool packet_has_work(const struct sess *sess)
 }
 
 /* Number, credit, header: nothing changes it any more. */
-static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *packet,
-					uint8_t flags)
+static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *packet)
 {
 	const struct wire_header header = {
 		.session_id = sess->peer_id,
@@ -428,12 +427,12 @@ static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *p
 		.ack = sess->credit.rx_next,
 		.window = sess->credit.rx_window,
 		.record_cnt = packet->record_cnt,
-		.flags = flags | (sess->ep->full ? WIRE_FULL : 0),
+		.flags = sess->ep->full ? WIRE_FULL : 0,
 	};
 
 	sess->told_full = sess->ep->full;
 	wire_put_header(packet->bytes, &header);
-	credit_sent(&sess->credit, packet->record_cnt);
+	credit_sent(&sess->credit);
 	sess->stats.tx_packets++;
 	if (!packet->record_cnt)
 		sess->stats.tx_credit_packets++;
@@ -442,20 +441,19 @@ static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *p
 	return packet;
 }
 
-/* Nothing but an acknowledgement and credits; or the request for them. */
-static struct sess_packet *grant(struct sess *sess, bool wants)
+/* Nothing but an acknowledgement and credits. */
+static struct sess_packet *grant(struct sess *sess)
 {
 	struct sess_packet *packet;
-	bool ask = wants && credit_must_ask(&sess->credit);
 
-	if ((!sess->credit.owed && !ask) || !credit_may_send(&sess->credit, CREDIT_GRANT))
+	if (!sess->credit.owed || !credit_may_send(&sess->credit, CREDIT_GRANT))
 		return NULL;
 	packet = packet_alloc(sess);
-	if (!packet)
+	if (!packet) {
+		session_fail(sess, ENOMEM, "no memory for a packet");
 		return NULL;
-	if (ask)
-		credit_ask(&sess->credit);
-	return packet_close(sess, packet, ask ? WIRE_ASK : 0);
+	}
+	return packet_close(sess, packet);
 }
 
 static struct sess_packet *last_word(struct sess *sess)
@@ -477,7 +475,7 @@ static struct sess_packet *last_word(struct sess *sess)
 		return NULL;
 	}
 	add_record(sess, packet, wire_put_bye(packet->bytes + packet->len, WIRE_ABORT));
-	return packet_close(sess, packet, 0);
+	return packet_close(sess, packet);
 }
 
 static struct sess_packet *say_hello(struct sess *sess)
@@ -541,7 +539,7 @@ struct sess_packet *packet_next(struct sess *sess)
 	}
 	if (!(data && credit_may_send(credit, CREDIT_DATA)) &&
 	    !(control && credit_may_send(credit, CREDIT_CONTROL)))
-		return grant(sess, data || control);
+		return grant(sess);
 
 	if (!packet)
 		packet = packet_alloc(sess);
@@ -562,7 +560,7 @@ struct sess_packet *packet_next(struct sess *sess)
 	if (!packet->record_cnt) { /* all that is queued waits for memory */
 		sess->packet = NULL;
 		packet_free(sess->engine, packet);
-		return grant(sess, false);
+		return grant(sess);
 	}
-	return packet_close(sess, packet, 0);
+	return packet_close(sess, packet);
 }

@@ -55,9 +55,8 @@ enum wire_type {
 
 /* flags of a packet */
 enum {
-	WIRE_ASK = 1 << 0,  /* answer with a grant */
-	WIRE_FULL = 1 << 1, /* no room for unmatched data: announce with an empty START */
-	WIRE_PACKET_FLAGS = WIRE_ASK | WIRE_FULL,
+	WIRE_FULL = 1 << 0, /* no room for unmatched data: announce with an empty START */
+	WIRE_PACKET_FLAGS = WIRE_FULL,
 };
 
 /* flags of a record */
