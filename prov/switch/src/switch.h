@@ -331,7 +331,13 @@ int switch_addr_next_port(struct switch_addr *addr);
 /* "fi_sockaddr_in://10.0.0.1:5000"; returns the size needed, as fi_av_straddr. */
 size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf, size_t size);
 
-uint16_t switch_addr_port(const struct switch_addr *addr); /* 0: it has none */
+uint16_t switch_addr_port(const struct switch_addr *addr); /* host byte order; 0: none */
+void switch_addr_set_port(struct switch_addr *addr, uint16_t port);
+/* Between socket addresses of any family. */
+void switch_addr_copy_port(void *to, const void *from);
+/* A socket address that stands for every interface. */
+bool switch_addr_is_any(uint32_t format, const void *addr, size_t len);
+/* Both as switch_addr_set() made them. */
 bool switch_addr_equal(const struct switch_addr *a, const struct switch_addr *b);
 
 struct switch_av; /* switch_av.c */
@@ -519,6 +525,9 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 		   const struct fi_info *hints, struct fi_info **info);
 /* The core's fi_info for one of ours, for opening (caller frees). */
 int switch_core_info(const char *core_prov, const struct fi_info *info, struct fi_info **core_info);
+/* Replaces the wildcard address in name, of an endpoint that listens on every
+ * interface, by that of the first interface of its family. */
+int switch_core_own_addr(const char *core_prov, struct switch_addr *name);
 /* The core to use when nobody names one (switch_info.c); NULL: any. */
 const char *switch_default_core(void);
 /* The fi_info of a core (NULL: the first that serves) whose fabric has this

@@ -106,6 +106,55 @@ bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr)
 	return in6.sin6_port && !IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
 }
 
+bool switch_addr_is_any(uint32_t format, const void *addr, size_t len)
+{
+	struct switch_addr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (!is_socket(format) || switch_addr_set(format, addr, len, &any))
+		return false;
+	if (any.len == sizeof(in)) {
+		memcpy(&in, any.bytes, sizeof(in));
+		return in.sin_addr.s_addr == htonl(INADDR_ANY);
+	}
+	memcpy(&in6, any.bytes, sizeof(in6));
+	return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+}
+
+void switch_addr_copy_port(void *to, const void *from)
+{
+	const size_t at = offsetof(struct sockaddr_in, sin_port);
+
+	_Static_assert(offsetof(struct sockaddr_in, sin_port) ==
+			       offsetof(struct sockaddr_in6, sin6_port),
+		       "both families have it at the same place");
+	if (to && from)
+		memcpy((char *)to + at, (const char *)from + at, sizeof(in_port_t));
+}
+
+uint16_t switch_addr_port(const struct switch_addr *addr)
+{
+	struct sockaddr_in in;
+
+	if (addr->len < sizeof(in))
+		return 0;
+	memcpy(&in, addr->bytes, sizeof(in));
+	return ntohs(in.sin_port);
+}
+
+void switch_addr_set_port(struct switch_addr *addr, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_port = htons(port)};
+
+	switch_addr_copy_port(addr->bytes, &in);
+}
+
+bool switch_addr_equal(const struct switch_addr *a, const struct switch_addr *b)
+{
+	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
 /* -- names --------------------------------------------------------------- */
 
 /* Splits "fi_sockaddr_in6://[::1]:5000" in place. */

@@ -172,8 +172,6 @@ static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
 		return -FI_EINVAL;
 	switch_domain_lock(ep->domain);
 	if (ep->conn) {
-		/* FI_SHUTDOWN is for the end that did not ask for it. */
-		ep->shut_down = true;
 		sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
 		sess_close(ep->conn->sess);
 		switch_domain_submitted(ep->domain);

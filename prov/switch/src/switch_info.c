@@ -251,26 +251,36 @@ static bool core_serves(const struct fi_info *core)
 	return !why;
 }
 
+/* A copy of the first entry that serves and is of this fabric; NULL: none. */
+static struct fi_info *pick_fabric(struct fi_info *list, const char *fabric)
+{
+	struct fi_info *info = list;
+
+	while (info && !(core_serves(info) && !strcmp(info->fabric_attr->name, fabric)))
+		info = info->next;
+	return info ? fi_dupinfo(info) : NULL;
+}
+
+/* Cores of IP networks name a fabric after each interface's network, and have
+ * one more for wildcard addresses, shown only to who asks for a local port. */
 int switch_core_fabric(const char *core, const char *fabric, struct fi_info **core_info)
 {
-	struct fi_info *want = core_hints(core, NULL), *list, *info;
-	int ret;
+	static const struct {
+		const char *service;
+		uint64_t flags;
+	} tries[] = {{NULL, 0}, {"0", FI_SOURCE}};
+	struct fi_info *want = core_hints(core, NULL), *list;
+	int ret = want ? copy_text(&want->fabric_attr->name, fabric) : -FI_ENOMEM;
 
-	if (!want)
-		return -FI_ENOMEM;
-	ret = copy_text(&want->fabric_attr->name, fabric);
-	if (!ret)
-		ret = core_getinfo(NULL, NULL, 0, want, &list);
+	*core_info = NULL;
+	for (size_t i = 0; !ret && !*core_info && i < sizeof(tries) / sizeof(tries[0]); i++) {
+		if (core_getinfo(NULL, tries[i].service, tries[i].flags, want, &list))
+			continue;
+		*core_info = pick_fabric(list, fabric);
+		fi_freeinfo(list);
+	}
 	fi_freeinfo(want);
-	if (ret)
-		return ret;
-	for (info = list; info; info = info->next)
-		if (core_serves(info) && !strcmp(info->fabric_attr->name, fabric))
-			break;
-	*core_info = info ? fi_dupinfo(info) : NULL;
-	ret = *core_info ? 0 : info ? -FI_ENOMEM : -FI_ENODATA;
-	fi_freeinfo(list);
-	return ret;
+	return ret ? ret : *core_info ? 0 : -FI_ENODATA;
 }
 
 int switch_core_info(const char *core_prov, const struct fi_info *info, struct fi_info **core_info)
@@ -311,6 +321,30 @@ int switch_core_info(const char *core_prov, const struct fi_info *info, struct f
 		}
 	}
 	fi_freeinfo(want);
+	return ret;
+}
+
+int switch_core_own_addr(const char *core_prov, struct switch_addr *name)
+{
+	struct fi_info *want = core_hints(core_prov, NULL), *list, *info;
+	struct switch_addr addr;
+	int ret = -FI_ENODATA;
+
+	if (!want)
+		return -FI_ENOMEM;
+	if (core_getinfo(NULL, NULL, 0, want, &list))
+		list = NULL;
+	fi_freeinfo(want);
+	for (info = list; info && ret; info = info->next) {
+		if (switch_addr_set(info->addr_format, info->src_addr, info->src_addrlen, &addr) ||
+		    addr.len != name->len ||
+		    switch_addr_is_any(info->addr_format, addr.bytes, addr.len))
+			continue;
+		switch_addr_copy_port(addr.bytes, name->bytes);
+		*name = addr;
+		ret = 0;
+	}
+	fi_freeinfo(list);
 	return ret;
 }
 

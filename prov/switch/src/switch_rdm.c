@@ -4,8 +4,6 @@
  * send to it or by its first to us, found by address.  Crossing connects are
  * settled by the engine's rule.  The domain's lock is held.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,34 +18,6 @@ bool switch_refusal_is_crossing(const void *data, size_t len)
 {
 	return len >= sizeof(refusal_crossing) &&
 	       !memcmp(data, refusal_crossing, sizeof(refusal_crossing));
-}
-
-/* -- addresses ------------------------------------------------------------------ */
-
-uint16_t switch_addr_port(const struct switch_addr *addr)
-{
-	struct sockaddr_in in;
-
-	_Static_assert(offsetof(struct sockaddr_in, sin_port) ==
-			       offsetof(struct sockaddr_in6, sin6_port),
-		       "both families have it at the same place");
-	if (addr->len < sizeof(in))
-		return 0;
-	memcpy(&in, addr->bytes, sizeof(in));
-	return ntohs(in.sin_port);
-}
-
-static void set_port(struct switch_addr *addr, uint16_t port)
-{
-	in_port_t at_port = htons(port);
-
-	memcpy(addr->bytes + offsetof(struct sockaddr_in, sin_port), &at_port, sizeof(at_port));
-}
-
-/* Both in the form of switch_addr_set(). */
-bool switch_addr_equal(const struct switch_addr *a, const struct switch_addr *b)
-{
-	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
 }
 
 /* -- connections by address -------------------------------------------------------- */
@@ -201,7 +171,7 @@ static int peer_name(const struct switch_ep *ep, const struct core_event *event,
 	if (!ret && !switch_addr_port(name))
 		ret = FI_EADDRNOTAVAIL;
 	if (!ret)
-		set_port(name, request->port);
+		switch_addr_set_port(name, request->port);
 	return ret;
 }
 
@@ -342,6 +312,8 @@ int switch_rdm_enable(struct switch_ep *ep)
 	ret = domain->core_ops->listener_name(ep->listener, name, &len);
 	if (!ret)
 		ret = -switch_addr_set(ep->info->addr_format, name, len, &ep->name);
+	if (!ret && switch_addr_is_any(ep->info->addr_format, ep->name.bytes, ep->name.len))
+		ret = switch_core_own_addr(domain->fabric->core_prov, &ep->name);
 	if (ret) {
 		domain->core_ops->listener_close(ep->listener);
 		ep->listener = NULL;

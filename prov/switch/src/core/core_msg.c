@@ -159,8 +159,11 @@ static void core_msg_ask_cm_data(struct core_domain *domain, struct fi_info *inf
 	size_t size = 0, len = sizeof(size);
 	struct fid_ep *ep;
 
-	if (core_msg_ep_info(domain, info, &copy) ||
-	    fi_endpoint(domain->domain, &copy.info, &ep, NULL))
+	if (core_msg_ep_info(domain, info, &copy))
+		return;
+	copy.info.src_addr = NULL; /* a listener may have it */
+	copy.info.src_addrlen = 0;
+	if (fi_endpoint(domain->domain, &copy.info, &ep, NULL))
 		return;
 	if (!fi_getopt(&ep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len))
 		domain->caps.cm_data_size = size < CORE_MSG_CM_DATA ? size : CORE_MSG_CM_DATA;
