@@ -119,6 +119,8 @@ void switch_conn_drop_path(struct switch_conn *conn)
 static void conn_free(struct switch_conn *conn)
 {
 	set_pending(conn, false);
+	if (conn->ep && conn->ep->conn == conn)
+		conn->ep->conn = NULL;
 	LIST_REMOVE(conn, link);
 	free(conn->cm_data);
 	free(conn);

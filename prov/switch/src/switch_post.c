@@ -43,7 +43,7 @@ static int find_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess
 	if (ep->type == FI_EP_RDM)
 		return switch_rdm_sess(ep, fi_addr, sess);
 	if (!ep->conn)
-		return ep->shut_down ? -FI_ESHUTDOWN : -FI_ENOTCONN;
+		return -FI_ENOTCONN;
 	*sess = ep->conn->sess;
 	return 0;
 }
