@@ -128,7 +128,8 @@ static void order(struct func_team *team, int rank)
 		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i]) :
 					func_try_send(&node, &x, &req[i]));
 	}
-	func_say(team, SENT_WORD, 1);
+	if (rank == 0)
+		func_say(team, SENT_WORD, 1);
 	for (i = 0; i < CNT; i++) {
 		FUNC_DONE(&node, &req[i]);
 		if (rank == 0)

@@ -277,12 +277,14 @@ static void automatic(struct func_team *team, int rank)
 		}
 		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req) :
 					func_try_send(&node, &x, &req));
-		func_say(team, READY_WORD, i + 1);
+		if (rank == 1)
+			func_say(team, READY_WORD, i + 1);
 		if (rank != sender_computes)
 			compute_until(team, DONE_WORD, i + 1);
 		FUNC_DONE(&node, &req);
 		func_verify(team->space, x.len, team->seed + (uint64_t)i);
-		func_say(team, DONE_WORD, i + 1);
+		if (rank == sender_computes)
+			func_say(team, DONE_WORD, i + 1);
 	}
 	func_meet(team, &node);
 	func_close(&node);
