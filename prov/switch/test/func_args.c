@@ -19,7 +19,7 @@ static void refused(int line, ssize_t ret)
 
 static void open_rdm(struct func_node *node)
 {
-	struct func_conf conf = { .counters = true };
+	struct func_conf conf = {.counters = true};
 
 	func_open_fabric(node, &conf, func_need_info(&conf, NULL));
 	func_open_domain(node);
@@ -89,24 +89,25 @@ static void operations(struct func_team *team, int rank)
 {
 	struct func_req req[2], gone;
 	struct iovec iov[64];
-	struct fi_msg msg = { .msg_iov = iov, .context = &req[0] };
-	struct fi_msg_tagged tmsg = { .msg_iov = iov, .context = &req[0] };
+	struct fi_msg msg = {.msg_iov = iov, .context = &req[0]};
+	struct fi_msg_tagged tmsg = {.msg_iov = iov, .context = &req[0]};
 	struct func_node node;
 	size_t i, limit, inject;
 	char *buf;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	limit = node.info->tx_attr->iov_limit;
 	inject = node.info->tx_attr->inject_size;
 	buf = func_alloc(inject + 64);
 	FUNC_TRUE(limit >= 4 && limit < 64);
 	for (i = 0; i < 64; i++)
-		iov[i] = (struct iovec){ buf, 1 };
+		iov[i] = (struct iovec){buf, 1};
 	msg.iov_count = tmsg.iov_count = limit + 1;
 	REFUSED(fi_sendv(node.ep, iov, NULL, limit + 1, node.peer[0], func_fresh(&req[0])));
 	REFUSED(fi_recvv(node.ep, iov, NULL, limit + 1, FI_ADDR_UNSPEC, func_fresh(&req[0])));
 	REFUSED(fi_tsendv(node.ep, iov, NULL, limit + 1, node.peer[0], 1, func_fresh(&req[0])));
-	REFUSED(fi_trecvv(node.ep, iov, NULL, limit + 1, FI_ADDR_UNSPEC, 1, 0, func_fresh(&req[0])));
+	REFUSED(fi_trecvv(node.ep, iov, NULL, limit + 1, FI_ADDR_UNSPEC, 1, 0,
+			  func_fresh(&req[0])));
 	REFUSED(fi_sendmsg(node.ep, &msg, 0));
 	REFUSED(fi_recvmsg(node.ep, &msg, 0));
 	REFUSED(fi_tsendmsg(node.ep, &tmsg, 0));
@@ -133,9 +134,9 @@ static void operations(struct func_team *team, int rank)
 /* Queues and counters. */
 static void queues(struct func_team *team, int rank)
 {
-	struct fi_cq_attr cq_attr = { .format = 99 };
-	struct fi_cntr_attr cntr_attr = { .wait_obj = FI_WAIT_NONE };
-	struct fi_cq_err_entry error = { 0 };
+	struct fi_cq_attr cq_attr = {.format = 99};
+	struct fi_cntr_attr cntr_attr = {.wait_obj = FI_WAIT_NONE};
+	struct fi_cq_err_entry error = {0};
 	struct fi_cq_tagged_entry entry;
 	struct fid_cntr *cntr;
 	struct func_node node;
@@ -143,9 +144,9 @@ static void queues(struct func_team *team, int rank)
 	void *wait;
 
 	(void)team, (void)rank;
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	REFUSED(fi_cq_open(node.domain, &cq_attr, &cq, NULL));
-	cq_attr = (struct fi_cq_attr){ .wait_obj = FI_WAIT_SET };
+	cq_attr = (struct fi_cq_attr){.wait_obj = FI_WAIT_SET};
 	REFUSED(fi_cq_open(node.domain, &cq_attr, &cq, NULL));
 	FUNC_ERR(fi_cq_read(node.rx_cq, &entry, 1), FI_EAGAIN);
 	FUNC_ERR(fi_cq_read(node.rx_cq, NULL, 0), FI_EAGAIN);
@@ -168,7 +169,7 @@ static void options(struct func_team *team, int rank)
 	struct func_node node;
 
 	(void)team, (void)rank;
-	func_listen(&node, &(struct func_conf){ .type = FI_EP_MSG, .caps = FI_MSG });
+	func_listen(&node, &(struct func_conf){.type = FI_EP_MSG, .caps = FI_MSG});
 	FUNC_OK(fi_getopt(&node.pep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &value, &len));
 	FUNC_TRUE(len == sizeof(value) && value > 0);
 	FUNC_ERR(fi_getopt(&node.pep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &value, &small),
@@ -182,9 +183,9 @@ static void options(struct func_team *team, int rank)
 /* Connected endpoints at the wrong moment; an event queue of one's own events. */
 static void connections(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .type = FI_EP_MSG, .caps = FI_MSG };
-	struct fi_eq_entry in = { .data = 7 }, out = { .data = 0 };
-	struct fi_eq_err_entry error = { 0 };
+	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
+	struct fi_eq_entry in = {.data = 7}, out = {.data = 0};
+	struct fi_eq_err_entry error = {0};
 	struct func_addr name;
 	struct func_node node;
 	struct func_req req;
@@ -240,7 +241,7 @@ static void progress_only(struct func_node *node)
 static void tiny_queue(struct func_team *team, int rank)
 {
 	enum { CNT = 500, LEN = 3000 };
-	struct func_conf conf = { .type = team->func_case->arg, .caps = FI_MSG, .cq_size = 4 };
+	struct func_conf conf = {.type = team->func_case->arg, .caps = FI_MSG, .cq_size = 4};
 	struct func_req *req = calloc(CNT, sizeof(*req));
 	char *buf = func_alloc((size_t)CNT * LEN);
 	struct func_node node;
@@ -254,8 +255,8 @@ static void tiny_queue(struct func_team *team, int rank)
 		if (rank == 0)
 			func_fill(buf + i * LEN, len, team->seed + (uint64_t)i);
 		while ((ret = rank ? fi_recv(node.ep, buf + i * LEN, LEN, NULL, FI_ADDR_UNSPEC,
-					     func_fresh(&req[i])) :
-				     fi_send(node.ep, buf + i * LEN, len, NULL, node.peer[1],
+					     func_fresh(&req[i]))
+				   : fi_send(node.ep, buf + i * LEN, len, NULL, node.peer[1],
 					     func_fresh(&req[i]))) == -FI_EAGAIN)
 			progress_only(&node);
 		FUNC_OK(ret);
@@ -284,7 +285,7 @@ static void full(struct func_team *team, int rank)
 	int i, cnt = 0;
 	ssize_t ret;
 
-	func_join(team, rank, &node, &(struct func_conf){ .caps = FI_MSG, .cq_size = 16 });
+	func_join(team, rank, &node, &(struct func_conf){.caps = FI_MSG, .cq_size = 16});
 	if (rank == 0) {
 		do {
 			ret = fi_send(node.ep, &word, sizeof(word), NULL, node.peer[1],
@@ -312,15 +313,15 @@ static void full(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "not enabled", 1, not_enabled, FUNC_SWITCH, 0 },
-		{ "busy", 1, busy, FUNC_SWITCH, 0 },
-		{ "operations", 1, operations, FUNC_SWITCH, 0 },
-		{ "queues", 1, queues, FUNC_SWITCH, 0 },
-		{ "options", 1, options, 0, 0 },
-		{ "connections", 1, connections, FUNC_SWITCH, 0 },
-		{ "tiny queue, rdm", 2, tiny_queue, FUNC_MODES, FI_EP_RDM },
-		{ "tiny queue, msg", 2, tiny_queue, FUNC_MODES, FI_EP_MSG },
-		{ "full", 2, full, FUNC_MODES, 0 },
+		{"not enabled", 1, not_enabled, FUNC_SWITCH, 0},
+		{"busy", 1, busy, FUNC_SWITCH, 0},
+		{"operations", 1, operations, FUNC_SWITCH, 0},
+		{"queues", 1, queues, FUNC_SWITCH, 0},
+		{"options", 1, options, 0, 0},
+		{"connections", 1, connections, FUNC_SWITCH, 0},
+		{"tiny queue, rdm", 2, tiny_queue, FUNC_MODES, FI_EP_RDM},
+		{"tiny queue, msg", 2, tiny_queue, FUNC_MODES, FI_EP_MSG},
+		{"full", 2, full, FUNC_MODES, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -14,13 +14,13 @@
 
 static struct func_conf conf_of(const struct func_team *team)
 {
-	return (struct func_conf){ .caps = FI_MSG | FI_TAGGED | FI_SOURCE | FI_DIRECTED_RECV,
-				   .av = (enum fi_av_type)team->func_case->arg };
+	return (struct func_conf){.caps = FI_MSG | FI_TAGGED | FI_SOURCE | FI_DIRECTED_RECV,
+				  .av = (enum fi_av_type)team->func_case->arg};
 }
 
 static struct sockaddr_in sin_of(const char *host, uint16_t port)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
 
 	FUNC_EQ(inet_pton(AF_INET, host, &sin.sin_addr), 1);
 	return sin;
@@ -28,7 +28,7 @@ static struct sockaddr_in sin_of(const char *host, uint16_t port)
 
 static void expect_entry(struct func_node *node, fi_addr_t fi_addr, const char *host, uint16_t port)
 {
-	struct sockaddr_in want = sin_of(host, port), got = { .sin_port = 0 };
+	struct sockaddr_in want = sin_of(host, port), got = {.sin_port = 0};
 	size_t len = sizeof(got);
 
 	FUNC_OK(fi_av_lookup(node->av, fi_addr, &got, &len));
@@ -42,7 +42,7 @@ static void expect_entry(struct func_node *node, fi_addr_t fi_addr, const char *
 static void insert(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
-	struct sockaddr_in many[3], got = { .sin_port = 0 };
+	struct sockaddr_in many[3], got = {.sin_port = 0};
 	fi_addr_t fi_addr[9];
 	struct func_node node;
 	size_t i, len = 4;
@@ -102,8 +102,8 @@ static void bad(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
 	struct sockaddr_in many[3];
-	fi_addr_t fi_addr[3] = { 1, 1, 1 };
-	int i, status[3] = { -1, -1, -1 };
+	fi_addr_t fi_addr[3] = {1, 1, 1};
+	int i, status[3] = {-1, -1, -1};
 	struct func_node node;
 
 	(void)rank;
@@ -128,7 +128,7 @@ static void bad(struct func_team *team, int rank)
 
 static void send_to(struct func_node *node, fi_addr_t to, uint64_t tag)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 
 	FUNC_POST(node, fi_tsend(node->ep, &tag, sizeof(tag), NULL, to, tag, &req));
 	FUNC_DONE(node, &req);
@@ -136,7 +136,7 @@ static void send_to(struct func_node *node, fi_addr_t to, uint64_t tag)
 
 static fi_addr_t recv_from(struct func_node *node, fi_addr_t from, uint64_t tag)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	uint64_t got;
 
 	FUNC_POST(node, fi_trecv(node->ep, &got, sizeof(got), NULL, from, tag, 0, &req));
@@ -196,7 +196,8 @@ static void late(struct func_team *team, int rank)
 	func_publish(team, rank, &addr);
 	if (rank == 1) {
 		FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 0, &node)->bytes, 1, &peer, 0,
-				     NULL), 1);
+				     NULL),
+			1);
 		send_to(&node, peer, 1);
 		FUNC_TRUE(recv_from(&node, peer, 2) == peer);
 		send_to(&node, peer, 3);
@@ -204,7 +205,8 @@ static void late(struct func_team *team, int rank)
 	} else {
 		FUNC_TRUE(recv_from(&node, FI_ADDR_UNSPEC, 1) == FI_ADDR_NOTAVAIL);
 		FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 1, &node)->bytes, 1, &peer, 0,
-				     NULL), 1);
+				     NULL),
+			1);
 		send_to(&node, peer, 2);
 		FUNC_TRUE(recv_from(&node, peer, 3) == peer);
 		FUNC_OK(fi_av_remove(node.av, &peer, 1, 0));
@@ -232,7 +234,8 @@ static void grow(struct func_team *team, int rank)
 		sin = sin_of("127.0.0.9", (uint16_t)(i + 1));
 		FUNC_EQ(fi_av_insert(node.av, &sin, 1, &fi_addr[i], 0, NULL), 1);
 	}
-	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, !rank, &node)->bytes, 1, &peer, 0, NULL), 1);
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, !rank, &node)->bytes, 1, &peer, 0, NULL),
+		1);
 	send_to(&node, peer, 7);
 	FUNC_TRUE(recv_from(&node, peer, 7) == peer);
 	for (i = 0; i < CNT; i += 100)
@@ -248,17 +251,17 @@ static void grow(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "insert, table", 1, insert, 0, FI_AV_TABLE },
-		{ "insert, map", 1, insert, 0, FI_AV_MAP },
-		{ "straddr", 1, straddr, 0, FI_AV_TABLE },
-		{ "bad addresses, table", 1, bad, 0, FI_AV_TABLE },
-		{ "bad addresses, map", 1, bad, 0, FI_AV_MAP },
-		{ "reuse, table", 3, reuse, 0, FI_AV_TABLE },
-		{ "reuse, map", 3, reuse, 0, FI_AV_MAP },
-		{ "late, table", 2, late, 0, FI_AV_TABLE },
-		{ "late, map", 2, late, 0, FI_AV_MAP },
-		{ "grow, table", 2, grow, 0, FI_AV_TABLE },
-		{ "grow, map", 2, grow, 0, FI_AV_MAP },
+		{"insert, table", 1, insert, 0, FI_AV_TABLE},
+		{"insert, map", 1, insert, 0, FI_AV_MAP},
+		{"straddr", 1, straddr, 0, FI_AV_TABLE},
+		{"bad addresses, table", 1, bad, 0, FI_AV_TABLE},
+		{"bad addresses, map", 1, bad, 0, FI_AV_MAP},
+		{"reuse, table", 3, reuse, 0, FI_AV_TABLE},
+		{"reuse, map", 3, reuse, 0, FI_AV_MAP},
+		{"late, table", 2, late, 0, FI_AV_TABLE},
+		{"late, map", 2, late, 0, FI_AV_MAP},
+		{"grow, table", 2, grow, 0, FI_AV_TABLE},
+		{"grow, map", 2, grow, 0, FI_AV_MAP},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -21,18 +21,19 @@ static void send_and_close(struct func_team *team, uint64_t *state, int round, c
 {
 	struct func_req req[CNT];
 	struct func_node node;
-	struct func_xfer x = { .tagged = true };
+	struct func_xfer x = {.tagged = true};
 	struct func_addr peer;
 	int i;
 
 	peer = *func_addr_of(team, 0, NULL);
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	FUNC_EQ(fi_av_insert(node.av, peer.bytes, 1, &x.addr, 0, NULL), 1);
 	for (i = 0; i < CNT; i++) {
 		x.len = func_rand_len(state, LARGE);
 		x.tag = (uint64_t)(round * CNT + i);
 		x.buf = buf + (size_t)i * LARGE;
-		x.how = x.len <= node.info->tx_attr->inject_size && i % 2 ? FUNC_INJECT : FUNC_PLAIN;
+		x.how = x.len <= node.info->tx_attr->inject_size && i % 2 ? FUNC_INJECT
+									  : FUNC_PLAIN;
 		func_fill(x.buf, x.len, team->seed + x.tag);
 		func_send(&node, &x, &req[i]);
 		if (x.how == FUNC_INJECT)
@@ -46,7 +47,7 @@ static void send_and_close(struct func_team *team, uint64_t *state, int round, c
 
 static void lossless(struct func_team *team, int rank)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	uint64_t state = team->seed;
 	char *buf = func_alloc((size_t)CNT * LARGE);
 	struct func_node node;
@@ -61,7 +62,7 @@ static void lossless(struct func_team *team, int rank)
 		free(buf);
 		return;
 	}
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	func_name(&node.ep->fid, &addr);
 	func_publish(team, rank, &addr);
 	for (i = 0; i < ROUNDS * CNT; i++) {
@@ -91,7 +92,7 @@ static void all_at_once(struct func_team *team, int rank)
 		for (i = 0; i < team->size; i++)
 			atomic_store(&team->named[i], 0);
 		func_meet(team, NULL);
-		func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+		func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 		for (i = 0; i < team->size; i++) {
 			FUNC_POST(&node, fi_recv(node.ep, buf[i], 64, NULL, FI_ADDR_UNSPEC,
 						 func_fresh(&in[i])));
@@ -112,12 +113,12 @@ static void all_at_once(struct func_team *team, int rank)
  * an error, or with all of a message that had arrived already. */
 static void pending(struct func_team *team, int rank)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	char *buf = func_alloc(LARGE);
 	struct func_node node;
 
 	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "300", 1);
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == 1) {
 		func_fill(buf, LARGE, team->seed);
 		FUNC_POST(&node, fi_tsend(node.ep, buf, LARGE, NULL, node.peer[0], 1, &req));
@@ -142,7 +143,7 @@ enum { SURVIVOR, VICTIM, BYSTANDER, WINDOW = 8, TOGETHER = 40 };
 
 static void echo_once(struct func_node *node, int peer, char *buf, bool first)
 {
-	struct func_req in = { .done = 0 }, out = { .done = 0 };
+	struct func_req in = {.done = 0}, out = {.done = 0};
 
 	FUNC_POST(node, fi_trecv(node->ep, buf, 50000, NULL, FI_ADDR_UNSPEC, 1000, 0, &in));
 	if (!first)
@@ -156,7 +157,7 @@ static void echo_once(struct func_node *node, int peer, char *buf, bool first)
 /* Large messages both ways until the process kills itself amid them. */
 static void be_killed(struct func_team *team, struct func_node *node, char *buf)
 {
-	struct func_req in[WINDOW] = { { .done = 1 } }, out[WINDOW] = { { .done = 1 } };
+	struct func_req in[WINDOW] = {{.done = 1}}, out[WINDOW] = {{.done = 1}};
 	uint64_t state = team->seed;
 	int i, left = (int)(func_rand(&state) % 400);
 
@@ -227,7 +228,7 @@ static void survive(struct func_team *team, struct func_node *node, char *buf)
 /* To an address where nobody is any more: an error, soon, not EAGAIN. */
 static void certain_error(struct func_node *node, fi_addr_t addr, size_t len, char *buf)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	ssize_t ret;
 	int i;
 
@@ -249,7 +250,7 @@ static void killed(struct func_team *team, int rank)
 	struct func_node node;
 	int i;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == VICTIM)
 		be_killed(team, &node, buf);
 	if (rank == SURVIVOR) {
@@ -274,9 +275,14 @@ enum { KILLED, CLOSED };
 /* Delivered for certain, or an error; the answer. */
 static int deliver(struct func_node *node, fi_addr_t addr, void *buf, size_t len)
 {
-	struct func_req req = { .done = 0 };
-	struct func_xfer x = { .how = FUNC_MSG, .tagged = true, .buf = buf, .len = len, .tag = 3,
-			       .flags = FI_DELIVERY_COMPLETE, .addr = addr };
+	struct func_req req = {.done = 0};
+	struct func_xfer x = {.how = FUNC_MSG,
+			      .tagged = true,
+			      .buf = buf,
+			      .len = len,
+			      .tag = 3,
+			      .flags = FI_DELIVERY_COMPLETE,
+			      .addr = addr};
 
 	func_send(node, &x, &req);
 	FUNC_UNTIL(node, func_done(&req));
@@ -285,7 +291,7 @@ static int deliver(struct func_node *node, fi_addr_t addr, void *buf, size_t len
 
 static void take(struct func_node *node, void *buf, size_t len, uint64_t key)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 
 	FUNC_POST(node, fi_trecv(node->ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 3, 0, &req));
 	FUNC_DONE(node, &req);
@@ -305,7 +311,7 @@ static void answer(struct func_team *team, struct func_node *node, void *buf)
 /* Process 1 lives, talks and ends; process 2 takes over its address. */
 static void peer_lives(struct func_team *team, int rank, char *buf)
 {
-	struct func_conf conf = { .type = FI_EP_RDM };
+	struct func_conf conf = {.type = FI_EP_RDM};
 	struct func_node node;
 	struct func_addr addr;
 
@@ -340,7 +346,7 @@ static void restarted(struct func_team *team, int rank)
 		free(buf);
 		return;
 	}
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	func_name(&node.ep->fid, &addr);
 	func_publish(team, rank, &addr);
 	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 1, &node)->bytes, 1, &peer, 0, NULL), 1);
@@ -360,8 +366,8 @@ static void restarted(struct func_team *team, int rank)
 
 static void killed_msg(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .type = FI_EP_MSG, .caps = FI_MSG };
-	struct func_req in[WINDOW], out[WINDOW], late = { .done = 0 };
+	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
+	struct func_req in[WINDOW], out[WINDOW], late = {.done = 0};
 	char *buf = func_alloc(2 * LARGE);
 	struct func_event event;
 	struct func_node node;
@@ -371,7 +377,8 @@ static void killed_msg(struct func_team *team, int rank)
 	func_join(team, rank, &node, &conf);
 	for (i = 0; i < WINDOW; i++) {
 		FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, 0, func_fresh(&in[i])));
-		FUNC_POST(&node, fi_send(node.ep, buf + LARGE, LARGE, NULL, 0, func_fresh(&out[i])));
+		FUNC_POST(&node,
+			  fi_send(node.ep, buf + LARGE, LARGE, NULL, 0, func_fresh(&out[i])));
 	}
 	func_meet(team, NULL);
 	if (rank == 1) {
@@ -398,13 +405,13 @@ static void killed_msg(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "lossless", 2, lossless, FUNC_MODES, 0 },
-		{ "all at once", 5, all_at_once, 0, 0 },
-		{ "pending", 2, pending, FUNC_MODES | FUNC_SWITCH, 0 },
-		{ "killed", 3, killed, FUNC_MODES, 0 },
-		{ "killed, connected", 2, killed_msg, FUNC_MODES, 0 },
-		{ "restarted, killed", 3, restarted, FUNC_MODES, KILLED },
-		{ "restarted, closed", 3, restarted, FUNC_MODES, CLOSED },
+		{"lossless", 2, lossless, FUNC_MODES, 0},
+		{"all at once", 5, all_at_once, 0, 0},
+		{"pending", 2, pending, FUNC_MODES | FUNC_SWITCH, 0},
+		{"killed", 3, killed, FUNC_MODES, 0},
+		{"killed, connected", 2, killed_msg, FUNC_MODES, 0},
+		{"restarted, killed", 3, restarted, FUNC_MODES, KILLED},
+		{"restarted, closed", 3, restarted, FUNC_MODES, CLOSED},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -23,17 +23,17 @@ enum { POLL_MAX = 16, IDLE_MS = 5 };
 /* The first FEW_MODES are those for cases that take long. */
 enum { FEW_MODES = 3 };
 static const struct func_mode modes[] = {
-	{ .name = "auto" },
-	{ .name = "noread",
-	  .both = { "FI_OFI_SWITCH_RNDV_THRESHOLD", "20000" },
-	  .odd = { "FI_OFI_SWITCH_RDMA_READ", "0" } },
-	{ .name = "tight",
-	  .both = { "FI_OFI_SWITCH_BUFFER_SIZE", "512", "FI_OFI_SWITCH_CREDITS", "4" } },
-	{ .name = "read", .both = { "FI_OFI_SWITCH_TRANSFER", "read" } },
-	{ .name = "write", .both = { "FI_OFI_SWITCH_TRANSFER", "write" } },
-	{ .name = "copy", .both = { "FI_OFI_SWITCH_TRANSFER", "copy" } },
+	{.name = "auto"},
+	{.name = "noread",
+	 .both = {"FI_OFI_SWITCH_RNDV_THRESHOLD", "20000"},
+	 .odd = {"FI_OFI_SWITCH_RDMA_READ", "0"}},
+	{.name = "tight",
+	 .both = {"FI_OFI_SWITCH_BUFFER_SIZE", "512", "FI_OFI_SWITCH_CREDITS", "4"}},
+	{.name = "read", .both = {"FI_OFI_SWITCH_TRANSFER", "read"}},
+	{.name = "write", .both = {"FI_OFI_SWITCH_TRANSFER", "write"}},
+	{.name = "copy", .both = {"FI_OFI_SWITCH_TRANSFER", "copy"}},
 };
-static const struct func_mode plain_mode = { .name = "plain" };
+static const struct func_mode plain_mode = {.name = "plain"};
 
 static char self[160] = "?"; /* which process this is, for messages */
 static unsigned deadline = 60;
@@ -230,7 +230,7 @@ static int reap(struct func_team *team)
 
 static int run_case(const struct func_case *func_case, const struct func_mode *mode, uint64_t seed)
 {
-	static const char *const verdicts[] = { "PASS", "FAIL", "SKIP" };
+	static const char *const verdicts[] = {"PASS", "FAIL", "SKIP"};
 	struct func_team *team;
 	struct timespec from, to;
 	int rank, result;
@@ -369,7 +369,7 @@ struct fi_info *func_need_info(const struct func_conf *conf, const struct func_a
 
 void func_open_fabric(struct func_node *node, const struct func_conf *conf, struct fi_info *info)
 {
-	struct fi_eq_attr attr = { .wait_obj = FI_WAIT_UNSPEC };
+	struct fi_eq_attr attr = {.wait_obj = FI_WAIT_UNSPEC};
 
 	memset(node, 0, sizeof(*node));
 	node->conf = *conf;
@@ -381,7 +381,7 @@ void func_open_fabric(struct func_node *node, const struct func_conf *conf, stru
 
 static void open_cqs(struct func_node *node)
 {
-	struct fi_cntr_attr cntr_attr = { .wait_obj = FI_WAIT_UNSPEC };
+	struct fi_cntr_attr cntr_attr = {.wait_obj = FI_WAIT_UNSPEC};
 	struct fi_cq_attr attr = {
 		.size = node->conf.cq_size,
 		.format = node->conf.format ? node->conf.format : FI_CQ_FORMAT_TAGGED,
@@ -400,7 +400,7 @@ static void open_cqs(struct func_node *node)
 
 void func_open_domain(struct func_node *node)
 {
-	struct fi_av_attr attr = { .type = node->conf.av ? node->conf.av : FI_AV_TABLE };
+	struct fi_av_attr attr = {.type = node->conf.av ? node->conf.av : FI_AV_TABLE};
 
 	FUNC_OK(fi_domain(node->fabric, node->info, &node->domain, NULL));
 	open_cqs(node);
@@ -517,7 +517,7 @@ void func_connect(struct func_node *node, const struct func_conf *conf,
 
 static void read_error(struct func_node *node, struct func_event *event)
 {
-	struct fi_eq_err_entry entry = { 0 };
+	struct fi_eq_err_entry entry = {0};
 
 	FUNC_EQ(FUNC_OK(fi_eq_readerr(node->eq, &entry, 0)), sizeof(entry));
 	event->err = entry.err;
@@ -533,7 +533,7 @@ void func_event_at(const char *file, int line, struct func_node *node, struct fu
 	union {
 		struct fi_eq_cm_entry cm;
 		char bytes[sizeof(struct fi_eq_cm_entry) + sizeof(event->data)];
-	} buf = { { 0 } };
+	} buf = {{0}};
 
 	memset(event, 0, sizeof(*event));
 	func_mark(file, line, "an event");
@@ -586,8 +586,12 @@ static ssize_t try_tagged_send(struct func_node *node, const struct func_xfer *x
 {
 	struct iovec iov[4];
 	size_t cnt = (size_t)slice(x, iov);
-	struct fi_msg_tagged msg = { .msg_iov = iov, .iov_count = cnt, .addr = x->addr,
-				     .tag = x->tag, .context = req, .data = x->data };
+	struct fi_msg_tagged msg = {.msg_iov = iov,
+				    .iov_count = cnt,
+				    .addr = x->addr,
+				    .tag = x->tag,
+				    .context = req,
+				    .data = x->data};
 
 	switch (x->how) {
 	case FUNC_V:
@@ -609,8 +613,8 @@ ssize_t func_try_send(struct func_node *node, const struct func_xfer *x, struct 
 {
 	struct iovec iov[4];
 	size_t cnt = (size_t)slice(x, iov);
-	struct fi_msg msg = { .msg_iov = iov, .iov_count = cnt, .addr = x->addr, .context = req,
-			      .data = x->data };
+	struct fi_msg msg = {
+		.msg_iov = iov, .iov_count = cnt, .addr = x->addr, .context = req, .data = x->data};
 
 	func_fresh(req);
 	if (x->tagged)
@@ -635,9 +639,13 @@ ssize_t func_try_recv(struct func_node *node, const struct func_xfer *x, struct 
 {
 	struct iovec iov[4];
 	size_t cnt = (size_t)slice(x, iov);
-	struct fi_msg msg = { .msg_iov = iov, .iov_count = cnt, .addr = x->addr, .context = req };
-	struct fi_msg_tagged tmsg = { .msg_iov = iov, .iov_count = cnt, .addr = x->addr,
-				      .tag = x->tag, .ignore = x->ignore, .context = req };
+	struct fi_msg msg = {.msg_iov = iov, .iov_count = cnt, .addr = x->addr, .context = req};
+	struct fi_msg_tagged tmsg = {.msg_iov = iov,
+				     .iov_count = cnt,
+				     .addr = x->addr,
+				     .tag = x->tag,
+				     .ignore = x->ignore,
+				     .context = req};
 
 	func_fresh(req);
 	if (x->how == FUNC_V && x->tagged)
@@ -670,7 +678,7 @@ static void finish(struct func_req *req, const struct fi_cq_tagged_entry *entry,
 
 static void cq_error(struct fid_cq *cq)
 {
-	struct fi_cq_err_entry error = { 0 };
+	struct fi_cq_err_entry error = {0};
 	struct fi_cq_tagged_entry entry;
 	struct func_req *req;
 	ssize_t ret;
@@ -679,8 +687,8 @@ static void cq_error(struct fid_cq *cq)
 	if (ret == -FI_EAGAIN) /* another thread has it */
 		return;
 	FUNC_EQ(ret, 1);
-	entry = (struct fi_cq_tagged_entry){ error.op_context, error.flags, error.len,
-					     error.buf, error.data, error.tag };
+	entry = (struct fi_cq_tagged_entry){error.op_context, error.flags, error.len,
+					    error.buf,	      error.data,  error.tag};
 	req = error.op_context;
 	FUNC_TRUE(error.err > 0);
 	if (req) {
@@ -804,7 +812,8 @@ void func_join(struct func_team *team, int rank, struct func_node *node,
 	func_publish(team, rank, &addr);
 	for (i = 0; i < team->size; i++)
 		FUNC_EQ(fi_av_insert(node->av, func_addr_of(team, i, node)->bytes, 1,
-				     &node->peer[i], 0, NULL), 1);
+				     &node->peer[i], 0, NULL),
+			1);
 	func_meet(team, node);
 }
 

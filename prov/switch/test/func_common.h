@@ -27,84 +27,83 @@
 #include <rdma/fi_tagged.h>
 
 #define FUNC_VERSION FI_VERSION(1, 17)
-#define FUNC_HOST "127.0.0.1"
+#define FUNC_HOST    "127.0.0.1"
 
 enum {
-	FUNC_MAX = 80,		   /* processes in a team */
-	FUNC_WORDS = 256,	   /* shared counters of a team */
-	FUNC_SPACE = 8 << 20,	   /* bytes of shared memory of a team */
+	FUNC_MAX = 80,	      /* processes in a team */
+	FUNC_WORDS = 256,     /* shared counters of a team */
+	FUNC_SPACE = 8 << 20, /* bytes of shared memory of a team */
 	FUNC_SKIP = 77,
 };
 
 /* -- checks: each names the place and ends the process ------------------- */
 
-#define FUNC_TRUE(cond)                                                                       \
-	do {                                                                                  \
-		if (!(cond))                                                                  \
-			func_fail(__FILE__, __LINE__, "not true: %s", #cond);                 \
+#define FUNC_TRUE(cond)                                                                            \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			func_fail(__FILE__, __LINE__, "not true: %s", #cond);                      \
 	} while (0)
 
-#define FUNC_EQ(a, b)                                                                         \
-	do {                                                                                  \
-		long long func_a_ = (long long)(a), func_b_ = (long long)(b);                 \
-		if (func_a_ != func_b_)                                                       \
-			func_fail(__FILE__, __LINE__, "%s is %lld (%#llx), not %s: %lld (%#llx)", \
-				  #a, func_a_, func_a_, #b, func_b_, func_b_);                \
+#define FUNC_EQ(a, b)                                                                              \
+	do {                                                                                       \
+		long long func_a_ = (long long)(a), func_b_ = (long long)(b);                      \
+		if (func_a_ != func_b_)                                                            \
+			func_fail(__FILE__, __LINE__, "%s is %lld (%#llx), not %s: %lld (%#llx)",  \
+				  #a, func_a_, func_a_, #b, func_b_, func_b_);                     \
 	} while (0)
 
 /* The call must not answer a negative errno; its answer is the value. */
-#define FUNC_OK(call)                                                                         \
-	({                                                                                    \
-		ssize_t func_ret_ = (call);                                                   \
-		if (func_ret_ < 0)                                                            \
-			func_fail(__FILE__, __LINE__, "%s: %s (%zd)", #call,                  \
-				  fi_strerror((int)-func_ret_), func_ret_);                   \
-		func_ret_;                                                                    \
+#define FUNC_OK(call)                                                                              \
+	({                                                                                         \
+		ssize_t func_ret_ = (call);                                                        \
+		if (func_ret_ < 0)                                                                 \
+			func_fail(__FILE__, __LINE__, "%s: %s (%zd)", #call,                       \
+				  fi_strerror((int)-func_ret_), func_ret_);                        \
+		func_ret_;                                                                         \
 	})
 
 /* The call must answer this (positive) errno, negated. */
-#define FUNC_ERR(call, err)                                                                   \
-	do {                                                                                  \
-		ssize_t func_ret_ = (call);                                                   \
-		if (func_ret_ != -(err))                                                      \
-			func_fail(__FILE__, __LINE__, "%s: %zd (%s), not -%s", #call,         \
-				  func_ret_, func_ret_ < 0 ? fi_strerror((int)-func_ret_) : "", \
-				  #err);                                                      \
+#define FUNC_ERR(call, err)                                                                        \
+	do {                                                                                       \
+		ssize_t func_ret_ = (call);                                                        \
+		if (func_ret_ != -(err))                                                           \
+			func_fail(__FILE__, __LINE__, "%s: %zd (%s), not -%s", #call, func_ret_,   \
+				  func_ret_ < 0 ? fi_strerror((int)-func_ret_) : "", #err);        \
 	} while (0)
 
 /* Repeats a call that answers -FI_EAGAIN, with progress; the rest is FUNC_OK. */
-#define FUNC_POST(node, call)                                                                 \
-	do {                                                                                  \
-		ssize_t func_post_;                                                           \
-		func_mark(__FILE__, __LINE__, #call);                                         \
-		while ((func_post_ = (call)) == -FI_EAGAIN)                                   \
-			func_idle(node);                                                      \
-		FUNC_OK(func_post_);                                                          \
+#define FUNC_POST(node, call)                                                                      \
+	do {                                                                                       \
+		ssize_t func_post_;                                                                \
+		func_mark(__FILE__, __LINE__, #call);                                              \
+		while ((func_post_ = (call)) == -FI_EAGAIN)                                        \
+			func_idle(node);                                                           \
+		FUNC_OK(func_post_);                                                               \
 	} while (0)
 
 /* Progresses until the condition holds. */
-#define FUNC_UNTIL(node, cond)                                                                \
-	do {                                                                                  \
-		func_mark(__FILE__, __LINE__, #cond);                                         \
-		while (!(cond))                                                               \
-			func_idle(node);                                                      \
+#define FUNC_UNTIL(node, cond)                                                                     \
+	do {                                                                                       \
+		func_mark(__FILE__, __LINE__, #cond);                                              \
+		while (!(cond))                                                                    \
+			func_idle(node);                                                           \
 	} while (0)
 
 /* Waits for a request and requires that it went well. */
 #define FUNC_DONE(node, req) FUNC_WAIT(node, req, 0)
 /* Waits for a request and requires this (positive) error. */
-#define FUNC_WAIT(node, req, error)                                                           \
-	do {                                                                                  \
-		FUNC_UNTIL(node, func_done(req));                                             \
-		if ((req)->err != (error))                                                    \
-			func_fail(__FILE__, __LINE__, "%s completed with %d (%s), not %s", #req, \
-				  (req)->err, fi_strerror((req)->err), #error);               \
+#define FUNC_WAIT(node, req, error)                                                                \
+	do {                                                                                       \
+		FUNC_UNTIL(node, func_done(req));                                                  \
+		if ((req)->err != (error))                                                         \
+			func_fail(__FILE__, __LINE__, "%s completed with %d (%s), not %s", #req,   \
+				  (req)->err, fi_strerror((req)->err), #error);                    \
 	} while (0)
 
-#define FUNC_SKIP_IF(cond, ...)                                                               \
-	do {                                                                                  \
-		if (cond)                                                                     \
-			func_skip(__VA_ARGS__);                                               \
+#define FUNC_SKIP_IF(cond, ...)                                                                    \
+	do {                                                                                       \
+		if (cond)                                                                          \
+			func_skip(__VA_ARGS__);                                                    \
 	} while (0)
 
 void func_fail(const char *file, int line, const char *fmt, ...)
@@ -115,13 +114,13 @@ void func_mark(const char *file, int line, const char *what);
 
 /* -- random numbers and patterns ---------------------------------------- */
 
-uint64_t func_mix(uint64_t x);		       /* a hash */
+uint64_t func_mix(uint64_t x); /* a hash */
 uint64_t func_rand(uint64_t *state);
 size_t func_rand_len(uint64_t *state, size_t max); /* small ones as likely as large ones */
 void func_fill(void *buf, size_t len, uint64_t key);
 #define func_verify(buf, len, key) func_verify_at(__FILE__, __LINE__, buf, len, key)
 void func_verify_at(const char *file, int line, const void *buf, size_t len, uint64_t key);
-void *func_alloc(size_t len);		       /* never NULL, filled with 0xee */
+void *func_alloc(size_t len); /* never NULL, filled with 0xee */
 
 /* -- teams of processes ------------------------------------------------- */
 
@@ -144,7 +143,7 @@ struct func_team {
 	const struct func_mode *mode;
 	int size;
 	uint64_t seed;
-	atomic_int arrived, round; /* of func_meet() */
+	atomic_int arrived, round;   /* of func_meet() */
 	atomic_int word[FUNC_WORDS]; /* for the case's own use, 0 at first */
 	atomic_int dead[FUNC_MAX];   /* 1 once the process has ended */
 	atomic_int doomed[FUNC_MAX]; /* set by the case: it is going to be killed */
@@ -154,10 +153,10 @@ struct func_team {
 	unsigned char space[FUNC_SPACE] __attribute__((aligned(4096)));
 };
 
-enum { /* func_case.flags */
-	FUNC_MODES = 1 << 0,	/* runs in every mode of moving data */
-	FUNC_FEW = 1 << 1,	/* runs in those that differ most */
-	FUNC_SWITCH = 1 << 2,	/* checks what only ofi_switch does */
+enum {			     /* func_case.flags */
+       FUNC_MODES = 1 << 0,  /* runs in every mode of moving data */
+       FUNC_FEW = 1 << 1,    /* runs in those that differ most */
+       FUNC_SWITCH = 1 << 2, /* checks what only ofi_switch does */
 };
 
 struct func_case {
@@ -178,18 +177,18 @@ bool func_is_switch(void);
 /* -- nodes: an endpoint and what belongs to it -------------------------- */
 
 struct func_conf {
-	const char *prov;	/* default: func_prov() */
-	enum fi_ep_type type;	/* default: FI_EP_RDM */
-	uint64_t caps;		/* default: FI_MSG | FI_TAGGED */
-	enum fi_av_type av;	/* default: FI_AV_TABLE */
+	const char *prov;	  /* default: func_prov() */
+	enum fi_ep_type type;	  /* default: FI_EP_RDM */
+	uint64_t caps;		  /* default: FI_MSG | FI_TAGGED */
+	enum fi_av_type av;	  /* default: FI_AV_TABLE */
 	enum fi_cq_format format; /* default: FI_CQ_FORMAT_TAGGED */
 	enum fi_wait_obj wait;
 	enum fi_progress progress;
 	enum fi_threading threading;
 	size_t cq_size;
-	bool two_cqs;		/* one for sends, one for receives */
+	bool two_cqs; /* one for sends, one for receives */
 	bool counters;
-	uint64_t selective;	/* FI_TRANSMIT, FI_RECV: those that complete selectively */
+	uint64_t selective; /* FI_TRANSMIT, FI_RECV: those that complete selectively */
 	uint64_t tx_op_flags, rx_op_flags;
 	const struct func_addr *src; /* default: any port of FUNC_HOST */
 };
@@ -252,13 +251,13 @@ struct func_event {
 #define func_event(node, event) func_event_at(__FILE__, __LINE__, node, event)
 void func_event_at(const char *file, int line, struct func_node *node, struct func_event *event);
 /* The next event must be of this type; without error. */
-#define FUNC_EVENT(node, event, want)                                                         \
-	do {                                                                                  \
-		func_event(node, event);                                                      \
-		if ((event)->err)                                                             \
+#define FUNC_EVENT(node, event, want)                                                              \
+	do {                                                                                       \
+		func_event(node, event);                                                           \
+		if ((event)->err)                                                                  \
 			func_fail(__FILE__, __LINE__, "error event %d (%s), not %s", (event)->err, \
-				  fi_strerror((event)->err), #want);                          \
-		FUNC_EQ((event)->type, want);                                                 \
+				  fi_strerror((event)->err), #want);                               \
+		FUNC_EQ((event)->type, want);                                                      \
 	} while (0)
 
 /* -- operations --------------------------------------------------------- */
@@ -333,7 +332,7 @@ void func_publish(struct func_team *team, int rank, const struct func_addr *addr
 const struct func_addr *func_addr_of(struct func_team *team, int rank, struct func_node *node);
 void func_meet(struct func_team *team, struct func_node *node);
 void func_say(struct func_team *team, int word, int value);
-#define func_hear(team, node, number, value)                                                  \
+#define func_hear(team, node, number, value)                                                       \
 	FUNC_UNTIL(node, atomic_load(&(team)->word[number]) >= (value))
 
 #endif

@@ -10,15 +10,15 @@
 
 enum { POSTED_WORD, DONE_WORD, LARGE = 300000 };
 
-static const size_t sizes[] = { 0, 40, 5000, LARGE };
+static const size_t sizes[] = {0, 40, 5000, LARGE};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 /* Every format of entries, from one queue and from two. */
 static void formats(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .format = (enum fi_cq_format)(team->func_case->arg & 15),
-				  .two_cqs = team->func_case->arg & 16 };
-	struct func_req sent = { .done = 0 }, got = { .done = 0 };
+	struct func_conf conf = {.format = (enum fi_cq_format)(team->func_case->arg & 15),
+				 .two_cqs = team->func_case->arg & 16};
+	struct func_req sent = {.done = 0}, got = {.done = 0};
 	char *out = func_alloc(LARGE), *in = func_alloc(LARGE);
 	struct func_node node;
 	size_t i;
@@ -35,7 +35,8 @@ static void formats(struct func_team *team, int rank)
 		func_verify(in, sizes[i], team->seed + i);
 		if (conf.format >= FI_CQ_FORMAT_MSG) {
 			FUNC_EQ(got.entry.len, sizes[i]);
-			FUNC_EQ(got.entry.flags & (FI_RECV | FI_TAGGED | FI_REMOTE_CQ_DATA | FI_SEND),
+			FUNC_EQ(got.entry.flags &
+					(FI_RECV | FI_TAGGED | FI_REMOTE_CQ_DATA | FI_SEND),
 				FI_RECV | FI_TAGGED | FI_REMOTE_CQ_DATA);
 			FUNC_EQ(sent.entry.flags & (FI_SEND | FI_TAGGED | FI_RECV),
 				FI_SEND | FI_TAGGED);
@@ -55,9 +56,9 @@ static void formats(struct func_team *team, int rank)
  * buffer, which the sender can see, holds the data when the send completes. */
 static void delivery(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .type = team->func_case->arg };
-	struct func_req req = { .done = 0 };
-	struct func_xfer x = { .how = FUNC_MSG, .tagged = false, .flags = FI_DELIVERY_COMPLETE };
+	struct func_conf conf = {.type = team->func_case->arg};
+	struct func_req req = {.done = 0};
+	struct func_xfer x = {.how = FUNC_MSG, .tagged = false, .flags = FI_DELIVERY_COMPLETE};
 	struct func_node node;
 	int i;
 
@@ -66,8 +67,9 @@ static void delivery(struct func_team *team, int rank)
 	for (i = 0; i < SIZES * 4; i++) {
 		x.len = sizes[i % SIZES];
 		x.buf = rank ? team->space : team->space + LARGE;
-		x.flags = rank ? 0 : i & 4 ? FI_DELIVERY_COMPLETE | FI_COMPLETION :
-					     FI_DELIVERY_COMPLETE;
+		x.flags = rank	  ? 0
+			  : i & 4 ? FI_DELIVERY_COMPLETE | FI_COMPLETION
+				  : FI_DELIVERY_COMPLETE;
 		if (rank == 0) {
 			func_hear(team, &node, POSTED_WORD, i + 1);
 			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
@@ -91,12 +93,12 @@ static void delivery(struct func_team *team, int rank)
  * messages that come expected and unexpected. */
 static void levels(struct func_team *team, int rank)
 {
-	static const uint64_t level[] = { FI_INJECT_COMPLETE, FI_TRANSMIT_COMPLETE,
-					  FI_DELIVERY_COMPLETE, 0 };
-	struct func_conf conf = { .tx_op_flags = (uint64_t)team->func_case->arg };
+	static const uint64_t level[] = {FI_INJECT_COMPLETE, FI_TRANSMIT_COMPLETE,
+					 FI_DELIVERY_COMPLETE, 0};
+	struct func_conf conf = {.tx_op_flags = (uint64_t)team->func_case->arg};
 	char *buf = func_alloc(LARGE);
-	struct func_xfer x = { .buf = buf, .tagged = true };
-	struct func_req req = { .done = 0 };
+	struct func_xfer x = {.buf = buf, .tagged = true};
+	struct func_req req = {.done = 0};
 	struct func_node node;
 	int i;
 
@@ -109,8 +111,8 @@ static void levels(struct func_team *team, int rank)
 		x.tag = (uint64_t)i;
 		if (rank == 0)
 			func_fill(buf, x.len, team->seed + x.tag);
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req) :
-					func_try_send(&node, &x, &req));
+		FUNC_POST(&node,
+			  rank ? func_try_recv(&node, &x, &req) : func_try_send(&node, &x, &req));
 		FUNC_DONE(&node, &req);
 		if (rank == 1)
 			func_verify(buf, x.len, team->seed + x.tag);
@@ -133,7 +135,7 @@ static void expect_value(struct func_node *node, struct fid_cntr *cntr, uint64_t
 static void selective(struct func_team *team, int rank)
 {
 	enum { CNT = 40 };
-	struct func_conf conf = { .selective = FI_TRANSMIT | FI_RECV, .counters = true };
+	struct func_conf conf = {.selective = FI_TRANSMIT | FI_RECV, .counters = true};
 	struct func_req *req = calloc(CNT, sizeof(*req));
 	char *buf = func_alloc((size_t)CNT * 20000);
 	struct func_node node;
@@ -154,8 +156,8 @@ static void selective(struct func_team *team, int rank)
 			x.len = 4; /* of 20000: fails, and that is told */
 		if (rank == 0)
 			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i]) :
-					func_try_send(&node, &x, &req[i]));
+		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i])
+				      : func_try_send(&node, &x, &req[i]));
 	}
 	expect_value(&node, rank ? node.rx_cntr : node.tx_cntr, rank ? CNT - 1 : CNT);
 	expect_value(&node, rank ? node.tx_cntr : node.rx_cntr, 0);
@@ -180,9 +182,9 @@ static void selective(struct func_team *team, int rank)
  * calls ask, fi_sendmsg does not. */
 static void selective_default(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .selective = FI_TRANSMIT, .tx_op_flags = FI_COMPLETION };
-	struct func_req req[4] = { { .done = 0 } };
-	struct func_xfer x = { .tagged = true, .len = 100, .buf = func_alloc(100) };
+	struct func_conf conf = {.selective = FI_TRANSMIT, .tx_op_flags = FI_COMPLETION};
+	struct func_req req[4] = {{.done = 0}};
+	struct func_xfer x = {.tagged = true, .len = 100, .buf = func_alloc(100)};
 	struct func_node node;
 	int i;
 
@@ -190,8 +192,8 @@ static void selective_default(struct func_team *team, int rank)
 	x.addr = rank ? FI_ADDR_UNSPEC : node.peer[1];
 	for (i = 0; i < 4; i++) {
 		x.how = i % 2 && !rank ? FUNC_MSG : FUNC_PLAIN;
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i]) :
-					func_try_send(&node, &x, &req[i]));
+		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i])
+				      : func_try_send(&node, &x, &req[i]));
 		if (rank || i % 2 == 0)
 			FUNC_DONE(&node, &req[i]);
 	}
@@ -207,9 +209,9 @@ static void selective_default(struct func_team *team, int rank)
 static void inject(struct func_team *team, int rank)
 {
 	enum { CNT = 200 };
-	struct func_conf conf = { .counters = true };
-	struct func_req req = { .done = 0 };
-	struct func_xfer x = { .tagged = true };
+	struct func_conf conf = {.counters = true};
+	struct func_req req = {.done = 0};
+	struct func_xfer x = {.tagged = true};
 	struct func_node node;
 	size_t max;
 	int i;
@@ -225,8 +227,8 @@ static void inject(struct func_team *team, int rank)
 		x.len = rank ? max : max * (size_t)i / (CNT - 1);
 		if (rank == 0)
 			func_fill(x.buf, x.len, team->seed + x.tag);
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req) :
-					func_try_send(&node, &x, &req));
+		FUNC_POST(&node,
+			  rank ? func_try_recv(&node, &x, &req) : func_try_send(&node, &x, &req));
 		if (rank == 0)
 			memset(x.buf, 0xdd, x.len);
 		if (rank || i % 3 == 0)
@@ -245,12 +247,12 @@ static void more(struct func_team *team, int rank)
 {
 	enum { CNT = 100, BURST = 10 };
 	struct func_req *req = calloc(CNT, sizeof(*req));
-	struct func_xfer x = { .len = 64 };
+	struct func_xfer x = {.len = 64};
 	char *buf = func_alloc((size_t)CNT * x.len);
 	struct func_node node;
 	int i;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	x.addr = rank ? FI_ADDR_UNSPEC : node.peer[1];
 	for (i = 0; i < CNT; i++) {
 		x.buf = buf + (size_t)i * x.len;
@@ -258,8 +260,8 @@ static void more(struct func_team *team, int rank)
 		x.flags = i % BURST < BURST - 1 || i == CNT - 1 ? FI_MORE : 0;
 		if (rank == 0)
 			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i]) :
-					func_try_send(&node, &x, &req[i]));
+		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i])
+				      : func_try_send(&node, &x, &req[i]));
 	}
 	for (i = 0; i < CNT; i++) {
 		FUNC_DONE(&node, &req[i]);
@@ -274,8 +276,8 @@ static void more(struct func_team *team, int rank)
 /* Counters: set, add, errors, wait with a limit of time. */
 static void counters(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .counters = true };
-	struct func_req req = { .done = 0 };
+	struct func_conf conf = {.counters = true};
+	struct func_req req = {.done = 0};
 	struct func_node node;
 	char buf[8] = "counted";
 
@@ -303,22 +305,22 @@ static void counters(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "format context", 2, formats, 0, FI_CQ_FORMAT_CONTEXT },
-		{ "format msg", 2, formats, 0, FI_CQ_FORMAT_MSG },
-		{ "format data", 2, formats, 0, FI_CQ_FORMAT_DATA },
-		{ "format tagged", 2, formats, FUNC_MODES, FI_CQ_FORMAT_TAGGED },
-		{ "format tagged, two queues", 2, formats, FUNC_MODES, FI_CQ_FORMAT_TAGGED | 16 },
-		{ "delivery complete, rdm", 2, delivery, FUNC_MODES | FUNC_SWITCH, FI_EP_RDM },
-		{ "delivery complete, msg", 2, delivery, FUNC_MODES | FUNC_SWITCH, FI_EP_MSG },
-		{ "levels by flag", 2, levels, FUNC_MODES, 0 },
-		{ "levels, inject by default", 2, levels, 0, FI_INJECT_COMPLETE },
-		{ "levels, transmit by default", 2, levels, 0, FI_TRANSMIT_COMPLETE },
-		{ "levels, delivery by default", 2, levels, FUNC_MODES, FI_DELIVERY_COMPLETE },
-		{ "selective", 2, selective, FUNC_MODES, 0 },
-		{ "selective by default", 2, selective_default, 0, 0 },
-		{ "inject", 2, inject, FUNC_MODES, 0 },
-		{ "more", 2, more, FUNC_MODES, 0 },
-		{ "counters", 2, counters, 0, 0 },
+		{"format context", 2, formats, 0, FI_CQ_FORMAT_CONTEXT},
+		{"format msg", 2, formats, 0, FI_CQ_FORMAT_MSG},
+		{"format data", 2, formats, 0, FI_CQ_FORMAT_DATA},
+		{"format tagged", 2, formats, FUNC_MODES, FI_CQ_FORMAT_TAGGED},
+		{"format tagged, two queues", 2, formats, FUNC_MODES, FI_CQ_FORMAT_TAGGED | 16},
+		{"delivery complete, rdm", 2, delivery, FUNC_MODES | FUNC_SWITCH, FI_EP_RDM},
+		{"delivery complete, msg", 2, delivery, FUNC_MODES | FUNC_SWITCH, FI_EP_MSG},
+		{"levels by flag", 2, levels, FUNC_MODES, 0},
+		{"levels, inject by default", 2, levels, 0, FI_INJECT_COMPLETE},
+		{"levels, transmit by default", 2, levels, 0, FI_TRANSMIT_COMPLETE},
+		{"levels, delivery by default", 2, levels, FUNC_MODES, FI_DELIVERY_COMPLETE},
+		{"selective", 2, selective, FUNC_MODES, 0},
+		{"selective by default", 2, selective_default, 0, 0},
+		{"inject", 2, inject, FUNC_MODES, 0},
+		{"more", 2, more, FUNC_MODES, 0},
+		{"counters", 2, counters, 0, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -31,9 +31,9 @@ static void post_recvs(struct func_node *node, struct lane *lane, int me, int pe
 	int i;
 
 	for (i = 0; i < PER_PEER; i++)
-		FUNC_POST(node, fi_trecv(node->ep, lane->in_buf + i * LARGE, LARGE, NULL,
-					 FI_ADDR_UNSPEC, tag_of(peer, me, i), 0,
-					 func_fresh(&lane->in[i])));
+		FUNC_POST(node,
+			  fi_trecv(node->ep, lane->in_buf + i * LARGE, LARGE, NULL, FI_ADDR_UNSPEC,
+				   tag_of(peer, me, i), 0, func_fresh(&lane->in[i])));
 }
 
 static void post_sends(struct func_team *team, struct func_node *node, struct lane *lane, int me,
@@ -45,9 +45,9 @@ static void post_sends(struct func_team *team, struct func_node *node, struct la
 	for (i = 0; i < PER_PEER; i++) {
 		len = len_of(i, round);
 		func_fill(lane->out_buf + i * LARGE, len, team->seed + tag_of(me, peer, i));
-		FUNC_POST(node, fi_tsend(node->ep, lane->out_buf + i * LARGE, len, NULL,
-					 node->peer[peer], tag_of(me, peer, i),
-					 func_fresh(&lane->out[i])));
+		FUNC_POST(node,
+			  fi_tsend(node->ep, lane->out_buf + i * LARGE, len, NULL, node->peer[peer],
+				   tag_of(me, peer, i), func_fresh(&lane->out[i])));
 	}
 }
 
@@ -68,7 +68,7 @@ static void finish(struct func_team *team, struct func_node *node, struct lane *
 /* Nothing came twice: a receive that takes anything gets nothing. */
 static void nothing_else(struct func_team *team, struct func_node *node)
 {
-	struct func_req any = { .done = 0 };
+	struct func_req any = {.done = 0};
 	char byte;
 
 	func_meet(team, node);
@@ -102,7 +102,7 @@ static void cross(struct func_team *team, int rank)
 		lanes[i].in_buf = func_alloc(PER_PEER * LARGE);
 		lanes[i].out_buf = func_alloc(PER_PEER * LARGE);
 	}
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	for (round = 0; round < team->func_case->arg; round++) {
 		if (round)
 			func_open_ep(&node);
@@ -133,9 +133,9 @@ static void cross(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "two", 2, cross, FUNC_MODES, 40 },
-		{ "three", 3, cross, 0, 20 },
-		{ "eight", 8, cross, FUNC_MODES, 6 },
+		{"two", 2, cross, FUNC_MODES, 40},
+		{"three", 3, cross, 0, 20},
+		{"eight", 8, cross, FUNC_MODES, 6},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

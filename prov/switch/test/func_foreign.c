@@ -18,7 +18,7 @@ enum { LEN = 30000, STOP_TAG = 1, FIRST_TAG = 2, AFTER = 20, GARBAGE_MAX = 4000,
 
 static struct func_conf raw_conf(void)
 {
-	return (struct func_conf){ .type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core() };
+	return (struct func_conf){.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 }
 
 static void short_times(void)
@@ -41,12 +41,12 @@ static void garbage(uint64_t *state, unsigned char *buf, size_t len)
 static void exchange(struct func_node *node, uint64_t tag)
 {
 	static char in_buf[16], out_buf[LEN];
-	struct func_req in = { .done = 0 }, out = { .done = 0 };
+	struct func_req in = {.done = 0}, out = {.done = 0};
 	size_t len = tag % 2 ? LEN : 9;
 
 	func_fill(out_buf, len, tag);
-	FUNC_POST(node, fi_trecv(node->ep, in_buf, sizeof(in_buf), NULL, FI_ADDR_UNSPEC, tag, 0,
-				 &in));
+	FUNC_POST(node,
+		  fi_trecv(node->ep, in_buf, sizeof(in_buf), NULL, FI_ADDR_UNSPEC, tag, 0, &in));
 	FUNC_POST(node, fi_tsend(node->ep, out_buf, len, NULL, node->peer[FRIEND], tag, &out));
 	FUNC_DONE(node, &out);
 	FUNC_DONE(node, &in);
@@ -62,7 +62,7 @@ static void be_friend(struct func_team *team)
 	struct func_addr addr;
 	fi_addr_t peer;
 
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	func_name(&node.ep->fid, &addr);
 	func_publish(team, FRIEND, &addr);
 	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, US, &node)->bytes, 1, &peer, 0, NULL), 1);
@@ -83,11 +83,12 @@ static void we_open(struct func_team *team, struct func_node *node)
 {
 	struct func_addr addr;
 
-	func_open(node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(node, &(struct func_conf){.type = FI_EP_RDM});
 	func_name(&node->ep->fid, &addr);
 	func_publish(team, US, &addr);
 	FUNC_EQ(fi_av_insert(node->av, func_addr_of(team, FRIEND, node)->bytes, 1,
-			     &node->peer[FRIEND], 0, NULL), 1);
+			     &node->peer[FRIEND], 0, NULL),
+		1);
 	exchange(node, FIRST_TAG);
 }
 
@@ -120,7 +121,7 @@ static void we_outlive(struct func_team *team)
 static void until_gone(struct func_node *node)
 {
 	char buf[sizeof(struct fi_eq_cm_entry) + 512];
-	struct fi_eq_err_entry error = { 0 };
+	struct fi_eq_err_entry error = {0};
 	uint32_t type = FI_CONNECTED;
 	ssize_t ret;
 
@@ -203,7 +204,8 @@ static void socket_stranger(struct func_team *team, const struct func_addr *dest
 		fd = dial(dest);
 		garbage(&state, buf, sizeof(buf));
 		if (i % 3)
-			FUNC_TRUE(send(fd, buf, func_rand(&state) % GARBAGE_MAX, MSG_NOSIGNAL) >= 0);
+			FUNC_TRUE(send(fd, buf, func_rand(&state) % GARBAGE_MAX, MSG_NOSIGNAL) >=
+				  0);
 		if (i % 3 == 1) {
 			shutdown(fd, SHUT_WR);
 			func_mark(__FILE__, __LINE__, "the end of a socket");
@@ -237,8 +239,7 @@ static void visitors(struct func_team *team, int rank)
 /* Accepts and says nothing; or is a socket that never reads. */
 static void silent_listener(struct func_team *team)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct func_conf conf = raw_conf();
 	socklen_t len = sizeof(sin);
 	struct func_addr addr;
@@ -271,7 +272,7 @@ static void silent_listener(struct func_team *team)
 /* We send to them: each send fails, whether small, large or injected. */
 static void we_send(struct func_team *team)
 {
-	struct func_req bad[3] = { { .done = 0 } };
+	struct func_req bad[3] = {{.done = 0}};
 	char *buf = func_alloc(1 << 20);
 	uint64_t tag = FIRST_TAG;
 	struct func_node node;
@@ -279,7 +280,8 @@ static void we_send(struct func_team *team)
 	int i;
 
 	we_open(team, &node);
-	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, STRANGER, &node)->bytes, 1, &peer, 0, NULL),
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, STRANGER, &node)->bytes, 1, &peer, 0,
+			     NULL),
 		1);
 	for (i = 0; i < 3; i++)
 		FUNC_POST(&node, fi_tsend(node.ep, buf, i ? 1 << 20 : 5, NULL, peer, 5, &bad[i]));
@@ -307,7 +309,7 @@ static void hosts(struct func_team *team, int rank)
 /* The same with a connected endpoint: an error event. */
 static void hosts_msg(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .type = FI_EP_MSG, .caps = FI_MSG };
+	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
 	struct func_event event;
 	struct func_node node;
 
@@ -330,9 +332,9 @@ static void hosts_msg(struct func_team *team, int rank)
  * says "friend" gets its message echoed when all strangers have gone. */
 static void be_server(struct func_team *team)
 {
-	struct func_conf conf = { .type = FI_EP_MSG, .caps = FI_MSG };
-	struct func_node node, friend = { .ep = NULL }, other[2 * ATTEMPTS];
-	struct func_req in = { .done = 0 }, out = { .done = 0 };
+	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
+	struct func_node node, friend = {.ep = NULL}, other[2 * ATTEMPTS];
+	struct func_req in = {.done = 0}, out = {.done = 0};
 	struct func_event event;
 	struct func_addr addr;
 	bool connected = false;
@@ -370,8 +372,8 @@ static void be_server(struct func_team *team)
 
 static void be_client(struct func_team *team)
 {
-	struct func_conf conf = { .type = FI_EP_MSG, .caps = FI_MSG };
-	struct func_req in = { .done = 0 }, out = { .done = 0 };
+	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
+	struct func_req in = {.done = 0}, out = {.done = 0};
 	struct func_event event;
 	struct func_node node;
 	char buf[16];
@@ -408,14 +410,14 @@ static void visitors_msg(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "raw endpoints visit, rdm", 3, visitors, FUNC_SWITCH, RAW },
-		{ "sockets visit, rdm", 3, visitors, 0, SOCKET },
-		{ "a raw endpoint listens, rdm", 3, hosts, FUNC_SWITCH, RAW },
-		{ "a socket listens, rdm", 3, hosts, FUNC_SWITCH, SOCKET },
-		{ "raw endpoints visit, msg", 3, visitors_msg, FUNC_SWITCH, RAW },
-		{ "sockets visit, msg", 3, visitors_msg, 0, SOCKET },
-		{ "a raw endpoint listens, msg", 3, hosts_msg, FUNC_SWITCH, RAW },
-		{ "a socket listens, msg", 3, hosts_msg, FUNC_SWITCH, SOCKET },
+		{"raw endpoints visit, rdm", 3, visitors, FUNC_SWITCH, RAW},
+		{"sockets visit, rdm", 3, visitors, 0, SOCKET},
+		{"a raw endpoint listens, rdm", 3, hosts, FUNC_SWITCH, RAW},
+		{"a socket listens, rdm", 3, hosts, FUNC_SWITCH, SOCKET},
+		{"raw endpoints visit, msg", 3, visitors_msg, FUNC_SWITCH, RAW},
+		{"sockets visit, msg", 3, visitors_msg, 0, SOCKET},
+		{"a raw endpoint listens, msg", 3, hosts_msg, FUNC_SWITCH, RAW},
+		{"a socket listens, msg", 3, hosts_msg, FUNC_SWITCH, SOCKET},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

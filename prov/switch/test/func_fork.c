@@ -79,7 +79,7 @@ static void lazy(struct func_team *team, int rank)
 /* A message to itself proves that the provider works here. */
 static void talk(struct func_node *node)
 {
-	struct func_req in = { .done = 0 }, out = { .done = 0 };
+	struct func_req in = {.done = 0}, out = {.done = 0};
 	char *buf = func_alloc(200000);
 	struct func_addr addr;
 	fi_addr_t self;
@@ -100,7 +100,7 @@ static void open_and_talk(void)
 {
 	struct func_node node;
 
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	talk(&node);
 	func_close(&node);
 }
@@ -130,7 +130,7 @@ static void forked(struct func_team *team, int rank)
 	else if (team->func_case->arg == AFTER_CLOSE)
 		open_and_talk();
 	if (team->func_case->arg == WHILE_OPEN) {
-		func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+		func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 		talk(&node);
 	}
 	fflush(NULL);
@@ -154,10 +154,10 @@ static void forked(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "nothing is open", 2, lazy, 0, 0 },
-		{ "fork after fi_getinfo", 1, forked, 0, AFTER_INFO },
-		{ "fork after all is closed", 1, forked, 0, AFTER_CLOSE },
-		{ "fork while it is open", 1, forked, 0, WHILE_OPEN },
+		{"nothing is open", 2, lazy, 0, 0},
+		{"fork after fi_getinfo", 1, forked, 0, AFTER_INFO},
+		{"fork after all is closed", 1, forked, 0, AFTER_CLOSE},
+		{"fork while it is open", 1, forked, 0, WHILE_OPEN},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -102,13 +102,13 @@ static const struct {
 	const char *hint; /* or NULL: no hints at all */
 	const char *name; /* of our entries in the answer */
 } names[] = {
-	{ NULL, "tcp;ofi_switch", "tcp;ofi_switch" },
-	{ NULL, "ofi_switch", "tcp;ofi_switch" },
-	{ "ofi_switch", "ofi_switch", "ofi_switch" },
-	{ "ofi_switch", NULL, "ofi_switch" },
-	{ "tcp;ofi_switch", "tcp;ofi_switch", "tcp;ofi_switch" },
-	{ "tcp;ofi_switch", "ofi_switch", "tcp;ofi_switch" },
-	{ "tcp;ofi_switch", NULL, "tcp;ofi_switch" },
+	{NULL, "tcp;ofi_switch", "tcp;ofi_switch"},
+	{NULL, "ofi_switch", "tcp;ofi_switch"},
+	{"ofi_switch", "ofi_switch", "ofi_switch"},
+	{"ofi_switch", NULL, "ofi_switch"},
+	{"tcp;ofi_switch", "tcp;ofi_switch", "tcp;ofi_switch"},
+	{"tcp;ofi_switch", "ofi_switch", "tcp;ofi_switch"},
+	{"tcp;ofi_switch", NULL, "tcp;ofi_switch"},
 };
 
 static void name(struct func_team *team, int rank)
@@ -154,6 +154,7 @@ static void null_hints(struct func_team *team, int rank)
 
 /* -- refusals ----------------------------------------------------------- */
 
+/* clang-format off */
 static void wish(struct fi_info *hints, int number)
 {
 	switch (number) {
@@ -181,6 +182,7 @@ static void wish(struct fi_info *hints, int number)
 	default: hints->ep_attr->auth_key_size = 4096; break;
 	}
 }
+/* clang-format on */
 
 static void refused(struct func_team *team, int rank)
 {
@@ -202,8 +204,8 @@ static void refused(struct func_team *team, int rank)
 /* Cores that are not there, or cannot serve. */
 static void no_core(struct func_team *team, int rank)
 {
-	static const char *const names_tried[] = { "udp;ofi_switch", "nonsense;ofi_switch",
-						   "ofi_rxm;ofi_switch" };
+	static const char *const names_tried[] = {"udp;ofi_switch", "nonsense;ofi_switch",
+						  "ofi_rxm;ofi_switch"};
 	struct fi_info *hints, *info;
 	size_t i;
 
@@ -233,8 +235,8 @@ static void no_default_core(struct func_team *team, int rank)
 /* Each value that may be asked for comes back as asked. */
 static void granted(struct func_team *team, int rank)
 {
-	static const uint64_t op_flags[] = { FI_COMPLETION, FI_DELIVERY_COMPLETE,
-					     FI_TRANSMIT_COMPLETE, FI_INJECT_COMPLETE };
+	static const uint64_t op_flags[] = {FI_COMPLETION, FI_DELIVERY_COMPLETE,
+					    FI_TRANSMIT_COMPLETE, FI_INJECT_COMPLETE};
 	struct fi_info *hints, *info;
 	int i;
 
@@ -339,9 +341,9 @@ static void addresses(struct func_team *team, int rank)
 
 /* -- parameters --------------------------------------------------------- */
 
-static const char *const params[] = { "TRANSFER",  "RDMA_READ",	     "RDMA_WRITE",    "BUFFER_SIZE",
-				      "CREDITS",   "RNDV_THRESHOLD", "INITIAL",	      "CORE",
-				      "STATS",	   "HELLO_TIMEOUT",  "CLOSE_TIMEOUT" };
+static const char *const params[] = {"TRANSFER", "RDMA_READ",	   "RDMA_WRITE",   "BUFFER_SIZE",
+				     "CREDITS",	 "RNDV_THRESHOLD", "INITIAL",	   "CORE",
+				     "STATS",	 "HELLO_TIMEOUT",  "CLOSE_TIMEOUT"};
 enum { PARAMS = sizeof(params) / sizeof(params[0]) };
 
 static void listed(struct func_team *team, int rank)
@@ -366,13 +368,13 @@ static void listed(struct func_team *team, int rank)
 static const struct {
 	const char *name, *value, *allowed[3];
 } wrong[] = {
-	{ "TRANSFER", "bogus", { "read", "write", "copy" } },
-	{ "RDMA_READ", "7", { "0", "1", NULL } },
-	{ "RDMA_WRITE", "-3", { "0", "1", NULL } },
-	{ "BUFFER_SIZE", "17", { "512", "65536", NULL } },
-	{ "CREDITS", "2", { "4", "32767", NULL } },
-	{ "HELLO_TIMEOUT", "-5", { NULL } },
-	{ "CLOSE_TIMEOUT", "-5", { NULL } },
+	{"TRANSFER", "bogus", {"read", "write", "copy"}},
+	{"RDMA_READ", "7", {"0", "1", NULL}},
+	{"RDMA_WRITE", "-3", {"0", "1", NULL}},
+	{"BUFFER_SIZE", "17", {"512", "65536", NULL}},
+	{"CREDITS", "2", {"4", "32767", NULL}},
+	{"HELLO_TIMEOUT", "-5", {NULL}},
+	{"CLOSE_TIMEOUT", "-5", {NULL}},
 };
 
 /* A wrong value is named in a warning with the allowed ones; all goes on with
@@ -392,7 +394,7 @@ static void wrong_value(struct func_team *team, int rank)
 	setenv("FI_LOG_PROV", "ofi_switch", 1);
 	FUNC_TRUE(old >= 0 && !pipe(fds) && !fcntl(fds[0], F_SETFL, O_NONBLOCK));
 	FUNC_TRUE(dup2(fds[1], STDERR_FILENO) >= 0);
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	FUNC_TRUE(dup2(old, STDERR_FILENO) >= 0);
 	len = read(fds[0], text, sizeof(text) - 1);
 	text[len > 0 ? len : 0] = 0;
@@ -411,28 +413,28 @@ int main(int argc, char **argv)
 {
 	enum { S = FUNC_SWITCH };
 	static const struct func_case cases[] = {
-		{ "full name", 1, name, S, 0 },
-		{ "short name", 1, name, S, 1 },
-		{ "FI_PROVIDER short, hint", 1, name, S, 2 },
-		{ "FI_PROVIDER short, no hints", 1, name, S, 3 },
-		{ "FI_PROVIDER full, hint", 1, name, S, 4 },
-		{ "FI_PROVIDER full, short hint", 1, name, S, 5 },
-		{ "FI_PROVIDER full, no hints", 1, name, S, 6 },
-		{ "no hints", 1, null_hints, S, 0 },
-		{ "refused", 1, refused, S, 0 },
-		{ "no core", 1, no_core, S, 0 },
-		{ "no default core", 1, no_default_core, S, 0 },
-		{ "granted", 1, granted, S, 0 },
-		{ "Open MPI", 1, open_mpi, S, 0 },
-		{ "addresses", 1, addresses, S, 0 },
-		{ "parameters", 1, listed, S, 0 },
-		{ "wrong TRANSFER", 1, wrong_value, S, 0 },
-		{ "wrong RDMA_READ", 1, wrong_value, S, 1 },
-		{ "wrong RDMA_WRITE", 1, wrong_value, S, 2 },
-		{ "wrong BUFFER_SIZE", 1, wrong_value, S, 3 },
-		{ "wrong CREDITS", 1, wrong_value, S, 4 },
-		{ "wrong HELLO_TIMEOUT", 1, wrong_value, S, 5 },
-		{ "wrong CLOSE_TIMEOUT", 1, wrong_value, S, 6 },
+		{"full name", 1, name, S, 0},
+		{"short name", 1, name, S, 1},
+		{"FI_PROVIDER short, hint", 1, name, S, 2},
+		{"FI_PROVIDER short, no hints", 1, name, S, 3},
+		{"FI_PROVIDER full, hint", 1, name, S, 4},
+		{"FI_PROVIDER full, short hint", 1, name, S, 5},
+		{"FI_PROVIDER full, no hints", 1, name, S, 6},
+		{"no hints", 1, null_hints, S, 0},
+		{"refused", 1, refused, S, 0},
+		{"no core", 1, no_core, S, 0},
+		{"no default core", 1, no_default_core, S, 0},
+		{"granted", 1, granted, S, 0},
+		{"Open MPI", 1, open_mpi, S, 0},
+		{"addresses", 1, addresses, S, 0},
+		{"parameters", 1, listed, S, 0},
+		{"wrong TRANSFER", 1, wrong_value, S, 0},
+		{"wrong RDMA_READ", 1, wrong_value, S, 1},
+		{"wrong RDMA_WRITE", 1, wrong_value, S, 2},
+		{"wrong BUFFER_SIZE", 1, wrong_value, S, 3},
+		{"wrong CREDITS", 1, wrong_value, S, 4},
+		{"wrong HELLO_TIMEOUT", 1, wrong_value, S, 5},
+		{"wrong CLOSE_TIMEOUT", 1, wrong_value, S, 6},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

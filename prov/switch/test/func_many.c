@@ -84,15 +84,16 @@ static void server_rdm(struct func_team *team)
 	struct func_addr addr;
 	int i;
 
-	func_open(&node, &(struct func_conf){ .caps = FI_MSG });
+	func_open(&node, &(struct func_conf){.caps = FI_MSG});
 	func_name(&node.ep->fid, &addr);
 	func_publish(team, 0, &addr);
 	for (i = 1; i <= CLIENTS; i++)
 		FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, i, &node)->bytes, 1, &node.peer[i],
-				     0, NULL), 1);
+				     0, NULL),
+			1);
 	func_say(team, 0, 1);
 	for (i = 0; i < SLOTS; i++)
-		slots[i] = (struct slot){ .node = &node, .buf = func_alloc(LARGE) };
+		slots[i] = (struct slot){.node = &node, .buf = func_alloc(LARGE)};
 	serve(team, &node, slots, SLOTS);
 	func_meet(team, &node);
 	func_close(&node);
@@ -109,7 +110,7 @@ static void server_msg(struct func_team *team)
 	struct func_event event;
 	struct func_addr addr;
 
-	func_listen(&node, &(struct func_conf){ .type = FI_EP_MSG, .caps = FI_MSG });
+	func_listen(&node, &(struct func_conf){.type = FI_EP_MSG, .caps = FI_MSG});
 	func_name(&node.pep->fid, &addr);
 	func_publish(team, 0, &addr);
 	while (connected < CLIENTS) {
@@ -117,8 +118,8 @@ static void server_msg(struct func_team *team)
 		FUNC_EQ(event.err, 0);
 		if (event.type == FI_CONNREQ) {
 			func_accept(&conns[asked], &node, event.info, NULL, 0);
-			slots[asked] = (struct slot){ .node = &conns[asked],
-						      .buf = func_alloc(LARGE) };
+			slots[asked] =
+				(struct slot){.node = &conns[asked], .buf = func_alloc(LARGE)};
 			asked++;
 		} else {
 			FUNC_EQ(event.type, FI_CONNECTED);
@@ -153,7 +154,8 @@ static void client_open(struct func_team *team, int rank, struct func_node *node
 		func_name(&node->ep->fid, &addr);
 		func_publish(team, rank, &addr);
 		FUNC_EQ(fi_av_insert(node->av, func_addr_of(team, 0, node)->bytes, 1,
-				     &node->peer[0], 0, NULL), 1);
+				     &node->peer[0], 0, NULL),
+			1);
 	}
 	func_hear(team, node, 0, 1);
 }
@@ -178,11 +180,10 @@ static void turn_send(struct func_team *team, struct func_node *node, struct tur
 
 static void client(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .type = team->func_case->arg, .caps = FI_MSG,
-				  .wait = FI_WAIT_FD };
+	struct func_conf conf = {.type = team->func_case->arg, .caps = FI_MSG, .wait = FI_WAIT_FD};
 	struct turn turns[WINDOW];
 	int i, number, sent = 0, seen = 0;
-	bool back[MESSAGES] = { false };
+	bool back[MESSAGES] = {false};
 	struct func_node node;
 
 	client_open(team, rank, &node, &conf);
@@ -273,7 +274,7 @@ static void *work(void *arg)
 /* arg: whether each thread has an endpoint of its own */
 static void threads(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .threading = FI_THREAD_SAFE };
+	struct func_conf conf = {.threading = FI_THREAD_SAFE};
 	struct worker workers[THREADS];
 	struct func_node node;
 	struct func_addr *names = (struct func_addr *)team->space;
@@ -281,8 +282,11 @@ static void threads(struct func_team *team, int rank)
 
 	func_join(team, rank, &node, &conf);
 	for (i = 0; i < THREADS; i++) {
-		workers[i] = (struct worker){ .team = team, .node = node, .peer = node.peer[!rank],
-					      .rank = rank, .number = i };
+		workers[i] = (struct worker){.team = team,
+					     .node = node,
+					     .peer = node.peer[!rank],
+					     .rank = rank,
+					     .number = i};
 		workers[i].node.borrows = true;
 		workers[i].node.info = fi_dupinfo(node.info);
 		if (team->func_case->arg) {
@@ -292,8 +296,9 @@ static void threads(struct func_team *team, int rank)
 	}
 	func_meet(team, &node);
 	for (i = 0; i < THREADS && team->func_case->arg; i++)
-		FUNC_EQ(fi_av_insert(node.av, names[!rank * THREADS + i].bytes, 1,
-				     &workers[i].peer, 0, NULL), 1);
+		FUNC_EQ(fi_av_insert(node.av, names[!rank * THREADS + i].bytes, 1, &workers[i].peer,
+				     0, NULL),
+			1);
 	for (i = 0; i < THREADS; i++)
 		FUNC_EQ(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	for (i = 0; i < THREADS; i++)
@@ -310,10 +315,10 @@ static void threads(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "64 clients, rdm", CLIENTS + 1, clients, FUNC_FEW, FI_EP_RDM },
-		{ "64 clients, msg", CLIENTS + 1, clients, FUNC_FEW, FI_EP_MSG },
-		{ "threads, one endpoint", 2, threads, FUNC_MODES, false },
-		{ "threads, an endpoint each", 2, threads, FUNC_MODES, true },
+		{"64 clients, rdm", CLIENTS + 1, clients, FUNC_FEW, FI_EP_RDM},
+		{"64 clients, msg", CLIENTS + 1, clients, FUNC_FEW, FI_EP_MSG},
+		{"threads, one endpoint", 2, threads, FUNC_MODES, false},
+		{"threads, an endpoint each", 2, threads, FUNC_MODES, true},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

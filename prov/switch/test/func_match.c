@@ -14,9 +14,12 @@ enum { SENT_WORD, POSTED_WORD, LARGE = 300000 };
 static void send_tag(struct func_team *team, struct func_node *node, int to, uint64_t tag,
 		     size_t len)
 {
-	struct func_req req = { .done = 0 };
-	struct func_xfer send = { .tagged = true, .buf = func_alloc(len), .len = len, .tag = tag,
-				  .addr = node->peer[to] };
+	struct func_req req = {.done = 0};
+	struct func_xfer send = {.tagged = true,
+				 .buf = func_alloc(len),
+				 .len = len,
+				 .tag = tag,
+				 .addr = node->peer[to]};
 
 	func_fill(send.buf, len, team->seed + tag);
 	func_send(node, &send, &req);
@@ -33,8 +36,8 @@ struct pending {
 static void post_tag(struct func_node *node, struct pending *pending, uint64_t tag, uint64_t ignore,
 		     fi_addr_t from)
 {
-	struct func_xfer recv = { .tagged = true, .len = LARGE, .tag = tag, .ignore = ignore,
-				  .addr = from };
+	struct func_xfer recv = {
+		.tagged = true, .len = LARGE, .tag = tag, .ignore = ignore, .addr = from};
 
 	recv.buf = pending->buf = func_alloc(LARGE);
 	func_recv(node, &recv, &pending->req);
@@ -54,13 +57,13 @@ static void got_tag(struct func_team *team, struct func_node *node, struct pendi
 static void send_all(struct func_team *team, struct func_node *node, const uint64_t *tags,
 		     const size_t *lens, int cnt)
 {
-	struct func_req req[16] = { { .done = 0 } };
+	struct func_req req[16] = {{.done = 0}};
 	void *buf[16];
 	int i;
 
 	for (i = 0; i < cnt; i++) {
-		struct func_xfer send = { .tagged = true, .len = lens[i], .tag = tags[i],
-					  .addr = node->peer[1] };
+		struct func_xfer send = {
+			.tagged = true, .len = lens[i], .tag = tags[i], .addr = node->peer[1]};
 
 		send.buf = buf[i] = func_alloc(lens[i]);
 		func_fill(send.buf, lens[i], team->seed + tags[i]);
@@ -75,12 +78,12 @@ static void send_all(struct func_team *team, struct func_node *node, const uint6
 
 static void ignore(struct func_team *team, int rank)
 {
-	static const uint64_t tags[] = { 0x1001, 0x2002, 0x1003, 0x2004, 0x1003 };
-	static const size_t lens[] = { 10, LARGE, 0, 20000, 5 };
-	struct pending in[5] = { { .buf = NULL } };
+	static const uint64_t tags[] = {0x1001, 0x2002, 0x1003, 0x2004, 0x1003};
+	static const size_t lens[] = {10, LARGE, 0, 20000, 5};
+	struct pending in[5] = {{.buf = NULL}};
 	struct func_node node;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == 0) {
 		send_all(team, &node, tags, lens, 5);
 	} else {
@@ -107,12 +110,12 @@ static void order(struct func_team *team, int rank)
 	enum { CNT = 64, HALF = CNT / 2 };
 	struct func_req *req = calloc(CNT, sizeof(*req));
 	unsigned char *buf = func_alloc((size_t)CNT * LARGE);
-	struct func_xfer x = { .tagged = team->func_case->arg, .tag = 7 };
+	struct func_xfer x = {.tagged = team->func_case->arg, .tag = 7};
 	struct func_node node;
 	uint64_t state = team->seed;
 	int i;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	x.addr = rank ? FI_ADDR_UNSPEC : node.peer[1];
 	for (i = 0; i < CNT; i++) {
 		if (i == 0 && rank == 0)
@@ -125,8 +128,8 @@ static void order(struct func_team *team, int rank)
 		x.len = rank ? LARGE : func_rand_len(&state, LARGE);
 		if (rank == 0)
 			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i]) :
-					func_try_send(&node, &x, &req[i]));
+		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i])
+				      : func_try_send(&node, &x, &req[i]));
 	}
 	if (rank == 0)
 		func_say(team, SENT_WORD, 1);
@@ -146,11 +149,11 @@ static void order(struct func_team *team, int rank)
 /* An untagged message never lands in a tagged receive, nor the reverse. */
 static void apart(struct func_team *team, int rank)
 {
-	struct func_req tagged = { .done = 0 }, plain = { .done = 0 };
+	struct func_req tagged = {.done = 0}, plain = {.done = 0};
 	struct func_node node;
 	char t[32], p[32];
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == 0) {
 		FUNC_POST(&node, fi_send(node.ep, "plain", 6, NULL, node.peer[1], &plain));
 		FUNC_POST(&node, fi_tsend(node.ep, "tagged", 7, NULL, node.peer[1], 0, &tagged));
@@ -170,9 +173,9 @@ static void apart(struct func_team *team, int rank)
  * and readfrom names the sender. */
 static void directed(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SOURCE,
-				  .av = team->func_case->arg ? FI_AV_MAP : FI_AV_TABLE };
-	struct pending in[5] = { { .buf = NULL } };
+	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SOURCE,
+				 .av = team->func_case->arg ? FI_AV_MAP : FI_AV_TABLE};
+	struct pending in[5] = {{.buf = NULL}};
 	struct func_node node;
 	size_t len = rank == 1 ? 100 : 200000;
 	char word[8];
@@ -214,14 +217,15 @@ static void directed(struct func_team *team, int rank)
 }
 
 enum { ROOMS = 5, TRUNC_MAX = 4 << 20 };
-static const size_t lens_tried[] = { 1, 100, 5000, 17000, LARGE, TRUNC_MAX };
-static const size_t rooms_tried[ROOMS] = { 0, 1, 64, 16384, 40000 };
+static const size_t lens_tried[] = {1, 100, 5000, 17000, LARGE, TRUNC_MAX};
+static const size_t rooms_tried[ROOMS] = {0, 1, 64, 16384, 40000};
 
-static void too_small(struct func_team *team, struct func_node *node, struct func_xfer *x, int number)
+static void too_small(struct func_team *team, struct func_node *node, struct func_xfer *x,
+		      int number)
 {
 	size_t len = lens_tried[number / (2 * ROOMS)], room = rooms_tried[number % ROOMS];
 	size_t fits = len < room ? len : room;
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 
 	if (!(number & 1))
 		func_hear(team, node, SENT_WORD, number + 1);
@@ -241,9 +245,9 @@ static void too_small(struct func_team *team, struct func_node *node, struct fun
 static void truncation(struct func_team *team, int rank)
 {
 	int number, cnt = (int)(sizeof(lens_tried) / sizeof(lens_tried[0])) * ROOMS * 2;
-	struct func_xfer x = { .buf = func_alloc(TRUNC_MAX + 1), .tagged = true };
-	struct func_conf conf = { .type = team->func_case->arg };
-	struct func_req req = { .done = 0 };
+	struct func_xfer x = {.buf = func_alloc(TRUNC_MAX + 1), .tagged = true};
+	struct func_conf conf = {.type = team->func_case->arg};
+	struct func_req req = {.done = 0};
 	struct func_node node;
 
 	func_join(team, rank, &node, &conf);
@@ -271,10 +275,10 @@ static void truncation(struct func_team *team, int rank)
  * the next.  Withdrawing one that is done changes nothing. */
 static void cancel(struct func_team *team, int rank)
 {
-	struct pending in[3] = { { .buf = NULL } };
+	struct pending in[3] = {{.buf = NULL}};
 	struct func_node node;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == 0) {
 		func_hear(team, &node, POSTED_WORD, 1);
 		send_tag(team, &node, 1, 5, LARGE);
@@ -302,18 +306,18 @@ static void cancel_race(struct func_team *team, int rank)
 {
 	enum { CNT = 200, LEN = 30000 };
 	uint64_t state = team->seed + (uint64_t)rank;
-	struct func_req req = { .done = 0 };
-	struct func_xfer x = { .buf = func_alloc(LEN) };
+	struct func_req req = {.done = 0};
+	struct func_xfer x = {.buf = func_alloc(LEN)};
 	struct func_node node;
 	int got = 0;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	x.addr = rank ? FI_ADDR_UNSPEC : node.peer[1];
 	while (got < CNT) {
 		x.len = rank ? LEN : got % 2 ? LEN : 10;
 		func_fill(x.buf, rank ? 0 : x.len, team->seed + (uint64_t)got);
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req) :
-					func_try_send(&node, &x, &req));
+		FUNC_POST(&node,
+			  rank ? func_try_recv(&node, &x, &req) : func_try_send(&node, &x, &req));
 		if (rank && func_rand(&state) % 2) {
 			func_idle(&node);
 			fi_cancel(&node.ep->fid, &req);
@@ -334,8 +338,11 @@ static void cancel_race(struct func_team *team, int rank)
 /* What there is with this tag: 0 or FI_ENOMSG. */
 static int look(struct func_node *node, struct func_req *req, uint64_t tag, uint64_t flags)
 {
-	struct func_xfer x = { .how = FUNC_MSG, .tagged = true, .tag = tag,
-			       .flags = FI_PEEK | flags, .addr = FI_ADDR_UNSPEC };
+	struct func_xfer x = {.how = FUNC_MSG,
+			      .tagged = true,
+			      .tag = tag,
+			      .flags = FI_PEEK | flags,
+			      .addr = FI_ADDR_UNSPEC};
 
 	func_recv(node, &x, req);
 	FUNC_UNTIL(node, func_done(req));
@@ -347,15 +354,19 @@ static int look(struct func_node *node, struct func_req *req, uint64_t tag, uint
  * context until FI_CLAIM fetches it; with FI_DISCARD it is thrown away. */
 static void peek(struct func_team *team, int rank)
 {
-	static const uint64_t tags[] = { 5, 5, 6, 7, 8 };
-	static const size_t lens[] = { 100, 30000, LARGE, 10, LARGE };
-	struct pending in = { .buf = NULL };
-	struct func_xfer claim = { .how = FUNC_MSG, .tagged = true, .len = LARGE, .tag = 5,
-				   .flags = FI_CLAIM, .addr = FI_ADDR_UNSPEC };
-	struct func_req req = { .done = 0 };
+	static const uint64_t tags[] = {5, 5, 6, 7, 8};
+	static const size_t lens[] = {100, 30000, LARGE, 10, LARGE};
+	struct pending in = {.buf = NULL};
+	struct func_xfer claim = {.how = FUNC_MSG,
+				  .tagged = true,
+				  .len = LARGE,
+				  .tag = 5,
+				  .flags = FI_CLAIM,
+				  .addr = FI_ADDR_UNSPEC};
+	struct func_req req = {.done = 0};
 	struct func_node node;
 
-	func_join(team, rank, &node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == 0) {
 		send_all(team, &node, tags, lens, 5);
 	} else {
@@ -392,17 +403,17 @@ static void peek(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "ignored bits", 2, ignore, FUNC_MODES, 0 },
-		{ "order", 2, order, FUNC_MODES, false },
-		{ "order, tagged", 2, order, FUNC_MODES, true },
-		{ "tagged and untagged apart", 2, apart, 0, 0 },
-		{ "directed receive, table", 3, directed, FUNC_MODES, 0 },
-		{ "directed receive, map", 3, directed, 0, 1 },
-		{ "truncation, rdm", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_RDM },
-		{ "truncation, msg", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_MSG },
-		{ "cancel", 2, cancel, FUNC_MODES, 0 },
-		{ "cancel at any moment", 2, cancel_race, FUNC_MODES, 0 },
-		{ "peek and claim", 2, peek, FUNC_MODES, 0 },
+		{"ignored bits", 2, ignore, FUNC_MODES, 0},
+		{"order", 2, order, FUNC_MODES, false},
+		{"order, tagged", 2, order, FUNC_MODES, true},
+		{"tagged and untagged apart", 2, apart, 0, 0},
+		{"directed receive, table", 3, directed, FUNC_MODES, 0},
+		{"directed receive, map", 3, directed, 0, 1},
+		{"truncation, rdm", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_RDM},
+		{"truncation, msg", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_MSG},
+		{"cancel", 2, cancel, FUNC_MODES, 0},
+		{"cancel at any moment", 2, cancel_race, FUNC_MODES, 0},
+		{"peek and claim", 2, peek, FUNC_MODES, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -16,7 +16,7 @@ enum { DATA_LEN = 24, POSTED_WORD = 0 };
 
 static struct func_conf conf_msg(void)
 {
-	return (struct func_conf){ .type = FI_EP_MSG, .caps = FI_MSG };
+	return (struct func_conf){.type = FI_EP_MSG, .caps = FI_MSG};
 }
 
 static void listen_at(struct func_team *team, int rank, struct func_node *node)
@@ -39,7 +39,7 @@ static void dial(struct func_team *team, int to, struct func_node *node, const v
 
 static void send_one(struct func_node *node, void *buf, size_t len, uint64_t key)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 
 	func_fill(buf, len, key);
 	FUNC_POST(node, fi_send(node->ep, buf, len, NULL, 0, &req));
@@ -48,7 +48,7 @@ static void send_one(struct func_node *node, void *buf, size_t len, uint64_t key
 
 static void recv_one(struct func_node *node, void *buf, size_t len, uint64_t key)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 
 	FUNC_POST(node, fi_recv(node->ep, buf, len, NULL, 0, &req));
 	FUNC_DONE(node, &req);
@@ -171,7 +171,7 @@ static uint16_t port_of(const struct func_addr *addr)
 /* The names at both ends, and what a buffer too small gets. */
 static void names(struct func_team *team, int rank)
 {
-	struct func_addr name, peer = { .len = sizeof(peer.bytes) }, small = { .len = 4 };
+	struct func_addr name, peer = {.len = sizeof(peer.bytes)}, small = {.len = 4};
 	struct func_conf conf = conf_msg();
 	struct func_node node;
 
@@ -194,7 +194,7 @@ static void names(struct func_team *team, int rank)
 static void shutdown_event(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_msg();
-	struct func_req req[3] = { { .done = 0 } };
+	struct func_req req[3] = {{.done = 0}};
 	struct func_event event;
 	struct func_node node;
 	char buf[3][64];
@@ -231,7 +231,7 @@ static void close_at_once(struct func_team *team, int rank)
 {
 	enum { ROUNDS = 12, CNT = 20, LEN = 200000 };
 	struct func_conf conf = conf_msg();
-	struct func_req req[CNT] = { { .done = 0 } };
+	struct func_req req[CNT] = {{.done = 0}};
 	uint64_t state = team->seed;
 	char *buf = func_alloc((size_t)CNT * LEN);
 	struct func_event event;
@@ -250,8 +250,8 @@ static void close_at_once(struct func_team *team, int rank)
 				func_fill(buf + (size_t)i * LEN, lens[i], state);
 			func_fresh(&req[i]);
 			FUNC_POST(&node, rank ? fi_send(node.ep, buf + (size_t)i * LEN, lens[i],
-							NULL, 0, &req[i]) :
-						fi_recv(node.ep, buf + (size_t)i * LEN, LEN, NULL,
+							NULL, 0, &req[i])
+					      : fi_recv(node.ep, buf + (size_t)i * LEN, LEN, NULL,
 							0, &req[i]));
 			if (rank == 0 && i % 5 == round % 5)
 				FUNC_DONE(&node, &req[i]);
@@ -357,16 +357,16 @@ static void unanswered(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "connection data", 2, cm_data, 0, false },
-		{ "no connection data", 2, cm_data, 0, true },
-		{ "refusal", 2, refuse, 0, 0 },
-		{ "nobody listens", 1, nobody, 0, 0 },
-		{ "names", 2, names, 0, 0 },
-		{ "close is seen", 2, shutdown_event, 0, false },
-		{ "shutdown is seen", 2, shutdown_event, 0, true },
-		{ "close at once", 2, close_at_once, FUNC_MODES, 0 },
-		{ "crowd", 9, crowd, FUNC_MODES, 0 },
-		{ "unanswered", 2, unanswered, 0, 0 },
+		{"connection data", 2, cm_data, 0, false},
+		{"no connection data", 2, cm_data, 0, true},
+		{"refusal", 2, refuse, 0, 0},
+		{"nobody listens", 1, nobody, 0, 0},
+		{"names", 2, names, 0, 0},
+		{"close is seen", 2, shutdown_event, 0, false},
+		{"shutdown is seen", 2, shutdown_event, 0, true},
+		{"close at once", 2, close_at_once, FUNC_MODES, 0},
+		{"crowd", 9, crowd, FUNC_MODES, 0},
+		{"unanswered", 2, unanswered, 0, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

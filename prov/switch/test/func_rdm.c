@@ -16,14 +16,14 @@ enum {
 	RDM = FI_EP_RDM,
 	MSG = FI_EP_MSG,
 	TAGGED = 1 << 8, /* in func_case.arg, beside the type of the endpoint */
-	SHORT = 1 << 9,  /* few sizes */
+	SHORT = 1 << 9,	 /* few sizes */
 	SIZE_MAX_TESTED = 4 << 20,
 	POSTED_WORD = 0, /* the receiver has posted this many receives */
 	SENT_WORD = 1,	 /* the sender has posted this many sends */
 };
 
-static const size_t sizes[] = { 0,     1,     64,    1024,   4096,    16383,
-				16384, 16385, 65536, 262144, 1048576, SIZE_MAX_TESTED };
+static const size_t sizes[] = {0,     1,     64,    1024,   4096,    16383,
+			       16384, 16385, 65536, 262144, 1048576, SIZE_MAX_TESTED};
 
 static struct func_conf conf_of(const struct func_team *team)
 {
@@ -55,7 +55,7 @@ static uint64_t recv_flags(const struct step *step)
 
 static void receive(struct func_team *team, struct func_node *node, struct step *step)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	uint64_t flags = recv_flags(step);
 
 	if (!step->expected)
@@ -78,7 +78,7 @@ static void receive(struct func_team *team, struct func_node *node, struct step 
 
 static void transmit(struct func_team *team, struct func_node *node, struct step *step)
 {
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 
 	if (step->expected)
 		func_hear(team, node, POSTED_WORD, step->number);
@@ -135,7 +135,7 @@ static void all_ways(struct func_team *team, struct func_node *node, struct step
 static void variants(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
-	struct step step = { .number = 0 };
+	struct step step = {.number = 0};
 	struct func_node node;
 	size_t i, sender;
 
@@ -256,8 +256,8 @@ static void storm(struct func_team *team, int rank)
 
 	func_join(team, rank, &node, &conf);
 	for (i = 0; i < WINDOW; i++) {
-		out[i] = (struct slot){ .req.done = 1, .buf = func_alloc(STORM_MAX) };
-		in[i] = (struct slot){ .number = -1, .buf = func_alloc(STORM_MAX) };
+		out[i] = (struct slot){.req.done = 1, .buf = func_alloc(STORM_MAX)};
+		in[i] = (struct slot){.number = -1, .buf = func_alloc(STORM_MAX)};
 	}
 	while (sent < STORM || received < STORM) {
 		for (i = 0; i < WINDOW; i++) {
@@ -290,7 +290,7 @@ static void registered(struct func_team *team, int rank)
 {
 	enum { LEN = 1 << 20 };
 	struct func_conf conf = conf_of(team);
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	struct func_node node;
 	struct fid_mr *mr;
 	void *buf = func_alloc(LEN);
@@ -304,8 +304,8 @@ static void registered(struct func_team *team, int rank)
 			FUNC_POST(&node, fi_send(node.ep, buf, LEN, fi_mr_desc(mr),
 						 node.peer[!rank], func_fresh(&req)));
 		} else {
-			FUNC_POST(&node, fi_recv(node.ep, buf, LEN, fi_mr_desc(mr),
-						 FI_ADDR_UNSPEC, func_fresh(&req)));
+			FUNC_POST(&node, fi_recv(node.ep, buf, LEN, fi_mr_desc(mr), FI_ADDR_UNSPEC,
+						 func_fresh(&req)));
 		}
 		FUNC_DONE(&node, &req);
 		func_verify(buf, LEN, team->seed + (uint64_t)round);
@@ -319,16 +319,16 @@ static void registered(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "variants, rdm", 2, variants, FUNC_MODES, RDM },
-		{ "variants, rdm tagged", 2, variants, FUNC_MODES, RDM | TAGGED },
-		{ "variants, msg", 2, variants, FUNC_MODES, MSG | SHORT },
-		{ "variants, msg tagged", 2, variants, FUNC_MODES, MSG | TAGGED | SHORT },
-		{ "storm, rdm", 2, storm, FUNC_MODES, RDM },
-		{ "storm, rdm tagged", 2, storm, FUNC_MODES, RDM | TAGGED },
-		{ "storm, msg", 2, storm, FUNC_MODES, MSG },
-		{ "storm, msg tagged", 2, storm, FUNC_MODES, MSG | TAGGED },
-		{ "registered, rdm", 2, registered, FUNC_MODES, RDM },
-		{ "registered, msg", 2, registered, FUNC_MODES, MSG },
+		{"variants, rdm", 2, variants, FUNC_MODES, RDM},
+		{"variants, rdm tagged", 2, variants, FUNC_MODES, RDM | TAGGED},
+		{"variants, msg", 2, variants, FUNC_MODES, MSG | SHORT},
+		{"variants, msg tagged", 2, variants, FUNC_MODES, MSG | TAGGED | SHORT},
+		{"storm, rdm", 2, storm, FUNC_MODES, RDM},
+		{"storm, rdm tagged", 2, storm, FUNC_MODES, RDM | TAGGED},
+		{"storm, msg", 2, storm, FUNC_MODES, MSG},
+		{"storm, msg tagged", 2, storm, FUNC_MODES, MSG | TAGGED},
+		{"registered, rdm", 2, registered, FUNC_MODES, RDM},
+		{"registered, msg", 2, registered, FUNC_MODES, MSG},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -10,7 +10,7 @@
 
 enum { LARGE = 2 << 20 };
 
-static const size_t sizes[] = { 0, 1, 4000, 16384, 100000, LARGE };
+static const size_t sizes[] = {0, 1, 4000, 16384, 100000, LARGE};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 struct pair {
@@ -57,7 +57,7 @@ static void post_recv(struct pair *pair, struct func_xfer *x, struct func_req *r
 
 static void one_message(struct pair *pair, struct func_xfer *x, size_t room, bool expected)
 {
-	struct func_req sent = { .done = 0 }, got = { .done = 0 };
+	struct func_req sent = {.done = 0}, got = {.done = 0};
 	struct func_xfer recv = *x;
 	size_t fits = x->len < room ? x->len : room;
 
@@ -92,7 +92,7 @@ static void one_message(struct pair *pair, struct func_xfer *x, size_t room, boo
 
 static void every_message(struct pair *pair, uint64_t seed)
 {
-	struct func_xfer x = { .data = ~seed };
+	struct func_xfer x = {.data = ~seed};
 	size_t i, max = pair->from.info->tx_attr->inject_size;
 	int variant;
 
@@ -126,13 +126,15 @@ static fi_addr_t insert(struct func_node *node, struct func_node *peer)
 /* A receive withdrawn, and one left over at the end, belong to no message. */
 static void leftovers(struct pair *pair)
 {
-	struct func_req req[2] = { { .done = 0 } };
+	struct func_req req[2] = {{.done = 0}};
 
-	FUNC_POST(&pair->to, fi_trecv(pair->to.ep, pair->in, 1, NULL, FI_ADDR_UNSPEC, 1, 0, &req[0]));
+	FUNC_POST(&pair->to,
+		  fi_trecv(pair->to.ep, pair->in, 1, NULL, FI_ADDR_UNSPEC, 1, 0, &req[0]));
 	FUNC_OK(fi_cancel(&pair->to.ep->fid, &req[0]));
 	both_until(pair, &req[0]);
 	FUNC_EQ(req[0].err, FI_ECANCELED);
-	FUNC_POST(&pair->to, fi_trecv(pair->to.ep, pair->in, 1, NULL, FI_ADDR_UNSPEC, 2, 0, &req[1]));
+	FUNC_POST(&pair->to,
+		  fi_trecv(pair->to.ep, pair->in, 1, NULL, FI_ADDR_UNSPEC, 2, 0, &req[1]));
 	FUNC_POST(&pair->from, fi_tinject(pair->from.ep, pair->out, 1, pair->dest, 3));
 }
 
@@ -140,8 +142,8 @@ enum { SELF, ONE_DOMAIN, TWO_DOMAINS };
 
 static void talk(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .type = FI_EP_RDM };
-	struct pair pair = { .out = func_alloc(LARGE), .in = func_alloc(LARGE + 1) };
+	struct func_conf conf = {.type = FI_EP_RDM};
+	struct pair pair = {.out = func_alloc(LARGE), .in = func_alloc(LARGE + 1)};
 
 	(void)rank;
 	func_open(&pair.from, &conf);
@@ -172,7 +174,7 @@ static void flood(struct func_team *team, int rank)
 	enum { CNT = 200, LEN = 30000 };
 	struct func_req *sent = calloc(CNT, sizeof(*sent)), *got = calloc(CNT, sizeof(*got));
 	char *out = func_alloc((size_t)CNT * LEN), *in = func_alloc((size_t)CNT * LEN);
-	struct func_conf conf = { .type = FI_EP_RDM };
+	struct func_conf conf = {.type = FI_EP_RDM};
 	size_t len, i, pass;
 	struct func_node node;
 	fi_addr_t self;
@@ -189,8 +191,9 @@ static void flood(struct func_team *team, int rank)
 				FUNC_POST(&node, fi_send(node.ep, out + i % CNT * LEN, len, NULL,
 							 self, func_fresh(&sent[i % CNT])));
 			else
-				FUNC_POST(&node, fi_recv(node.ep, in + i % CNT * LEN, LEN, NULL,
-							 FI_ADDR_UNSPEC, func_fresh(&got[i % CNT])));
+				FUNC_POST(&node,
+					  fi_recv(node.ep, in + i % CNT * LEN, LEN, NULL,
+						  FI_ADDR_UNSPEC, func_fresh(&got[i % CNT])));
 		}
 		for (i = 0; i < CNT; i++) {
 			len = i % 2 ? LEN : 16;
@@ -210,10 +213,10 @@ static void flood(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "to itself", 1, talk, FUNC_MODES, SELF },
-		{ "two endpoints, one domain", 1, talk, FUNC_MODES, ONE_DOMAIN },
-		{ "two endpoints, two domains", 1, talk, FUNC_MODES, TWO_DOMAINS },
-		{ "flood to itself", 1, flood, FUNC_MODES, 0 },
+		{"to itself", 1, talk, FUNC_MODES, SELF},
+		{"two endpoints, one domain", 1, talk, FUNC_MODES, ONE_DOMAIN},
+		{"two endpoints, two domains", 1, talk, FUNC_MODES, TWO_DOMAINS},
+		{"flood to itself", 1, flood, FUNC_MODES, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

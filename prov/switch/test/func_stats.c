@@ -17,7 +17,7 @@
 
 enum { SMALL = 100, SMALL_CNT = 20, LARGE = 400000, LARGE_CNT = 10 };
 
-static const char *const way_names[] = { "inline", "read", "write", "copy" };
+static const char *const way_names[] = {"inline", "read", "write", "copy"};
 
 /* A setting, and the way of large messages from process 0 to 1 and back. */
 struct setting {
@@ -30,19 +30,19 @@ struct setting {
 #define VAR(name) "FI_OFI_SWITCH_" #name
 
 static const struct setting settings[] = {
-	{ { VAR(TRANSFER), "read" }, { NULL }, { FI_SWITCH_READ, FI_SWITCH_READ }, 0 },
-	{ { VAR(TRANSFER), "write" }, { NULL }, { FI_SWITCH_WRITE, FI_SWITCH_WRITE }, 0 },
-	{ { VAR(TRANSFER), "copy" }, { NULL }, { FI_SWITCH_COPY, FI_SWITCH_COPY }, 0 },
-	{ { NULL }, { NULL }, { FI_SWITCH_READ, FI_SWITCH_READ }, 0 },
-	{ { NULL }, { NULL }, { FI_SWITCH_COPY, FI_SWITCH_COPY }, 100000 },
-	{ { VAR(RNDV_THRESHOLD), "30000" }, { NULL }, { FI_SWITCH_READ, FI_SWITCH_READ }, 30000 },
-	{ { NULL }, { VAR(RDMA_READ), "0" }, { FI_SWITCH_WRITE, FI_SWITCH_READ }, 0 },
-	{ { VAR(RDMA_READ), "0" }, { VAR(RDMA_WRITE), "0" }, { FI_SWITCH_WRITE, FI_SWITCH_COPY },
-	  0 },
-	{ { VAR(TRANSFER), "read" }, { VAR(RDMA_READ), "0" }, { FI_SWITCH_WRITE, FI_SWITCH_READ },
-	  0 },
-	{ { VAR(TRANSFER), "read", VAR(BUFFER_SIZE), "1024" }, { NULL },
-	  { FI_SWITCH_READ, FI_SWITCH_READ }, 2000 },
+	{{VAR(TRANSFER), "read"}, {NULL}, {FI_SWITCH_READ, FI_SWITCH_READ}, 0},
+	{{VAR(TRANSFER), "write"}, {NULL}, {FI_SWITCH_WRITE, FI_SWITCH_WRITE}, 0},
+	{{VAR(TRANSFER), "copy"}, {NULL}, {FI_SWITCH_COPY, FI_SWITCH_COPY}, 0},
+	{{NULL}, {NULL}, {FI_SWITCH_READ, FI_SWITCH_READ}, 0},
+	{{NULL}, {NULL}, {FI_SWITCH_COPY, FI_SWITCH_COPY}, 100000},
+	{{VAR(RNDV_THRESHOLD), "30000"}, {NULL}, {FI_SWITCH_READ, FI_SWITCH_READ}, 30000},
+	{{NULL}, {VAR(RDMA_READ), "0"}, {FI_SWITCH_WRITE, FI_SWITCH_READ}, 0},
+	{{VAR(RDMA_READ), "0"}, {VAR(RDMA_WRITE), "0"}, {FI_SWITCH_WRITE, FI_SWITCH_COPY}, 0},
+	{{VAR(TRANSFER), "read"}, {VAR(RDMA_READ), "0"}, {FI_SWITCH_WRITE, FI_SWITCH_READ}, 0},
+	{{VAR(TRANSFER), "read", VAR(BUFFER_SIZE), "1024"},
+	 {NULL},
+	 {FI_SWITCH_READ, FI_SWITCH_READ},
+	 2000},
 };
 
 static void apply(const char *const env[4])
@@ -128,8 +128,8 @@ static void traffic(struct func_team *team, struct func_node *node, char *buf, f
 		if (sender)
 			func_fill(buf + i * LARGE, len, team->seed + i);
 		FUNC_POST(node, sender ? fi_send(node->ep, buf + i * LARGE, len, NULL, peer,
-						 func_fresh(&req[i])) :
-					 fi_recv(node->ep, buf + i * LARGE, len, NULL,
+						 func_fresh(&req[i]))
+				       : fi_recv(node->ep, buf + i * LARGE, len, NULL,
 						 FI_ADDR_UNSPEC, func_fresh(&req[i])));
 	}
 	for (i = 0; i < SMALL_CNT + LARGE_CNT; i++) {
@@ -141,7 +141,7 @@ static void traffic(struct func_team *team, struct func_node *node, char *buf, f
 static void ways(struct func_team *team, int rank)
 {
 	const struct setting *setting = &settings[team->func_case->arg & 0xff];
-	struct func_conf conf = { .type = team->func_case->arg >> 8, .caps = FI_MSG };
+	struct func_conf conf = {.type = team->func_case->arg >> 8, .caps = FI_MSG};
 	char *file = stats_file(rank), line[4096];
 	size_t large = setting->large ? setting->large : LARGE;
 	char *buf = func_alloc((SMALL_CNT + LARGE_CNT) * (size_t)LARGE);
@@ -173,7 +173,7 @@ static struct fi_switch_ops_ep *open_ops(struct func_node *node)
 /* One sender, two receivers: one that can read, one that cannot. */
 static void mixed(struct func_team *team, int rank)
 {
-	struct fi_switch_stats stats = { .size = sizeof(stats) };
+	struct fi_switch_stats stats = {.size = sizeof(stats)};
 	char *file = stats_file(rank), line[4096];
 	char *buf = func_alloc((SMALL_CNT + LARGE_CNT) * (size_t)LARGE);
 	struct fi_switch_ops_ep *ops;
@@ -181,7 +181,7 @@ static void mixed(struct func_team *team, int rank)
 
 	if (rank == 2)
 		setenv(VAR(RDMA_READ), "0", 1);
-	func_join(team, rank, &node, &(struct func_conf){ .caps = FI_MSG });
+	func_join(team, rank, &node, &(struct func_conf){.caps = FI_MSG});
 	ops = open_ops(&node);
 	FUNC_ERR(ops->peer_stats(node.ep, node.peer[2], &stats), FI_ENOENT);
 	func_meet(team, &node);
@@ -229,7 +229,7 @@ static void to_stderr(struct func_team *team, int rank)
 
 	(void)team;
 	setenv(VAR(STATS), "stderr", 1);
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	FUNC_TRUE(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
 	func_close_ep(&node);
@@ -247,7 +247,7 @@ static void no_file(struct func_team *team, int rank)
 
 	(void)team, (void)rank;
 	setenv(VAR(STATS), "/nonexistent/folder/file", 1);
-	func_open(&node, &(struct func_conf){ .type = FI_EP_RDM });
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
 	func_close(&node);
 }
 
@@ -255,23 +255,23 @@ int main(int argc, char **argv)
 {
 	enum { RDM = FI_EP_RDM << 8, MSG = FI_EP_MSG << 8, S = FUNC_SWITCH };
 	static const struct func_case cases[] = {
-		{ "read, rdm", 2, ways, S, RDM | 0 },
-		{ "read, msg", 2, ways, S, MSG | 0 },
-		{ "write, rdm", 2, ways, S, RDM | 1 },
-		{ "write, msg", 2, ways, S, MSG | 1 },
-		{ "copy, rdm", 2, ways, S, RDM | 2 },
-		{ "copy, msg", 2, ways, S, MSG | 2 },
-		{ "auto, above the threshold", 2, ways, S, RDM | 3 },
-		{ "auto, below the threshold", 2, ways, S, RDM | 4 },
-		{ "auto, at the threshold", 2, ways, S, RDM | 5 },
-		{ "one side cannot read, rdm", 2, ways, S, RDM | 6 },
-		{ "one side cannot read, msg", 2, ways, S, MSG | 6 },
-		{ "nobody reads, one side cannot write", 2, ways, S, RDM | 7 },
-		{ "read is forced but impossible", 2, ways, S, RDM | 8 },
-		{ "whatever exceeds a packet", 2, ways, S, RDM | 9 },
-		{ "one endpoint, two kinds of peers", 3, mixed, S, 0 },
-		{ "to stderr", 1, to_stderr, S, 0 },
-		{ "no such folder", 1, no_file, S, 0 },
+		{"read, rdm", 2, ways, S, RDM | 0},
+		{"read, msg", 2, ways, S, MSG | 0},
+		{"write, rdm", 2, ways, S, RDM | 1},
+		{"write, msg", 2, ways, S, MSG | 1},
+		{"copy, rdm", 2, ways, S, RDM | 2},
+		{"copy, msg", 2, ways, S, MSG | 2},
+		{"auto, above the threshold", 2, ways, S, RDM | 3},
+		{"auto, below the threshold", 2, ways, S, RDM | 4},
+		{"auto, at the threshold", 2, ways, S, RDM | 5},
+		{"one side cannot read, rdm", 2, ways, S, RDM | 6},
+		{"one side cannot read, msg", 2, ways, S, MSG | 6},
+		{"nobody reads, one side cannot write", 2, ways, S, RDM | 7},
+		{"read is forced but impossible", 2, ways, S, RDM | 8},
+		{"whatever exceeds a packet", 2, ways, S, RDM | 9},
+		{"one endpoint, two kinds of peers", 3, mixed, S, 0},
+		{"to stderr", 1, to_stderr, S, 0},
+		{"no such folder", 1, no_file, S, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

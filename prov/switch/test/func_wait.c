@@ -18,7 +18,7 @@ enum { SREAD = FI_WAIT_UNSPEC, SREAD_FD = FI_WAIT_FD, POLL_FD = 100 };
 static void wait_by_poll(struct func_node *node)
 {
 	struct fid *fid = &node->rx_cq->fid;
-	struct pollfd pollfd = { .events = POLLIN };
+	struct pollfd pollfd = {.events = POLLIN};
 	int ret;
 
 	FUNC_OK(fi_control(fid, FI_GETWAIT, &pollfd.fd));
@@ -59,9 +59,10 @@ static void pingpong(struct func_team *team, int rank)
 {
 	enum { ROUNDS = 60 };
 	int how = (int)team->func_case->arg & 0xff;
-	struct func_conf conf = { .wait = how == SREAD ? FI_WAIT_UNSPEC : FI_WAIT_FD,
-				  .type = team->func_case->arg >> 8, .caps = FI_MSG };
-	struct func_req sent = { .done = 0 }, got = { .done = 0 };
+	struct func_conf conf = {.wait = how == SREAD ? FI_WAIT_UNSPEC : FI_WAIT_FD,
+				 .type = team->func_case->arg >> 8,
+				 .caps = FI_MSG};
+	struct func_req sent = {.done = 0}, got = {.done = 0};
 	char *buf = func_alloc(LARGE);
 	uint64_t state = team->seed;
 	struct func_node node;
@@ -100,8 +101,8 @@ static long since_ms(const struct timespec *from)
 /* Nothing comes: a read gives up after the time given, not before. */
 static void timeouts(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .wait = FI_WAIT_UNSPEC, .counters = true };
-	struct func_conf conf_msg = { .type = FI_EP_MSG, .caps = FI_MSG };
+	struct func_conf conf = {.wait = FI_WAIT_UNSPEC, .counters = true};
+	struct func_conf conf_msg = {.type = FI_EP_MSG, .caps = FI_MSG};
 	char buf[sizeof(struct fi_eq_cm_entry)];
 	struct fi_cq_tagged_entry entry;
 	struct func_node node;
@@ -152,8 +153,8 @@ static void *sleep_in_cq(void *arg)
 /* fi_cq_signal wakes it, whether it sleeps already or is about to. */
 static void signalled(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .wait = (enum fi_wait_obj)team->func_case->arg,
-				  .threading = FI_THREAD_SAFE };
+	struct func_conf conf = {.wait = (enum fi_wait_obj)team->func_case->arg,
+				 .threading = FI_THREAD_SAFE};
 	struct func_node node;
 	struct sleeper sleeper;
 	pthread_t thread;
@@ -163,7 +164,7 @@ static void signalled(struct func_team *team, int rank)
 	func_open(&node, &conf);
 	for (i = 0; i < 50; i++) {
 		func_mark(__FILE__, __LINE__, "fi_cq_signal");
-		sleeper = (struct sleeper){ .node = &node };
+		sleeper = (struct sleeper){.node = &node};
 		FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
 		while (i % 2 && !atomic_load(&sleeper.about))
 			sched_yield();
@@ -177,9 +178,9 @@ static void signalled(struct func_team *team, int rank)
 /* One thread sleeps in the queue while another posts what will wake it. */
 static void post_beside(struct func_team *team, int rank)
 {
-	struct func_conf conf = { .wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE,
-				  .selective = FI_TRANSMIT };
-	struct func_req got = { .done = 0 }, sent = { .done = 0 };
+	struct func_conf conf = {
+		.wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE, .selective = FI_TRANSMIT};
+	struct func_req got = {.done = 0}, sent = {.done = 0};
 	char *buf = func_alloc(LARGE);
 	struct sleeper sleeper;
 	struct func_node node;
@@ -189,13 +190,13 @@ static void post_beside(struct func_team *team, int rank)
 
 	func_join(team, rank, &node, &conf);
 	for (i = 0; i < 20; i++) {
-		sleeper = (struct sleeper){ .node = &node };
-		FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC,
-					 func_fresh(&got)));
+		sleeper = (struct sleeper){.node = &node};
+		FUNC_POST(&node,
+			  fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, func_fresh(&got)));
 		if (rank == 1) {
 			FUNC_DONE(&node, &got);
-			FUNC_POST(&node, fi_send(node.ep, buf, got.entry.len, NULL, node.peer[0],
-						 &sent));
+			FUNC_POST(&node,
+				  fi_send(node.ep, buf, got.entry.len, NULL, node.peer[0], &sent));
 			continue;
 		}
 		func_mark(__FILE__, __LINE__, "post beside a sleeper");
@@ -220,8 +221,8 @@ static void post_beside(struct func_team *team, int rank)
 static void cntr_wait(struct func_team *team, int rank)
 {
 	enum { CNT = 50, LEN = 40000 };
-	struct func_conf conf = { .counters = true, .selective = FI_TRANSMIT | FI_RECV };
-	struct func_req req = { .done = 0 };
+	struct func_conf conf = {.counters = true, .selective = FI_TRANSMIT | FI_RECV};
+	struct func_req req = {.done = 0};
 	char *buf = func_alloc((size_t)CNT * LEN);
 	struct func_node node;
 	int i, round;
@@ -229,11 +230,11 @@ static void cntr_wait(struct func_team *team, int rank)
 	func_join(team, rank, &node, &conf);
 	for (round = 1; round <= 4; round++) {
 		for (i = 0; i < CNT; i++)
-			FUNC_POST(&node, (round & 1) == rank ?
-						 fi_send(node.ep, buf + i * LEN, i % 2 ? LEN : 9, NULL,
-							 node.peer[!rank], &req) :
-						 fi_recv(node.ep, buf + i * LEN, LEN, NULL,
-							 FI_ADDR_UNSPEC, &req));
+			FUNC_POST(&node, (round & 1) == rank
+						 ? fi_send(node.ep, buf + i * LEN, i % 2 ? LEN : 9,
+							   NULL, node.peer[!rank], &req)
+						 : fi_recv(node.ep, buf + i * LEN, LEN, NULL,
+							   FI_ADDR_UNSPEC, &req));
 		func_mark(__FILE__, __LINE__, "fi_cntr_wait");
 		FUNC_OK(fi_cntr_wait((round & 1) == rank ? node.tx_cntr : node.rx_cntr,
 				     (uint64_t)CNT * (uint64_t)((round + 1) / 2), -1));
@@ -256,12 +257,12 @@ static void compute_until(struct func_team *team, int word, int value)
  * gets its message, or the proof of its delivery, all the same. */
 static void automatic(struct func_team *team, int rank)
 {
-	static const size_t lens[] = { 10, 20000, LARGE };
-	struct func_conf conf = { .progress = FI_PROGRESS_AUTO, .type = team->func_case->arg & 0xff,
-				  .caps = FI_MSG };
-	struct func_xfer x = { .how = FUNC_MSG, .buf = team->space };
+	static const size_t lens[] = {10, 20000, LARGE};
+	struct func_conf conf = {
+		.progress = FI_PROGRESS_AUTO, .type = team->func_case->arg & 0xff, .caps = FI_MSG};
+	struct func_xfer x = {.how = FUNC_MSG, .buf = team->space};
 	bool sender_computes = team->func_case->arg >> 8;
-	struct func_req req = { .done = 0 };
+	struct func_req req = {.done = 0};
 	struct func_node node;
 	int i;
 
@@ -275,8 +276,8 @@ static void automatic(struct func_team *team, int rank)
 			func_hear(team, &node, READY_WORD, i + 1);
 			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
 		}
-		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req) :
-					func_try_send(&node, &x, &req));
+		FUNC_POST(&node,
+			  rank ? func_try_recv(&node, &x, &req) : func_try_send(&node, &x, &req));
 		if (rank == 1)
 			func_say(team, READY_WORD, i + 1);
 		if (rank != sender_computes)
@@ -293,23 +294,21 @@ static void automatic(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-		{ "blocking read, rdm", 2, pingpong, FUNC_MODES, SREAD | FI_EP_RDM << 8 },
-		{ "blocking read, msg", 2, pingpong, FUNC_MODES, SREAD | FI_EP_MSG << 8 },
-		{ "blocking read with descriptor", 2, pingpong, 0, SREAD_FD | FI_EP_RDM << 8 },
-		{ "trywait and poll, rdm", 2, pingpong, FUNC_MODES, POLL_FD | FI_EP_RDM << 8 },
-		{ "trywait and poll, msg", 2, pingpong, FUNC_MODES, POLL_FD | FI_EP_MSG << 8 },
-		{ "timeouts of completions", 1, timeouts, 0, FI_EP_RDM },
-		{ "timeouts of events", 1, timeouts, 0, FI_EP_MSG },
-		{ "signal, unspec", 1, signalled, 0, FI_WAIT_UNSPEC },
-		{ "signal, descriptor", 1, signalled, 0, FI_WAIT_FD },
-		{ "post beside a sleeper", 2, post_beside, 0, 0 },
-		{ "wait for a counter", 2, cntr_wait, FUNC_MODES, 0 },
-		{ "receiver computes, rdm", 2, automatic, FUNC_MODES, FI_EP_RDM },
-		{ "receiver computes, msg", 2, automatic, FUNC_MODES, FI_EP_MSG },
-		{ "sender computes, rdm", 2, automatic, FUNC_MODES,
-		  FI_EP_RDM | 1 << 8 },
-		{ "sender computes, msg", 2, automatic, FUNC_MODES,
-		  FI_EP_MSG | 1 << 8 },
+		{"blocking read, rdm", 2, pingpong, FUNC_MODES, SREAD | FI_EP_RDM << 8},
+		{"blocking read, msg", 2, pingpong, FUNC_MODES, SREAD | FI_EP_MSG << 8},
+		{"blocking read with descriptor", 2, pingpong, 0, SREAD_FD | FI_EP_RDM << 8},
+		{"trywait and poll, rdm", 2, pingpong, FUNC_MODES, POLL_FD | FI_EP_RDM << 8},
+		{"trywait and poll, msg", 2, pingpong, FUNC_MODES, POLL_FD | FI_EP_MSG << 8},
+		{"timeouts of completions", 1, timeouts, 0, FI_EP_RDM},
+		{"timeouts of events", 1, timeouts, 0, FI_EP_MSG},
+		{"signal, unspec", 1, signalled, 0, FI_WAIT_UNSPEC},
+		{"signal, descriptor", 1, signalled, 0, FI_WAIT_FD},
+		{"post beside a sleeper", 2, post_beside, 0, 0},
+		{"wait for a counter", 2, cntr_wait, FUNC_MODES, 0},
+		{"receiver computes, rdm", 2, automatic, FUNC_MODES, FI_EP_RDM},
+		{"receiver computes, msg", 2, automatic, FUNC_MODES, FI_EP_MSG},
+		{"sender computes, rdm", 2, automatic, FUNC_MODES, FI_EP_RDM | 1 << 8},
+		{"sender computes, msg", 2, automatic, FUNC_MODES, FI_EP_MSG | 1 << 8},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
