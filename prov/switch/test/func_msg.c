@@ -328,8 +328,8 @@ static void crowd(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* A client gives up before it is answered, and a listener is closed with a
- * request unanswered: neither hangs. */
+/* A client gives up before it is refused, and a listener is closed with a
+ * request that nobody read: neither hangs, and nothing is left behind. */
 static void unanswered(struct func_team *team, int rank)
 {
 	struct func_event event;
@@ -338,16 +338,22 @@ static void unanswered(struct func_team *team, int rank)
 	if (rank == 0) {
 		listen_at(team, rank, &node);
 		FUNC_EVENT(&node, &event, FI_CONNREQ);
-		fi_freeinfo(event.info);
 		func_say(team, POSTED_WORD, 1);
-		FUNC_EVENT(&node, &event, FI_CONNREQ);
+		func_hear(team, NULL, POSTED_WORD, 2);
+		fi_reject(node.pep, event.info->handle, NULL, 0);
 		fi_freeinfo(event.info);
+		func_mark(__FILE__, __LINE__, "a request");
+		while (fi_eq_read(node.eq, &event.type, event.data, sizeof(event.data), FI_PEEK) ==
+		       -FI_EAGAIN)
+			sched_yield();
+		FUNC_EQ(event.type, FI_CONNREQ);
 		func_close(&node);
 		return;
 	}
 	dial(team, 0, &node, NULL, 0);
 	func_hear(team, &node, POSTED_WORD, 1);
 	func_close(&node);
+	func_say(team, POSTED_WORD, 2);
 	dial(team, 0, &node, NULL, 0);
 	func_event(&node, &event);
 	FUNC_TRUE(event.err > 0);
