@@ -305,8 +305,8 @@ static struct sess_mem *find_mem(struct link_node *node, const struct link_io *i
 		uint64_t base = node->config.virtual_addr ? (uintptr_t)mem->addr : 0;
 
 		if (mem->key_len == io->key_len && !memcmp(mem->key, io->key, io->key_len) &&
-		    mem->access & access && io->raddr >= base &&
-		    io->raddr - base + io->len <= mem->len)
+		    mem->access & access && io->raddr >= base && io->len <= mem->len &&
+		    io->raddr - base <= mem->len - io->len)
 			return mem;
 	}
 	return NULL;
@@ -339,9 +339,15 @@ static void place(struct link *link, struct link_io *io)
 	mem = find_mem(target, io,
 		       io->type == SESS_ACT_READ ? SESS_ACCESS_REMOTE_READ
 						 : SESS_ACCESS_REMOTE_WRITE);
-	if (!mem)
-		link_die(link, "%s of memory that is not registered",
-			 io->type == SESS_ACT_READ ? "a read" : "a write");
+	if (!mem) {
+		if (!link->habits.hostile)
+			link_die(link, "%s of memory that is not registered",
+				 io->type == SESS_ACT_READ ? "a read" : "a write");
+		if (io->key[0] & 1)
+			io->error = EACCES;
+		io_free_if_over(io);
+		return;
+	}
 	there = mem->addr + (io->raddr - (target->config.virtual_addr ? (uintptr_t)mem->addr : 0));
 	if (io->type == SESS_ACT_WRITE) {
 		if (io->done)

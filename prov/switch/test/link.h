@@ -49,6 +49,7 @@ struct link_habits {
 	bool lose_on_close; /* what is under way is lost when an end closes its path */
 	bool deaf;	    /* a connection request is never answered */
 	bool silent;	    /* packets are swallowed: a peer that is no switch */
+	bool hostile;	    /* packets are not what an engine made: RMA to anywhere just fails */
 };
 
 struct link_node {

@@ -188,6 +188,8 @@ void sess_adopt_self(struct sess *sess)
 		if (self_send(sess, op, op->len))
 			engine_op_done(op, ENOMEM);
 	}
+	if (sess->close_due || sess->ep->closed)
+		session_fail(sess, 0, "closed");
 }
 
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request)

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Arbitrary packets against an engine with something under way in each
+ * direction.  The input is a program: each step is a packet (raw records, or
+ * records made from a few bytes so that deep states are reached), or something
+ * that the application or the core does.  Headers carry the right session,
+ * cookie and number, or nothing would get past them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "link.h"
+#include "sess_internal.h"
+
+enum {
+	OPS_MAX = 48,
+	STEPS_MAX = 400,
+};
+
+struct input {
+	const uint8_t *p, *end;
+};
+
+struct victim {
+	struct link *link;
+	struct link_node *node;
+	struct link_op *op[OPS_MAX];
+	unsigned op_cnt;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint8_t next8(struct input *in)
+{
+	return in->p < in->end ? *in->p++ : 0;
+}
+
+static uint64_t next64(struct input *in)
+{
+	static const uint64_t sizes[] = {
+		0,    1,    7,	  100,	200,   264,	   400,	       468,
+		1000, 1500, 3000, 5000, 40000, UINT32_MAX, UINT64_MAX, (uint64_t)INT64_MAX + 1,
+	};
+	uint8_t byte = next8(in);
+
+	return byte < 128 ? sizes[byte % 16] : sizes[byte % 13] + next8(in);
+}
+
+/* Ids of transfers: few slots, few generations. */
+static uint32_t next_id(struct input *in)
+{
+	uint8_t byte = next8(in);
+
+	return (1u + (byte >> 6)) << TABLE_SLOT_BITS | (byte & 15);
+}
+
+static struct sess *session(struct victim *victim)
+{
+	struct link_end *end = TAILQ_FIRST(&victim->node->ends);
+
+	return end ? end->sess : NULL;
+}
+
+/* -- packets ------------------------------------------------------------------- */
+
+enum { KEY_LEN = 8 };
+
+/* Returns the sum of their lengths. */
+static uint64_t make_descs(struct input *in, struct wire_desc *desc, unsigned cnt)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < cnt; i++) {
+		memset(&desc[i], next8(in), sizeof(desc[i]));
+		desc[i].addr = next64(in);
+		desc[i].len = next64(in);
+		sum += desc[i].len;
+	}
+	return sum;
+}
+
+static size_t put_hello(const struct victim *victim, struct input *in, uint8_t *p)
+{
+	const struct sess *sess = TAILQ_FIRST(&victim->node->ends)->sess;
+	uint8_t wrong = next8(in);
+	struct wire_hello hello = {
+		.version_min = wrong == 1 ? 2 : 1,
+		.version_max = wrong == 2 ? 0 : 3,
+		.byte_order = wrong == 3 ? 0x0201 : WIRE_BYTE_ORDER,
+		.window = wrong == 4 ? 3 : 8,
+		.rma_iov_limit = 4,
+		.key_len = wrong == 5 ? 200 : 8,
+		.caps = next8(in),
+		.buffer_size = wrong == 6 ? 511 : 512u + next8(in),
+		.attempt = 1,
+		.peer_attempt = sess->attempt + (wrong == 7),
+		.instance = sess->peer_instance + (wrong == 8),
+		.eager_budget = next64(in),
+		.rma_max = next64(in),
+		.name_len = next8(in) % (SESS_NAME_MAX + 1),
+	};
+
+	return wire_put_hello(p, &hello);
+}
+
+static size_t put_start(struct input *in, uint8_t flags, uint8_t *p, size_t room)
+{
+	struct wire_desc desc[WIRE_DESC_MAX];
+	enum sess_way way = (enum sess_way)(1 + next8(in) % 3);
+	unsigned cnt = way == SESS_READ ? flags >> 5 & 3 : 0;
+	uint64_t sum = make_descs(in, desc, cnt), total = next64(in);
+	uint16_t len = (uint16_t)next64(in);
+	size_t head;
+
+	flags &= flags & 16 ? WIRE_TAGGED | WIRE_DATA | WIRE_ACK : WIRE_TAGGED | WIRE_HELD;
+	head = wire_start_len(flags, cnt, KEY_LEN);
+	if (head >= room)
+		return 0;
+	len = (uint16_t)(len % (room - head));
+	wire_put_start(p, flags, len, next_id(in), cnt ? len + sum : total, next8(in) & 3, 6, way,
+		       desc, cnt, KEY_LEN);
+	return head + len;
+}
+
+/* A record whose layout is right; what it says is anything. */
+static size_t put_record(const struct victim *victim, struct input *in, uint8_t *p, size_t room)
+{
+	struct wire_desc desc[WIRE_DESC_MAX];
+	enum wire_type type = (enum wire_type)(1 + next8(in) % (WIRE_TYPES - 1));
+	uint8_t flags = next8(in);
+	unsigned cnt = 1 + (flags >> 6);
+	uint16_t len;
+	size_t head;
+
+	switch (type) {
+	case WIRE_HELLO:
+		return put_hello(victim, in, p);
+	case WIRE_REFUSE:
+		return wire_put_refuse(p, flags, next8(in));
+	case WIRE_INLINE:
+		flags &= WIRE_TAGGED | WIRE_DATA | WIRE_ACK;
+		head = wire_inline_len(flags);
+		len = (uint16_t)(next64(in) % (room - head));
+		wire_put_inline(p, flags, len, next8(in) & 3, 5, next_id(in));
+		return head + len;
+	case WIRE_START:
+		return put_start(in, flags, p, room);
+	case WIRE_SEGMENT:
+		len = (uint16_t)(1 + next64(in) % (room - WIRE_SEGMENT_LEN - 1));
+		wire_put_segment(p, len, next_id(in), next64(in));
+		return WIRE_SEGMENT_LEN + (size_t)len;
+	case WIRE_GO:
+		return wire_put_go(p, next_id(in), next64(in));
+	case WIRE_SINK:
+		make_descs(in, desc, cnt);
+		return wire_put_sink(p, next_id(in), desc, cnt, KEY_LEN);
+	case WIRE_BUDGET:
+		return wire_put_budget(p, next64(in));
+	case WIRE_BYE:
+		return wire_put_bye(p, flags & WIRE_ABORT);
+	default:
+		return wire_put_reply(p, type, flags & 3, next_id(in));
+	}
+}
+
+static void input_packet(struct victim *victim, uint8_t kind, struct input *in)
+{
+	struct sess *sess = session(victim);
+	uint8_t packet[8192] = {0};
+	struct wire_header header;
+	size_t len = WIRE_HEADER_LEN;
+
+	if (!sess)
+		return;
+	header = (struct wire_header){
+		.session_id = sess->id,
+		.cookie = sess->cookie,
+		.seq = sess->credit.rx_next,
+		.ack = sess->credit.tx_next - (kind & 1),
+		.window = (uint16_t)(victim->node->config.credits + 2),
+		.record_cnt = kind >> 1 & 3,
+		.flags = kind & 8 ? next8(in) : 0,
+	};
+	if (kind & 16) {
+		size_t raw = next8(in);
+
+		if (raw > (size_t)(in->end - in->p))
+			raw = (size_t)(in->end - in->p);
+		memcpy(packet + len, in->p, raw);
+		in->p += raw;
+		len += raw;
+	} else {
+		for (unsigned i = 0; i < header.record_cnt; i++)
+			len += put_record(victim, in, packet + len, 2000);
+	}
+	wire_put_header(packet, &header);
+	sess_input(victim->node->engine, packet, len);
+}
+
+/* -- the application and the core ------------------------------------------------ */
+
+static struct link_op *new_op(struct victim *victim, size_t size, uint8_t bits)
+{
+	struct link_op *op;
+
+	if (victim->op_cnt == OPS_MAX)
+		return NULL;
+	op = victim->op[victim->op_cnt++] = link_op_create(victim->node, size, 1 + (bits >> 6));
+	op->op.flags = bits & (SESS_TAGGED | SESS_DATA);
+	op->op.tag = bits & SESS_TAGGED ? bits >> 2 & 3 : 0;
+	return op;
+}
+
+static void receive(struct victim *victim, struct input *in)
+{
+	uint8_t bits = next8(in), how = next8(in);
+	struct link_op *op = new_op(victim, next64(in) % 50000, bits);
+
+	if (!op)
+		return;
+	op->op.flags &= (uint16_t)~SESS_DATA;
+	if (op->op.flags & SESS_TAGGED && how & 1)
+		op->op.ignore = UINT64_MAX;
+	if (how & 2)
+		op->op.flags |= SESS_PEEK;
+	if (how & 4)
+		op->op.flags |= SESS_CLAIM;
+	if (how & 8)
+		op->op.flags |= SESS_DISCARD;
+	op->op.claim = how & 16 ? victim : NULL;
+	link_recv(op);
+}
+
+static void submit(struct victim *victim, struct input *in)
+{
+	uint8_t bits = next8(in), how = next8(in);
+	struct link_op *op = new_op(victim, next64(in) % 50000, bits);
+
+	if (!op || !session(victim))
+		return;
+	if (how & 1)
+		op->op.flags |= SESS_DELIVERY;
+	if (how & 2)
+		op->op.flags |= SESS_INJECT;
+	if (how & 4)
+		op->op.flags |= SESS_MORE;
+	link_send(session(victim), op);
+}
+
+static void core_does(struct victim *victim, struct input *in)
+{
+	uint8_t what = next8(in);
+
+	switch (what % 8) {
+	case 0:
+		link_wait(victim->link, victim->node->config.close_timeout / 3);
+		break;
+	case 1:
+		if (session(victim))
+			link_break(TAILQ_FIRST(&victim->node->ends));
+		break;
+	case 2:
+		if (session(victim))
+			sess_close(session(victim));
+		break;
+	case 3:
+		if (session(victim))
+			sess_abort(session(victim), ECANCELED);
+		break;
+	case 4:
+		victim->link->habits.refuse = what & 16 ? 50 : 0;
+		break;
+	case 5:
+		victim->link->habits.reg_fail = what & 16 ? 50 : 0;
+		break;
+	case 6:
+		sess_ep_close(victim->node->ep, ECANCELED);
+		break;
+	default:
+		if (session(victim))
+			sess_set_source(session(victim), what);
+	}
+}
+
+static void step(struct victim *victim, struct input *in)
+{
+	uint8_t what = next8(in);
+
+	switch (what >> 5) {
+	case 0 ... 2:
+		input_packet(victim, what & 31, in);
+		break;
+	case 3:
+		input_packet(victim, what & 15, in);
+		link_progress(victim->node);
+		break;
+	case 4:
+		for (unsigned i = what & 31; i && link_step(victim->link); i--)
+			;
+		break;
+	case 5:
+		receive(victim, in);
+		break;
+	case 6:
+		submit(victim, in);
+		break;
+	default:
+		if (what & 16)
+			core_does(victim, in);
+		else if (victim->op_cnt && victim->op[what % victim->op_cnt]->pending)
+			sess_cancel(victim->node->ep, &victim->op[what % victim->op_cnt]->op);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = {data, data + size};
+	struct victim victim = {.link = link_create(1)};
+	struct sess_config config = link_config();
+	uint8_t how = next8(&in);
+
+	config.buffer_size = 1024;
+	config.credits = 8;
+	config.transfer = (enum sess_way)(how & 3 ? how & 3 : SESS_AUTO);
+	config.local_mem = how & 4;
+	config.send_after_write = how & 8;
+	config.rndv_threshold = 1500;
+	config.initial = 100;
+	config.eager_budget = 5000;
+	config.unexpected_max = how & 16 ? 2000 : 100000;
+	config.chunk = 1000;
+	victim.link->habits.hostile = true;
+	victim.link->habits.silent = how & 32; /* no hello came yet */
+	link_node(victim.link, &config);
+	victim.node = link_node(victim.link, &config);
+	link_connect(victim.link->node[0], victim.node);
+	link_run(victim.link);
+	victim.node = victim.link->node[how >> 6 & 1];
+	victim.link->habits.silent = true;
+	for (unsigned i = 0; i < STEPS_MAX && in.p < in.end; i++)
+		step(&victim, &in);
+	link_destroy(victim.link);
+	for (unsigned i = 0; i < victim.op_cnt; i++)
+		link_op_destroy(victim.op[i]);
+	return 0;
+}
