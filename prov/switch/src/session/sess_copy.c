@@ -80,6 +80,7 @@ bool copy_instead(struct sess_xfer *xfer)
 {
 	if (xfer->sess->engine->config.transfer != SESS_AUTO) {
 		STAILQ_REMOVE(&xfer->sess->sends, xfer->op, sess_op, link);
+		xfer->op->state = OP_MOVING;
 		packet_ready(xfer->sess);
 		xfer_finish(xfer, ENOBUFS);
 		return false;

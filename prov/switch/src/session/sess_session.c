@@ -370,8 +370,10 @@ static void drop_sends(struct sess *sess, int error)
 
 	while ((op = STAILQ_FIRST(&sess->sends))) {
 		STAILQ_REMOVE_HEAD(&sess->sends, link);
-		if (op->xfer)
+		if (op->xfer) {
+			op->state = OP_MOVING;
 			continue;
+		}
 		sess->pending--;
 		engine_op_done(op, error);
 	}
