@@ -311,6 +311,7 @@ static const struct sess_action *next_send(struct sess_engine *engine)
 			action->iov[i + 1] = packet->tail[i];
 		action->iov_cnt = packet->tail_cnt + 1u;
 		action->len = packet->len + (size_t)packet->tail_len;
+		action->may_buffer = !packet->must_leave;
 		return action;
 	}
 	return NULL;
@@ -495,12 +496,16 @@ static void packet_done(struct sess_engine *engine, struct sess_packet *packet, 
 {
 	struct sess *sess = packet->io.sess;
 	int op_error = error && sess->error ? sess->error : error; /* the first one */
+	struct sess_xfer *xfer;
 	struct sess_op *op;
 
 	while ((op = STAILQ_FIRST(&packet->ops))) {
 		STAILQ_REMOVE_HEAD(&packet->ops, link);
-		sess->pending--;
-		engine_op_done(op, op_error);
+		packet_op_done(sess, op, op_error);
+	}
+	while ((xfer = STAILQ_FIRST(&packet->written))) {
+		STAILQ_REMOVE_HEAD(&packet->written, written);
+		xfer_io_done(xfer, error);
 	}
 	if (packet->xfer)
 		xfer_io_done(packet->xfer, error);

@@ -22,15 +22,22 @@ static void receive(struct sess_op *op, const void *payload, size_t len)
 {
 	op->len = iov_scatter(op->iov, op->iov_cnt, 0, payload, len);
 	op->full_len = len;
-	engine_op_done(op, op->len < len ? EMSGSIZE : 0);
+	op->error = op->len < len ? EMSGSIZE : 0;
 }
 
 /* The stored message meets its receive. */
 void inline_deliver(struct sess_op *op, struct sess_message *message)
 {
-	if (message->xfer)
-		xfer_discard(message->xfer, WIRE_OK); /* DONE says so in either case */
+	struct sess_xfer *xfer = message->xfer;
+
 	receive(op, message->bytes, message->have);
+	if (xfer) {
+		packet_answer(xfer->sess, xfer->id, WIRE_OK, op);
+		xfer->message = NULL;
+		xfer_finish(xfer, 0);
+	} else {
+		engine_op_done(op, op->error);
+	}
 }
 
 static void store(struct sess *sess, const struct wire_record *record)
@@ -62,6 +69,20 @@ static void store(struct sess *sess, const struct wire_record *record)
 	memcpy(message->bytes, record->payload, record->len);
 }
 
+/* A side that closes takes what comes as long as nobody waits for an answer;
+ * without an endpoint there is no use for that either. */
+static bool turned_down(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_control *done;
+
+	if (sess->state != SESS_CLOSING || !(record->flags & WIRE_ACK))
+		return sess->ep->closed;
+	done = packet_control(sess, WIRE_DONE, record->id);
+	if (done)
+		done->status = WIRE_CLOSED;
+	return true;
+}
+
 void inline_came(struct sess *sess, const struct wire_record *record)
 {
 	struct sess_op *op = match_posted(sess->ep, record->flags, record->tag, sess->source);
@@ -69,16 +90,19 @@ void inline_came(struct sess *sess, const struct wire_record *record)
 	sess->stats.rx_msgs[SESS_INLINE]++;
 	sess->stats.rx_bytes[SESS_INLINE] += record->len;
 	if (!op) {
-		store(sess, record);
+		if (!turned_down(sess, record))
+			store(sess, record);
 		return;
 	}
 	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (record->flags & WIRE_DATA));
 	op->tag = record->tag;
 	op->data = record->data;
 	op->source = sess->source;
-	if (record->flags & WIRE_ACK)
-		packet_control(sess, WIRE_DONE, record->id);
 	receive(op, record->payload, record->len);
+	if (record->flags & WIRE_ACK)
+		packet_answer(sess, record->id, WIRE_OK, op);
+	else
+		engine_op_done(op, op->error);
 }
 
 static bool usable(const struct sess *sess)

@@ -49,13 +49,15 @@ enum io_kind {
 struct sess_packet {
 	struct sess_io io; /* first */
 	SLIST_ENTRY(sess_packet) spare;
-	STAILQ_HEAD(, sess_op) ops;  /* sends that complete when it has left */
+	STAILQ_HEAD(, sess_op) ops;  /* operations that complete when it has left */
+	STAILQ_HEAD(, sess_xfer) written; /* transfers whose WRITTEN it holds */
 	struct sess_xfer *xfer;	     /* whose memory it sends from */
 	struct sess_iov tail[SESS_IOV_MAX]; /* application memory behind bytes */
 	uint8_t tail_cnt;
 	uint8_t record_cnt;
 	bool is_hello;
 	bool has_data;		     /* holds a record of class data */
+	bool must_leave;	     /* something completes by it: being buffered is not enough */
 	uint32_t len;		     /* of bytes */
 	uint32_t tail_len;
 	uint8_t bytes[];	     /* buffer_size */
@@ -75,7 +77,8 @@ struct sess_control {
 	uint16_t status;
 	uint32_t id;
 	uint64_t want;
-	struct sess_xfer *xfer; /* SINK: whose descriptors */
+	struct sess_xfer *xfer; /* SINK: whose descriptors; WRITTEN: what waits for it */
+	struct sess_op *op;	/* DONE: the receive that completes when it has left */
 };
 
 /* -- transfers ------------------------------------------------------------ */
@@ -113,6 +116,7 @@ struct xfer_key {
 struct sess_xfer {
 	TAILQ_ENTRY(sess_xfer) link;  /* in the session */
 	TAILQ_ENTRY(sess_xfer) queue; /* one of the work lists below */
+	STAILQ_ENTRY(sess_xfer) written; /* in the packet with its WRITTEN */
 	uint8_t queued;		      /* enum work, 0: none */
 	struct sess *sess;
 	struct sess_op *op;	      /* NULL: unmatched, or discarded */
@@ -377,6 +381,11 @@ bool packet_hold(struct sess *sess, const struct sess_op *op);
 struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint32_t id);
 void packet_control_free(struct sess_engine *engine, struct sess_control *control);
 bool packet_has_work(const struct sess *sess);
+/* An operation whose packet left, or (error) never will. */
+void packet_op_done(struct sess *sess, struct sess_op *op, int error);
+/* DONE for a message of the peer; op, if there is one, completes when it has
+ * left: who is told to have received may never ask for progress again. */
+void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op);
 
 /* sess_match.c */
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source);
@@ -425,6 +434,7 @@ bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, u
 int xfer_cancel(struct sess_op *op);
 void xfer_orphan(struct sess_xfer *xfer);
 void xfer_leave(struct sess_xfer *xfer);
+void xfer_turn_down(struct sess_xfer *xfer);
 void xfer_abandon(struct sess_xfer *xfer, int error);
 void xfer_slice_rest(struct sess_xfer *xfer);
 

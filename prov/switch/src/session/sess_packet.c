@@ -37,12 +37,14 @@ static struct sess_packet *packet_alloc(struct sess *sess)
 	packet->io.kind = IO_PACKET;
 	packet->io.sess = sess;
 	STAILQ_INIT(&packet->ops);
+	STAILQ_INIT(&packet->written);
 	packet->xfer = NULL;
 	packet->tail_cnt = 0;
 	packet->tail_len = 0;
 	packet->record_cnt = 0;
 	packet->is_hello = false;
 	packet->has_data = false;
+	packet->must_leave = false;
 	packet->len = WIRE_HEADER_LEN;
 	return packet;
 }
@@ -78,6 +80,30 @@ struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint
 	STAILQ_INSERT_TAIL(&sess->controls, control, link);
 	packet_ready(sess);
 	return control;
+}
+
+void packet_op_done(struct sess *sess, struct sess_op *op, int error)
+{
+	sess->pending--;
+	/* A receive has its data whatever becomes of the answer. */
+	engine_op_done(op, op->flags & SESS_RECV ? op->error : error);
+}
+
+void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op)
+{
+	struct sess_control *control = packet_control(sess, WIRE_DONE, id);
+
+	if (control) {
+		control->status = status;
+		control->op = op;
+	}
+	if (op && control) {
+		op->state = OP_PACKED;
+		op->xfer = NULL;
+		sess->pending++;
+	} else if (op) {
+		engine_op_done(op, op->error);
+	}
 }
 
 void packet_control_free(struct sess_engine *engine, struct sess_control *control)
@@ -198,6 +224,7 @@ static bool add_inline(struct sess *sess, struct sess_packet *packet, struct ses
 		op->state = OP_PACKED;
 		STAILQ_INSERT_TAIL(&packet->ops, op, link);
 	}
+	packet->must_leave |= op->xfer || !(op->flags & SESS_INJECT);
 	return true;
 }
 
@@ -222,6 +249,7 @@ static bool add_start(struct sess *sess, struct sess_packet *packet, struct sess
 	add_record(sess, packet, head);
 	add_payload(sess, packet, op, 0, xfer->initial);
 	packet->xfer = xfer;
+	packet->must_leave = true;
 	xfer->io_out++;
 	packet->has_data = true;
 	op->state = OP_MOVING;
@@ -247,6 +275,7 @@ static bool add_segment(struct sess *sess, struct sess_packet *packet, struct se
 	add_record(sess, packet, WIRE_SEGMENT_LEN);
 	add_payload(sess, packet, xfer->op, xfer->initial + xfer->issued, len);
 	packet->xfer = xfer;
+	packet->must_leave = true;
 	xfer->io_out++;
 	packet->has_data = true;
 	xfer->issued += len;
@@ -274,6 +303,11 @@ static void add_control(struct sess *sess, struct sess_packet *packet,
 		break;
 	default:
 		len = wire_put_reply(at, control->type, control->status, control->id);
+		if (control->op)
+			STAILQ_INSERT_TAIL(&packet->ops, control->op, link);
+		if (control->xfer)
+			STAILQ_INSERT_TAIL(&packet->written, control->xfer, written);
+		packet->must_leave |= control->op || control->xfer;
 		break;
 	}
 	add_record(sess, packet, len);

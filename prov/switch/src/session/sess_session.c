@@ -333,6 +333,8 @@ void sess_abort(struct sess *sess, int error)
 
 void sess_close(struct sess *sess)
 {
+	struct sess_xfer *xfer, *next;
+
 	if (sess->state >= SESS_CLOSING)
 		return;
 	if (sess->is_self || (sess->state < SESS_OPEN && !sess->pending)) {
@@ -345,6 +347,8 @@ void sess_close(struct sess *sess)
 	}
 	sess->state = SESS_CLOSING;
 	engine_set_timer(sess, &sess->engine->timed_close);
+	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
+		xfer_turn_down(xfer);
 	packet_ready(sess);
 	session_progress_close(sess);
 }
@@ -412,8 +416,7 @@ static void complete_packet_ops(struct sess *sess, struct sess_packet **packet, 
 		return;
 	while ((op = STAILQ_FIRST(&(*packet)->ops))) {
 		STAILQ_REMOVE_HEAD(&(*packet)->ops, link);
-		sess->pending--;
-		engine_op_done(op, error);
+		packet_op_done(sess, op, error);
 	}
 	if ((*packet)->xfer)
 		(*packet)->xfer->io_out--;
@@ -440,6 +443,8 @@ void sess_closed(struct sess *sess)
 	drop_sends(sess, error);
 	while ((control = STAILQ_FIRST(&sess->controls))) {
 		STAILQ_REMOVE_HEAD(&sess->controls, link);
+		if (control->op)
+			packet_op_done(sess, control->op, error);
 		packet_control_free(engine, control);
 	}
 	match_forget_session(sess, error);

@@ -120,7 +120,12 @@ bool write_written_came(struct sess_xfer *xfer, uint16_t status)
 
 static void say_written(struct sess_xfer *xfer)
 {
-	packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+	struct sess_control *control = packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+
+	if (!control)
+		return;
+	control->xfer = xfer;
+	xfer->io_out++; /* until it has left */
 }
 
 static void issued(struct sess_xfer *xfer)

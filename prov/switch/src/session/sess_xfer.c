@@ -202,16 +202,14 @@ void xfer_advance_finish(struct sess_xfer *xfer)
 		if (!error && op->len < op->full_len)
 			error = EMSGSIZE;
 	}
-	if (xfer->incoming && xfer->answer && xfer->sess->state < SESS_FAILED) {
-		struct sess_control *done = packet_control(xfer->sess, WIRE_DONE, xfer->id);
-
-		if (done)
-			done->status = xfer->status;
-	}
 	if (op) {
 		xfer->sess->pending--;
-		engine_op_done(op, error);
+		op->error = error;
 	}
+	if (xfer->incoming && xfer->answer)
+		packet_answer(xfer->sess, xfer->id, (enum wire_status)xfer->status, op);
+	else if (op)
+		engine_op_done(op, error);
 	xfer_free(xfer);
 }
 
@@ -383,6 +381,25 @@ static bool store(struct sess_xfer *xfer, const struct wire_record *record)
 	return true;
 }
 
+static void turn_down(struct sess_xfer *xfer, const uint8_t *payload, size_t len)
+{
+	xfer->status = WIRE_CLOSED;
+	xfer_match(xfer, NULL, payload, len);
+}
+
+/* We close: an unmatched message whose sender waits for our answer is turned
+ * down, or both sides would wait for each other. */
+void xfer_turn_down(struct sess_xfer *xfer)
+{
+	struct sess_message *message = xfer->message;
+	struct sess_ep *ep = xfer->sess->ep;
+
+	if (!message || (xfer->ops == &sess_copy_ops && !xfer->held && !xfer->ack))
+		return;
+	xfer_discard(xfer, WIRE_CLOSED);
+	match_forget(ep, message);
+}
+
 /* Makes the receiver's half of a transfer.  NULL: the session failed. */
 static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_record *record)
 {
@@ -432,7 +449,10 @@ void xfer_start_came(struct sess *sess, const struct wire_record *record)
 	}
 	op = match_posted(sess->ep, record->flags, record->tag, sess->source);
 	if (!op) {
-		store(xfer, record);
+		if (sess->state == SESS_CLOSING)
+			turn_down(xfer, record->payload, record->len);
+		else
+			store(xfer, record);
 		return;
 	}
 	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (record->flags & WIRE_DATA));
