@@ -55,7 +55,6 @@ static void lossless(struct func_team *team, int rank)
 	int round, i, slow;
 	size_t len;
 
-	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "60000", 1);
 	if (rank == 1) {
 		for (round = 0; round < ROUNDS; round++)
 			send_and_close(team, &state, round, buf);

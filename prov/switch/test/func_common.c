@@ -37,8 +37,9 @@ static const struct func_mode plain_mode = {.name = "plain"};
 
 static char self[160] = "?"; /* which process this is, for messages */
 static unsigned deadline = 60;
-static const char *volatile where_file = "?", *volatile where_what = "start";
-static volatile int where_line;
+/* Of the thread that marked last. */
+static _Atomic(const char *) where_file = "?", where_what = "start";
+static atomic_int where_line;
 
 /* -- checks ------------------------------------------------------------- */
 
@@ -183,6 +184,8 @@ static void child(struct func_team *team, int rank)
 		 rank);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGALRM, expired);
+	/* a machine may be slow: nothing may be given up at a close */
+	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "60000", 1);
 	apply_env(team->mode->both, ARRAY_SIZE(team->mode->both));
 	if (rank & 1)
 		apply_env(team->mode->odd, ARRAY_SIZE(team->mode->odd));

@@ -239,7 +239,6 @@ static void close_at_once(struct func_team *team, int rank)
 	size_t lens[CNT];
 	int round, i;
 
-	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "60000", 1);
 	for (round = 0; round < ROUNDS; round++) {
 		atomic_store(&team->named[0], 0);
 		func_meet(team, NULL);

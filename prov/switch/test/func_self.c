@@ -146,6 +146,9 @@ static void talk(struct func_team *team, int rank)
 	struct pair pair = {.out = func_alloc(LARGE), .in = func_alloc(LARGE + 1)};
 
 	(void)rank;
+	/* the only thread closes one of two domains: the other cannot say goodbye */
+	if (team->func_case->arg == TWO_DOMAINS)
+		setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "200", 1);
 	func_open(&pair.from, &conf);
 	pair.same = team->func_case->arg == SELF;
 	if (pair.same) {
