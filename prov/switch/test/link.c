@@ -478,6 +478,15 @@ struct link_end *link_connect(struct link_node *from, struct link_node *to)
 	return end;
 }
 
+struct link_end *link_connect_self(struct link_node *node)
+{
+	struct link_end *end = end_create(node, node->idx);
+
+	if (sess_connect_self(node->ep, end, node->idx, &end->sess))
+		end->sess = NULL;
+	return end;
+}
+
 /* The request of theirs is accepted for ours. */
 static void bind_ends(struct link *link, struct link_end *ours, struct link_end *theirs,
 		      uint64_t conn)

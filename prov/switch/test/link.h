@@ -112,6 +112,8 @@ link_die(const struct link *link, const char *format, ...);
 
 /* Begins a connection; it comes up as the link runs. */
 struct link_end *link_connect(struct link_node *from, struct link_node *to);
+/* A session of the node's endpoint with itself, up at once. */
+struct link_end *link_connect_self(struct link_node *node);
 /* The end at this node that leads to the other and is not over, or NULL. */
 struct link_end *link_end(struct link_node *at, struct link_node *to);
 /* Two nodes and a session between them that is up. */
