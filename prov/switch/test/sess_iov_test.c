@@ -56,3 +56,14 @@ Test(iov, scatter_stops_at_the_end)
 	cr_assert_eq(iov_scatter(two, 1, 0, "ABC", 3), 3);
 	cr_assert(!memcmp(to, ".ABC..2345..", 12));
 }
+
+Test(iov, nothing_from_nowhere)
+{
+	const struct sess_iov none = {NULL, 0, NULL};
+	char byte = 'x';
+
+	cr_assert_eq(iov_gather(&none, 1, 0, &byte, 0), 0);
+	cr_assert_eq(iov_scatter(&none, 1, 0, &byte, 1), 0);
+	cr_assert_eq(iov_gather(NULL, 0, 0, &byte, 0), 0);
+	cr_assert_eq(byte, 'x');
+}
