@@ -70,6 +70,7 @@ bool copy_go_came(struct sess_xfer *xfer, const struct wire_record *record)
 	if (!record->total || record->total > xfer->total - xfer->initial)
 		return false;
 	xfer->want = record->total;
+	xfer->ack = xfer->op->flags & SESS_DELIVERY; /* a write was to hear of its end anyway */
 	count_as_copied(xfer);
 	xfer->ops = &sess_copy_ops;
 	send_rest(xfer);
