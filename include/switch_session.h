@@ -140,6 +140,8 @@ struct sess_config {
 	uint32_t rma_iov_limit;	  /* local pieces of a read or write [1] */
 	uint32_t copy_max;	  /* up to this payload is copied into the packet [1024] */
 	enum sess_way transfer;	  /* forced way for what exceeds a packet, or SESS_AUTO */
+	uint32_t stage;		  /* shorter sends may be reported done while the core has
+				     but copied them [0] */
 	bool can_read, can_write; /* this side issues RMA reads, writes */
 	bool read_target, write_target; /* this side's memory can be read, written */
 	bool local_mem;		  /* the core wants local memory registered */
@@ -192,6 +194,8 @@ struct sess_action {
 	const uint8_t *key;
 	size_t key_len;
 	unsigned access;	/* REGISTER: enum sess_access */
+	bool may_buffer;	/* SEND: sess_done() may come when the core has but copied it;
+				   otherwise not before the core needs no more calls to send it */
 	int error;		/* DOWN: 0 (orderly) or a positive errno value */
 };
 

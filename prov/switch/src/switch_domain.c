@@ -87,6 +87,7 @@ static int open_engine(struct switch_domain *domain)
 		.read_target = caps->read_target,
 		.write_target = caps->write_target,
 		.local_mem = caps->mr_local,
+		.stage = caps->stage_size,
 		.send_after_write = caps->send_after_write,
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,

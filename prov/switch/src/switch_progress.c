@@ -110,7 +110,7 @@ static void perform_send(struct switch_domain *domain, const struct sess_action 
 
 	core_iov(domain, action, iov, desc);
 	ret = domain->core_ops->send(conn->path, (struct core_io *)io, iov, desc, action->iov_cnt,
-				     action->len, false);
+				     action->len, action->may_buffer);
 	sess_took(domain->engine, ret > 0 ? 0 : ret);
 	if (ret > 0)
 		sess_done(domain->engine, io, 0);

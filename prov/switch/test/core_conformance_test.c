@@ -358,7 +358,7 @@ static int op_begin(struct end *end, struct op *op, int ret)
 	return ret;
 }
 
-static int op_send(struct end *end, struct op *op, const struct iovec *iov, size_t cnt, bool more)
+static int op_send(struct end *end, struct op *op, const struct iovec *iov, size_t cnt, bool may_buffer)
 {
 	void *desc[CORE_IOV_MAX] = {0};
 	size_t len = 0, i;
@@ -366,7 +366,7 @@ static int op_send(struct end *end, struct op *op, const struct iovec *iov, size
 	for (i = 0; i < cnt; i++)
 		len += iov[i].iov_len;
 	return op_begin(end, op,
-			end->side->ops->send(end->path, &op->io, iov, desc, cnt, len, more));
+			end->side->ops->send(end->path, &op->io, iov, desc, cnt, len, may_buffer));
 }
 
 static int op_send1(struct end *end, struct op *op, const void *buf, size_t len)

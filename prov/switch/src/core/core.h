@@ -45,6 +45,8 @@ struct core_caps {
 	size_t iov_limit;     /* pieces of one send */
 	size_t rma_iov_limit; /* local pieces of one read or write */
 	size_t inject_size;
+	size_t stage_size;    /* shorter sends may be reported done while they still are
+				 in a buffer of the core's that needs calls to empty */
 	size_t rma_max;	     /* longest read or write */
 	size_t cm_data_size; /* bytes that travel with a connection request */
 	size_t key_size;
@@ -162,11 +164,13 @@ struct core_ops {
 	 * the memory are free again (no CORE_DONE follows), 0 if CORE_DONE
 	 * will follow, -FI_EAGAIN, or another negative errno: -FI_ENOTCONN before
 	 * CORE_CONNECTED, -FI_ECONNRESET once it broke, -FI_ESHUTDOWN behind
-	 * path_close.  On failure nothing is kept.  more: another send follows
-	 * at once.  desc[i]: core_ops.mr_desc of that piece, or NULL.
+	 * path_close.  On failure nothing is kept.  may_buffer: 1 may be
+	 * answered as soon as the message is copied; otherwise the operation is
+	 * over no sooner than the core can send the message without further
+	 * calls.  desc[i]: core_ops.mr_desc of that piece, or NULL.
 	 */
 	int (*send)(struct core_path *path, struct core_io *io, const struct iovec *iov,
-		    void **desc, size_t cnt, size_t len, bool more);
+		    void **desc, size_t cnt, size_t len, bool may_buffer);
 	/* RMA; answers like send, but never 1. */
 	int (*read)(struct core_path *path, struct core_io *io, const struct iovec *iov,
 		    void **desc, size_t cnt, uint64_t raddr, uint64_t key);

@@ -53,6 +53,7 @@ void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 	caps->send_after_write = info->tx_attr->msg_order & FI_ORDER_SAW;
 	caps->flow_control = tcp || !strcmp(prov, "sockets");
 	caps->rma_pins_path = tcp;
+	caps->stage_size = tcp ? CORE_MSG_TCP_STAGE : 0;
 }
 
 static const struct core_caps *core_msg_domain_caps(const struct core_domain *domain)
@@ -310,7 +311,7 @@ static int core_msg_inject(struct core_path *path, const struct iovec *iov, size
 }
 
 static int core_msg_send(struct core_path *path, struct core_io *io, const struct iovec *iov,
-			 void **desc, size_t cnt, size_t len, bool more)
+			 void **desc, size_t cnt, size_t len, bool may_buffer)
 {
 	struct core_domain *domain = path->domain;
 	struct core_msg_io *mine;
@@ -318,7 +319,8 @@ static int core_msg_send(struct core_path *path, struct core_io *io, const struc
 
 	if (path->state != CORE_MSG_UP)
 		return core_msg_refuse(path);
-	if (len <= domain->caps.inject_size && (cnt <= 1 || len <= CORE_MSG_INJECT_COPY))
+	if (may_buffer && len <= domain->caps.inject_size &&
+	    (cnt <= 1 || len <= CORE_MSG_INJECT_COPY))
 		return core_msg_inject(path, iov, cnt, len);
 	if (cnt > domain->caps.iov_limit)
 		return -FI_EINVAL;
@@ -334,7 +336,7 @@ static int core_msg_send(struct core_path *path, struct core_io *io, const struc
 		.context = mine,
 	};
 	return core_msg_io_taken(path, mine, "fi_sendmsg",
-				 fi_sendmsg(path->ep, &msg, FI_COMPLETION | (more ? FI_MORE : 0)));
+				 fi_sendmsg(path->ep, &msg, FI_COMPLETION));
 }
 
 /* What reads and writes have in common; 0 if it may go to the core. */

@@ -91,6 +91,10 @@ union core_msg_cm {
 	uint8_t bytes[sizeof(struct fi_eq_cm_entry) + CORE_MSG_CM_DATA];
 };
 
+/* The tcp core copies shorter sends into a buffer of its own where the socket
+ * is full, and reports them done (its parameter staging_sbuf_size). */
+#define CORE_MSG_TCP_STAGE 9000
+
 struct core_domain {
 	struct fid_fabric *fabric;
 	struct fid_domain *domain;

@@ -496,16 +496,11 @@ static void packet_done(struct sess_engine *engine, struct sess_packet *packet, 
 {
 	struct sess *sess = packet->io.sess;
 	int op_error = error && sess->error ? sess->error : error; /* the first one */
-	struct sess_xfer *xfer;
 	struct sess_op *op;
 
 	while ((op = STAILQ_FIRST(&packet->ops))) {
 		STAILQ_REMOVE_HEAD(&packet->ops, link);
 		packet_op_done(sess, op, op_error);
-	}
-	while ((xfer = STAILQ_FIRST(&packet->written))) {
-		STAILQ_REMOVE_HEAD(&packet->written, written);
-		xfer_io_done(xfer, error);
 	}
 	if (packet->xfer)
 		xfer_io_done(packet->xfer, error);

@@ -50,7 +50,6 @@ struct sess_packet {
 	struct sess_io io; /* first */
 	SLIST_ENTRY(sess_packet) spare;
 	STAILQ_HEAD(, sess_op) ops;  /* operations that complete when it has left */
-	STAILQ_HEAD(, sess_xfer) written; /* transfers whose WRITTEN it holds */
 	struct sess_xfer *xfer;	     /* whose memory it sends from */
 	struct sess_iov tail[SESS_IOV_MAX]; /* application memory behind bytes */
 	uint8_t tail_cnt;
@@ -77,7 +76,7 @@ struct sess_control {
 	uint16_t status;
 	uint32_t id;
 	uint64_t want;
-	struct sess_xfer *xfer; /* SINK: whose descriptors; WRITTEN: what waits for it */
+	struct sess_xfer *xfer; /* SINK: whose descriptors */
 	struct sess_op *op;	/* DONE: the receive that completes when it has left */
 };
 
@@ -116,7 +115,6 @@ struct xfer_key {
 struct sess_xfer {
 	TAILQ_ENTRY(sess_xfer) link;  /* in the session */
 	TAILQ_ENTRY(sess_xfer) queue; /* one of the work lists below */
-	STAILQ_ENTRY(sess_xfer) written; /* in the packet with its WRITTEN */
 	uint8_t queued;		      /* enum work, 0: none */
 	struct sess *sess;
 	struct sess_op *op;	      /* NULL: unmatched, or discarded */

@@ -37,7 +37,6 @@ static struct sess_packet *packet_alloc(struct sess *sess)
 	packet->io.kind = IO_PACKET;
 	packet->io.sess = sess;
 	STAILQ_INIT(&packet->ops);
-	STAILQ_INIT(&packet->written);
 	packet->xfer = NULL;
 	packet->tail_cnt = 0;
 	packet->tail_len = 0;
@@ -228,6 +227,23 @@ static bool add_inline(struct sess *sess, struct sess_packet *packet, struct ses
 	return true;
 }
 
+/*
+ * How much of left bytes goes into a packet with room: as much as fits, but so
+ * that the last packet is too long for the core to report it as sent before it
+ * is.  May be 0: the next packet takes it all.
+ */
+static size_t leave_last(const struct sess *sess, uint64_t left, size_t with_room)
+{
+	uint64_t last = sess->engine->config.stage;
+
+	if (left <= with_room)
+		return (size_t)left;
+	if (last + WIRE_HEADER_LEN + WIRE_SEGMENT_LEN > sess->packet_max ||
+	    left - with_room >= last)
+		return with_room;
+	return left > last ? (size_t)(left - last) : 0;
+}
+
 static bool add_start(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer)
 {
 	struct sess_op *op = xfer->op;
@@ -236,6 +252,8 @@ static bool add_start(struct sess *sess, struct sess_packet *packet, struct sess
 	size_t key_len = desc_cnt ? xfer->own_key_len : 0;
 	size_t head = wire_start_len(flags, desc_cnt, key_len), left = room(sess, packet);
 
+	if (xfer->ops == &sess_copy_ops && !xfer->held && !packet->record_cnt)
+		xfer->initial = leave_last(sess, xfer->total, left - head);
 	/* A portion that fills a packet is worth one of its own. */
 	if (head > left || (xfer->initial > left - head && packet->record_cnt) || packet->xfer)
 		return false;
@@ -266,8 +284,9 @@ static bool add_segment(struct sess *sess, struct sess_packet *packet, struct se
 
 	if (left < WIRE_SEGMENT_LEN + 1 || packet->xfer)
 		return false;
-	if (len > left - WIRE_SEGMENT_LEN)
-		len = left - WIRE_SEGMENT_LEN;
+	len = leave_last(sess, len, left - WIRE_SEGMENT_LEN);
+	if (!len)
+		return false;
 	/* Do not shred what fits the next packet whole. */
 	if (packet->record_cnt && len < xfer->want - xfer->issued && left < sess->packet_max / 2)
 		return false;
@@ -305,9 +324,7 @@ static void add_control(struct sess *sess, struct sess_packet *packet,
 		len = wire_put_reply(at, control->type, control->status, control->id);
 		if (control->op)
 			STAILQ_INSERT_TAIL(&packet->ops, control->op, link);
-		if (control->xfer)
-			STAILQ_INSERT_TAIL(&packet->written, control->xfer, written);
-		packet->must_leave |= control->op || control->xfer;
+		packet->must_leave |= control->op != NULL;
 		break;
 	}
 	add_record(sess, packet, len);

@@ -2,7 +2,8 @@
 /*
  * Write: START carries the initial portion only; the receiver answers SINK
  * with the place for the rest; the sender writes it and says WRITTEN behind
- * the last write; the receiver withdraws its memory and completes.
+ * the last write; the receiver withdraws its memory, completes and says DONE;
+ * the sender completes.
  */
 #include "sess_internal.h"
 
@@ -15,6 +16,9 @@ static bool offer(struct sess_xfer *xfer)
 {
 	xfer->stage = XFER_READY;
 	xfer->initial = xfer_initial(xfer);
+	/* WRITTEN may wait behind the writes after they are reported done, and
+	 * who is told to have sent may never ask for progress again. */
+	xfer->ack = true;
 	return true;
 }
 
@@ -113,19 +117,14 @@ bool write_written_came(struct sess_xfer *xfer, uint16_t status)
 	if (status != WIRE_OK)
 		return false;
 	xfer->moved = xfer->want;
-	xfer->answer = xfer->ack;
+	xfer->answer = true;
 	xfer_finish(xfer, 0);
 	return true;
 }
 
 static void say_written(struct sess_xfer *xfer)
 {
-	struct sess_control *control = packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
-
-	if (!control)
-		return;
-	control->xfer = xfer;
-	xfer->io_out++; /* until it has left */
+	packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
 }
 
 static void issued(struct sess_xfer *xfer)
@@ -138,10 +137,7 @@ static void moved(struct sess_xfer *xfer)
 {
 	if (!xfer->sess->engine->config.send_after_write)
 		say_written(xfer);
-	if (xfer->ack)
-		xfer->stage = XFER_AWAITED;
-	else
-		xfer_finish(xfer, 0);
+	xfer->stage = XFER_AWAITED;
 }
 
 const struct sess_way_ops sess_write_ops = {
