@@ -247,9 +247,9 @@ uint64_t sess_tick(struct sess_engine *engine, uint64_t now);
 
 /* -- endpoints ---------------------------------------------------------- */
 
-/* name: what peers will see of this endpoint (at most SESS_NAME_MAX bytes;
- * may be set later, before the first session). */
 int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **ep);
+/* What peers will see of this endpoint, at most SESS_NAME_MAX bytes; before
+ * the first session. */
 int sess_ep_set_name(struct sess_ep *ep, const void *name, size_t len);
 
 /* Nothing more will come (the only session of a connected endpoint is over):
@@ -306,7 +306,7 @@ enum sess_crossing {
 	SESS_CROSS_REFUSE,  /* ours goes on: turn the request away */
 	SESS_CROSS_ADOPT,   /* drop our own attempt, then sess_adopt() and accept */
 	SESS_CROSS_RENEW,   /* the peer began anew: fail this session, accept a fresh one */
-	SESS_CROSS_SELF,    /* it came from this endpoint: refuse it, sess_adopt_self() */
+	SESS_CROSS_SELF,    /* it claims to come from this endpoint: see sess_made_request() */
 };
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request);
 
@@ -315,11 +315,15 @@ int sess_accept(struct sess_ep *ep, const struct sess_request *request, void *us
 		uint64_t source, struct sess **sess);
 /* Our unfinished session goes on over the path that the peer opened. */
 void sess_adopt(struct sess *sess, const struct sess_request *request);
-/* Our unfinished session turned out to lead to the endpoint itself. */
+/* Our unfinished session turned out to lead to the endpoint itself
+ * (sess_made_request()). */
 void sess_adopt_self(struct sess *sess);
 
-/* True if the request was made by a session of this endpoint. */
+/* True if the request claims to come from this endpoint: an instance is told
+ * to every peer, so only sess_made_request() is proof. */
 bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *request);
+/* True if this session made the request, and waits for its answer. */
+bool sess_made_request(const struct sess *sess, const struct sess_request *request);
 
 /* The core path is up.  answer: what the peer sent with its acceptance
  * (NULL on the side that accepted). */
@@ -338,7 +342,6 @@ bool sess_is_up(const struct sess *sess);
 /* True until the session is closing or has failed. */
 bool sess_is_open(const struct sess *sess);
 void *sess_user(const struct sess *sess);
-void sess_set_user(struct sess *sess, void *user);
 uint64_t sess_source(const struct sess *sess);
 /* Names the peer, also for what came from it and is not matched yet. */
 void sess_set_source(struct sess *sess, uint64_t source);

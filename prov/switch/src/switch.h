@@ -195,7 +195,8 @@ void switch_domain_doze(struct switch_domain *domain);
 void switch_domain_drain(struct switch_domain *domain);
 int switch_progress_start(struct switch_domain *domain);
 void switch_progress_stop(struct switch_domain *domain);
-/* A deadline may have come nearer: the progress thread looks again. */
+/* A deadline may have come nearer: whoever sleeps, the progress thread or an
+ * application's, has to know. */
 void switch_progress_wake(struct switch_domain *domain);
 uint64_t switch_now(void); /* CLOCK_MONOTONIC, nanoseconds */
 
@@ -345,7 +346,6 @@ struct switch_av; /* switch_av.c */
 /* NULL if it belongs to another domain. */
 struct switch_av *switch_av_from_fid(struct switch_domain *domain, struct fid *fid);
 
-struct switch_av *switch_av_of(struct fid *fid); /* an FI_CLASS_AV */
 /* NULL if there is no such entry (removed, or never inserted). */
 const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr);
 /* The entry with this address, FI_ADDR_NOTAVAIL if there is none.  With
@@ -397,7 +397,7 @@ struct switch_ep {
 	struct fi_info *info;
 	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
 	enum fi_ep_type type;
-	bool enabled, sends, receives, directed;
+	bool enabled, sends, receives, directed, closing;
 	struct switch_av *av;
 	struct switch_eq *eq;
 	struct switch_cq *tx_cq, *rx_cq;
@@ -436,7 +436,6 @@ struct switch_pep {
 /* info->handle of a connection request, until it is accepted or rejected. */
 struct switch_connreq {
 	struct fid fid;
-	struct switch_fabric *fabric;
 	struct switch_ep *ep; /* opened for it */
 	struct core_request *request;
 	struct sess_request preamble;
@@ -483,6 +482,8 @@ void switch_msg_close(struct switch_ep *ep);
 /* RDM (switch_rdm.c): the session with a peer, made if there is none.  0 or a
  * negative errno. */
 int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess);
+/* An address inserted twice is one peer: the entry that stands for it. */
+fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr);
 /* Somebody connects to an RDM endpoint. */
 void switch_rdm_request(struct core_event *event);
 /* Its peer's next send needs a new one. */

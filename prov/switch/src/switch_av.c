@@ -127,12 +127,12 @@ static int table_add(struct switch_av *av, struct av_entry *entry)
 	return 0;
 }
 
-/* Its next twin, if there is one, takes its place. */
-static void table_del(struct switch_av *av, struct av_entry *entry)
+/* Its next twin, if there is one, takes its place and is returned. */
+static struct av_entry *table_del(struct switch_av *av, struct av_entry *entry)
 {
 	if (!entry->hashed) {
 		av->twin_cnt--;
-		return;
+		return NULL;
 	}
 	HASH_DEL(av->table, entry);
 	for (uint32_t i = 0; av->twin_cnt && i < av->end; i++) {
@@ -143,8 +143,9 @@ static void table_del(struct switch_av *av, struct av_entry *entry)
 			continue;
 		av->twin_cnt--;
 		table_add(av, twin);
-		return;
+		return twin;
 	}
+	return NULL;
 }
 
 const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr)
@@ -152,11 +153,6 @@ const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr)
 	const struct av_entry *entry = entry_get(av, fi_addr);
 
 	return entry ? &entry->addr : NULL;
-}
-
-struct switch_av *switch_av_of(struct fid *fid)
-{
-	return container_of(fid, struct switch_av, av_fid.fid);
 }
 
 fi_addr_t switch_av_find(struct switch_av *av, const void *addr, size_t len)
@@ -192,12 +188,16 @@ static int av_add(struct switch_av *av, const struct switch_addr *addr, fi_addr_
 static void av_del(struct switch_av *av, struct av_entry *entry)
 {
 	const fi_addr_t fi_addr = entry->idx;
+	struct av_entry *twin;
 	struct switch_ep *ep;
 
-	table_del(av, entry);
+	twin = table_del(av, entry);
 	entry_release(av, entry);
 	LIST_FOREACH (ep, &av->eps, av_link)
 		switch_ep_av_removed(ep, fi_addr);
+	if (twin)
+		LIST_FOREACH (ep, &av->eps, av_link)
+			switch_ep_av_inserted(ep, twin->idx);
 }
 
 /* -- inserting ----------------------------------------------------------- */

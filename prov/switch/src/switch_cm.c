@@ -174,6 +174,7 @@ static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
 	if (ep->conn) {
 		sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
 		sess_close(ep->conn->sess);
+		switch_progress_wake(ep->domain);
 		switch_domain_submitted(ep->domain);
 	} else if (!ep->shut_down) {
 		ret = -FI_ENOTCONN;

@@ -30,6 +30,14 @@ static uint64_t entry_flags(const struct switch_op *op)
 	return op->cq_flags | (data ? FI_REMOTE_CQ_DATA : 0);
 }
 
+/* Where received data are: a look at a message (FI_PEEK) delivers none. */
+static void *entry_buf(const struct switch_op *op)
+{
+	const bool has = op->sess.flags & SESS_RECV && !(op->sess.flags & SESS_PEEK);
+
+	return has && op->sess.iov_cnt ? op->sess.iov[0].addr : NULL;
+}
+
 /* Writes the entry of op at buf; returns where the next one goes. */
 static void *entry_write(enum fi_cq_format format, void *buf, const struct switch_op *op)
 {
@@ -44,7 +52,7 @@ static void *entry_write(enum fi_cq_format format, void *buf, const struct switc
 	entry->len = op->sess.len;
 	if (format == FI_CQ_FORMAT_MSG)
 		return (struct fi_cq_msg_entry *)buf + 1;
-	entry->buf = received && op->sess.iov_cnt ? op->sess.iov[0].addr : NULL;
+	entry->buf = entry_buf(op);
 	entry->data = received ? op->sess.data : 0;
 	if (format == FI_CQ_FORMAT_DATA)
 		return (struct fi_cq_data_entry *)buf + 1;
@@ -115,7 +123,7 @@ static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch
 	entry->op_context = op->context;
 	entry->flags = entry_flags(op);
 	entry->len = op->sess.len;
-	entry->buf = received && op->sess.iov_cnt ? op->sess.iov[0].addr : NULL;
+	entry->buf = entry_buf(op);
 	entry->data = received ? op->sess.data : 0;
 	entry->tag = op->sess.tag;
 	entry->olen = op->sess.full_len > op->sess.len ? op->sess.full_len - op->sess.len : 0;

@@ -81,7 +81,9 @@ static int bind_locked(struct switch_ep *ep, struct fid *bfid, uint64_t flags)
 			return -FI_EINVAL;
 		if (ep->av)
 			return -FI_EBUSY;
-		ep->av = switch_av_of(bfid);
+		ep->av = switch_av_from_fid(ep->domain, bfid);
+		if (!ep->av)
+			return -FI_EINVAL;
 		switch_av_bind_ep(ep->av, ep);
 		return 0;
 	default:
@@ -273,17 +275,19 @@ static int ep_close(struct fid *fid)
 	struct switch_domain *domain = ep->domain;
 
 	switch_domain_lock(domain);
-	if (ep->listener)
-		domain->core_ops->listener_close(ep->listener);
-	ep->listener = NULL;
+	ep->closing = true;
 	ep->shut_down = true; /* nobody hears of events any more */
 	sess_ep_close(ep->sess_ep, FI_ECANCELED);
 	wait_idle(ep);
+	/* Not before: a peer's crossing connect may be what sends wait for. */
+	if (ep->listener)
+		domain->core_ops->listener_close(ep->listener);
 	switch_stats_write(ep);
 	leave_conns(ep);
 	switch_op_forget_ep(domain, ep);
 	sess_ep_destroy(ep->sess_ep);
 	switch_domain_perform(domain);
+	switch_progress_wake(domain);
 	switch_msg_close(ep);
 	unbind(ep);
 	LIST_REMOVE(ep, link);

@@ -25,7 +25,7 @@
 
 /* What the adapters can cope with in a core. */
 #define CORE_MODE    (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
-#define CORE_MR_MODE (FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
+#define CORE_MR_MODE (FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
 
 #define NAME_LEN 64 /* of a provider, terminator included */
 
@@ -236,13 +236,17 @@ static bool seen_before(const struct fi_info *list, const struct fi_info *core)
 static bool core_serves(const struct fi_info *core)
 {
 	const char *why = NULL;
+	struct core_caps caps;
 
+	core_msg_caps(core, &caps);
 	if (core->ep_attr->type != FI_EP_MSG)
 		why = "it has no connection-oriented endpoints";
 	else if (!(core->tx_attr->msg_order & core->rx_attr->msg_order & FI_ORDER_SAS))
 		why = "it does not keep messages in order";
 	else if (core->ep_attr->max_msg_size < switch_params.buffer_size)
 		why = "its messages are smaller than BUFFER_SIZE";
+	else if (!caps.flow_control)
+		why = "it has no flow control of its own, which is not supported yet";
 	else if (core->mode & ~CORE_MODE || core->domain_attr->mr_mode & ~CORE_MR_MODE)
 		why = "it requires a mode that is not supported";
 	if (why)

@@ -9,14 +9,13 @@
 
 #include "switch.h"
 
-static struct switch_connreq *connreq_create(struct switch_pep *pep, struct core_event *event)
+static struct switch_connreq *connreq_create(struct core_event *event)
 {
 	struct switch_connreq *connreq = calloc(1, sizeof(*connreq));
 
 	if (!connreq)
 		return NULL;
 	connreq->fid.fclass = FI_CLASS_CONNREQ;
-	connreq->fabric = pep->fabric;
 	connreq->request = event->request;
 	return connreq;
 }
@@ -86,7 +85,7 @@ static void request_came(struct switch_pep *pep, struct core_event *event)
 		event->request = NULL;
 		return;
 	}
-	connreq = connreq_create(pep, event);
+	connreq = connreq_create(event);
 	if (connreq) {
 		connreq->preamble = preamble;
 		if (!push_connreq(pep, event, connreq)) {
@@ -116,7 +115,8 @@ static int pep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 
-	if (bfid->fclass != FI_CLASS_EQ || flags)
+	if (bfid->fclass != FI_CLASS_EQ || flags ||
+	    container_of(bfid, struct switch_eq, eq_fid.fid)->fabric != pep->fabric)
 		return -FI_EINVAL;
 	if (pep->eq)
 		return -FI_EBUSY;
@@ -191,7 +191,7 @@ static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size
 	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
 
 	if (!handle || handle->fclass != FI_CLASS_CONNREQ || (paramlen && !param) ||
-	    paramlen > SWITCH_CM_DATA_MAX)
+	    paramlen > core_msg_passive_cm_size(pep->listener))
 		return -FI_EINVAL;
 	if (connreq->ep)
 		connreq->ep->connreq = NULL;

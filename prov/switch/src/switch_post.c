@@ -9,7 +9,7 @@
 /* What a call may ask for; anything else is refused. */
 #define SEND_FLAGS                                                                                 \
 	(FI_COMPLETION | FI_INJECT | FI_MORE | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE |            \
-	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_FENCE)
+	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE)
 #define RECV_FLAGS  (FI_COMPLETION | FI_MORE)
 #define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD)
 
@@ -123,14 +123,16 @@ static ssize_t recv_locked(struct switch_ep *ep, const struct switch_args *args,
 	fill_iov(ep, &op->sess, args);
 	op->sess.tag = args->tag;
 	op->sess.ignore = args->ignore;
-	op->sess.source = ep->directed ? args->addr : SESS_SOURCE_ANY;
+	op->sess.source = SESS_SOURCE_ANY;
+	if (ep->directed && args->addr != FI_ADDR_UNSPEC)
+		op->sess.source = switch_rdm_first(ep, args->addr);
 	op->sess.claim = args->context;
 	op->sess.flags =
 		(uint16_t)(SESS_RECV | (args->tagged ? SESS_TAGGED : 0) |
 			   (flags & FI_PEEK ? SESS_PEEK : 0) | (flags & FI_CLAIM ? SESS_CLAIM : 0) |
 			   (flags & FI_DISCARD ? SESS_DISCARD : 0));
 	op->cq = ep->rx_cq;
-	op->cntr = ep->rx_cntr;
+	op->cntr = flags & FI_PEEK ? NULL : ep->rx_cntr;
 	op->context = args->context;
 	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);
 	op->wants_entry = !ep->rx_selective || flags & FI_COMPLETION || flags & FI_PEEK;
@@ -150,7 +152,7 @@ ssize_t switch_post_recv(struct switch_ep *ep, const struct switch_args *args, u
 	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : 0);
 	ssize_t ret;
 
-	if (!ep->enabled && ep->type == FI_EP_RDM)
+	if (!ep->enabled && (ep->type == FI_EP_RDM || (!ep->rx_cq && !ep->rx_cntr)))
 		return -FI_EOPBADSTATE;
 	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->receives)
 		return -FI_EINVAL;

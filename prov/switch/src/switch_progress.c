@@ -246,6 +246,8 @@ static int thread_progress(struct switch_domain *domain)
 	if (domain->core_ops->trywait(domain->core))
 		return 0;
 	now = switch_now();
+	sess_tick(domain->engine, now);
+	switch_domain_perform(domain); /* what timed out, and what that makes */
 	deadline = sess_tick(domain->engine, now);
 	if (deadline == SESS_NEVER)
 		return -1;
@@ -309,6 +311,8 @@ void switch_progress_wake(struct switch_domain *domain)
 {
 	if (domain->progress_fd >= 0)
 		eventfd_write(domain->progress_fd, 1);
+	else
+		switch_domain_timer(domain, sess_tick(domain->engine, switch_now()));
 }
 
 /* -- closing ------------------------------------------------------------------------ */

@@ -137,6 +137,15 @@ static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch
 	return 0;
 }
 
+fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr)
+{
+	const struct switch_addr *addr = switch_av_get(ep->av, fi_addr);
+	fi_addr_t first = addr ? switch_av_find(ep->av, addr->bytes, addr->len) :
+				 FI_ADDR_NOTAVAIL;
+
+	return first == FI_ADDR_NOTAVAIL ? fi_addr : first;
+}
+
 int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 {
 	const struct switch_addr *addr;
@@ -148,6 +157,11 @@ int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 		addr = switch_av_get(ep->av, fi_addr);
 		if (!addr)
 			return -FI_EINVAL;
+		fi_addr = switch_rdm_first(ep, fi_addr);
+		if (fi_addr < ep->conn_cnt && ep->conns[fi_addr]) {
+			*sess = ep->conns[fi_addr]->sess;
+			return 0;
+		}
 		ret = conns_reserve(ep, fi_addr);
 		if (ret)
 			return ret;
@@ -175,12 +189,12 @@ static int peer_name(const struct switch_ep *ep, const struct core_event *event,
 	return ret;
 }
 
-static struct switch_conn *find_session(struct switch_ep *ep, uint32_t session_id)
+static struct switch_conn *find_maker(struct switch_ep *ep, const struct sess_request *request)
 {
 	struct switch_conn *conn;
 
 	LIST_FOREACH(conn, &ep->domain->conns, link)
-		if (conn->ep == ep && conn->session_id == session_id && !conn->down)
+		if (conn->ep == ep && !conn->down && sess_made_request(conn->sess, request))
 			return conn;
 	return NULL;
 }
@@ -191,11 +205,12 @@ static void refuse(struct switch_ep *ep, struct core_event *event, const uint8_t
 	event->request = NULL;
 }
 
-/* The request of one of our own sessions: its peer is this endpoint. */
+/* The request of one of our own sessions, whose peer is this endpoint; or of
+ * somebody who says so. */
 static void meet_self(struct switch_ep *ep, struct core_event *event,
 		      const struct sess_request *request)
 {
-	struct switch_conn *conn = find_session(ep, request->session_id);
+	struct switch_conn *conn = find_maker(ep, request);
 
 	refuse(ep, event, refusal_closing, sizeof(refusal_closing));
 	if (!conn)
@@ -273,6 +288,10 @@ void switch_rdm_request(struct core_event *event)
 		return;
 	}
 	conn = find_peer(ep, &name);
+	if (ep->closing && (!conn || sess_crossing(conn->sess, &request) != SESS_CROSS_ADOPT)) {
+		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
+		return;
+	}
 	if (!conn) {
 		accept_new(ep, event, &request, &name);
 		return;

@@ -373,7 +373,7 @@ static int op_send1(struct end *end, struct op *op, const void *buf, size_t len)
 {
 	struct iovec iov = {(void *)buf, len};
 
-	return op_send(end, op, &iov, 1, false);
+	return op_send(end, op, &iov, 1, true);
 }
 
 /* A registered piece of memory. */

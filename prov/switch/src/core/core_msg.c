@@ -166,7 +166,8 @@ static void core_msg_ask_cm_data(struct core_domain *domain, struct fi_info *inf
 	copy.info.src_addrlen = 0;
 	if (fi_endpoint(domain->domain, &copy.info, &ep, NULL))
 		return;
-	if (!fi_getopt(&ep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len))
+	if (!fi_getopt(&ep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len) &&
+	    size > CORE_MSG_CM_DATA_MIN)
 		domain->caps.cm_data_size = size < CORE_MSG_CM_DATA ? size : CORE_MSG_CM_DATA;
 	fi_close(&ep->fid);
 }

@@ -74,6 +74,20 @@ static int core_msg_complete(struct core_domain *domain, struct core_msg_ctx *ct
 	return 0;
 }
 
+/* What a core says when the peer is gone differs by what it was doing. */
+static int core_msg_reset(int error)
+{
+	switch (error) {
+	case FI_EIO:
+	case FI_ENOTCONN:
+	case FI_ESHUTDOWN:
+	case EPIPE:
+		return FI_ECONNRESET;
+	default:
+		return error > 0 ? error : FI_EIO;
+	}
+}
+
 static int core_msg_cq_error(struct core_domain *domain, struct core_event *event)
 {
 	struct fi_cq_err_entry err = {0};
@@ -87,7 +101,7 @@ static int core_msg_cq_error(struct core_domain *domain, struct core_event *even
 	domain->cm_due = true;
 	if (!err.op_context)
 		return 0;
-	return core_msg_complete(domain, err.op_context, 0, err.err > 0 ? err.err : FI_EIO, event);
+	return core_msg_complete(domain, err.op_context, 0, core_msg_reset(err.err), event);
 }
 
 /* Reads once; more only past errors, or if the queue has to be emptied for a

@@ -446,8 +446,9 @@ static void took_packet(struct sess_engine *engine, int error)
 	engine->offered = NULL;
 	if (!error) {
 		sess->refused = NULL;
-		if (!packet_has_work(sess))
-			engine_set_work(sess, NULL);
+		engine_set_work(sess, NULL);
+		if (packet_has_work(sess)) /* behind the others: their turn */
+			engine_set_work(sess, &engine->ready);
 		session_progress_close(sess);
 		return;
 	}

@@ -122,7 +122,6 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	sess->rma_max = hello.rma_max && hello.rma_max < config->rma_max ? hello.rma_max :
 									   config->rma_max;
 	sess->eager_budget = hello.eager_budget;
-	sess->peer_virtual_addr = hello.virtual_addr;
 	sess->name_len = hello.name_len;
 	memcpy(sess->name, hello.name, hello.name_len);
 	sess->credit.rx_next = header->seq + 1;

@@ -237,9 +237,7 @@ struct sess {
 	uint32_t peer_caps;
 	uint32_t packet_max;	/* bytes of a packet to the peer */
 	uint32_t bye_seq;
-	uint16_t key_len;	/* of the peer's keys */
 	uint64_t rma_max;
-	bool peer_virtual_addr;
 	struct sess_choice choice[4];
 	struct sess_credit credit;
 
@@ -247,6 +245,7 @@ struct sess {
 	STAILQ_HEAD(, sess_control) controls;
 	struct xfer_list bulk;	      /* with segments to send, in turn */
 	struct xfer_list xfers;	      /* all */
+	uint64_t unmatched;	      /* what its unmatched messages cost */
 	unsigned pending;	      /* sends and matched transfers that are not over */
 	struct sess_packet *packet;   /* being filled */
 	struct sess_packet *refused;  /* full, numbered; the core had no room */
@@ -395,8 +394,9 @@ void match_forget_session(struct sess *sess, int error);
 struct match_queue *match_queue(struct sess_ep *ep, uint16_t flags);
 /* Gives op what is known of the message. */
 void match_describe(struct sess_op *op, const struct sess_message *message);
-/* Makes room for size bytes of a message and appends it to the unmatched. */
-struct sess_message *match_new_message(struct sess_ep *ep, uint16_t flags, size_t size);
+/* Makes room for size bytes of a message and appends it to the unmatched.
+ * NULL: memory is short, or the peer went too far and the session failed. */
+struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size);
 
 /* sess_inline.c */
 uint16_t inline_wire_flags(uint16_t op_flags);

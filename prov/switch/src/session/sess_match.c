@@ -58,11 +58,30 @@ static void set_full(struct sess_ep *ep, bool full)
 	}
 }
 
-struct sess_message *match_new_message(struct sess_ep *ep, uint16_t flags, size_t size)
+/* What an unmatched message is counted as. */
+static uint64_t cost(size_t size)
 {
+	return sizeof(struct sess_message) + sizeof(struct sess_xfer) + size;
+}
+
+/* A peer that heeds FULL and the eager budget stays far below this. */
+static uint64_t most_unmatched(const struct sess_config *config)
+{
+	return 2 * config->unexpected_max + config->eager_budget +
+	       (uint64_t)config->credits * config->buffer_size;
+}
+
+struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size)
+{
+	struct sess_ep *ep = sess->ep;
 	struct sess_engine *engine = ep->engine;
 	struct sess_message *message = TAILQ_FIRST(&engine->spare_messages);
 	bool small = size <= SMALL_MESSAGE;
+
+	if (!sess->is_self && sess->unmatched + cost(size) > most_unmatched(&engine->config)) {
+		session_fail(sess, ENOBUFS, "more unmatched messages than it was allowed");
+		return NULL;
+	}
 
 	if (small && message) {
 		TAILQ_REMOVE(&engine->spare_messages, message, link);
@@ -76,9 +95,12 @@ struct sess_message *match_new_message(struct sess_ep *ep, uint16_t flags, size_
 		.flags = flags & (SESS_TAGGED | SESS_DATA),
 		.small = small,
 		.size = size,
+		.source = sess->source,
+		.from = sess->id,
 	};
 	TAILQ_INSERT_TAIL(&match_queue(ep, flags)->unexpected, message, link);
-	ep->unexpected_bytes += sizeof(*message) + size;
+	sess->unmatched += cost(size);
+	ep->unexpected_bytes += cost(size);
 	if (ep->unexpected_bytes > engine->config.unexpected_max)
 		set_full(ep, true);
 	return message;
@@ -88,8 +110,11 @@ struct sess_message *match_new_message(struct sess_ep *ep, uint16_t flags, size_
 void match_drop(struct sess_ep *ep, struct sess_message *message)
 {
 	struct sess_engine *engine = ep->engine;
+	struct sess *sess = table_find(&engine->sessions, message->from);
 
-	ep->unexpected_bytes -= sizeof(*message) + message->size;
+	if (sess)
+		sess->unmatched -= cost(message->size);
+	ep->unexpected_bytes -= cost(message->size);
 	if (ep->full && ep->unexpected_bytes <= engine->config.unexpected_max / 2)
 		set_full(ep, false);
 	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
@@ -332,16 +357,6 @@ void sess_set_source(struct sess *sess, uint64_t source)
 	rename_list(&sess->ep->claimed, sess, source);
 }
 
-static bool is_posted(const struct match_queue *queue, const struct sess_op *op)
-{
-	const struct sess_op *posted;
-
-	TAILQ_FOREACH(posted, &queue->posted, posted)
-		if (posted == op)
-			return true;
-	return false;
-}
-
 int sess_cancel(struct sess_ep *ep, struct sess_op *op)
 {
 	struct match_queue *queue = match_queue(ep, op->flags);
@@ -349,8 +364,6 @@ int sess_cancel(struct sess_ep *ep, struct sess_op *op)
 
 	switch ((enum op_state)op->state) {
 	case OP_POSTED:
-		if (!is_posted(queue, op))
-			return -ENOENT;
 		TAILQ_REMOVE(&queue->posted, op, posted);
 		ep->busy++;
 		engine_op_done(op, ECANCELED);

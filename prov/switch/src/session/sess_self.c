@@ -46,13 +46,11 @@ static int store(struct sess *sess, struct sess_op *op, size_t len)
 {
 	bool copied = (op->flags & SESS_INJECT) ||
 		      (len <= sess->engine->config.copy_max && !(op->flags & SESS_DELIVERY));
-	struct sess_message *message = match_new_message(sess->ep, op->flags, copied ? len : 0);
+	struct sess_message *message = match_new_message(sess, op->flags, copied ? len : 0);
 
 	if (!message)
 		return -ENOMEM;
 	sess->stats.unexpected_msgs++;
-	message->source = sess->source;
-	message->from = sess->id;
 	message->tag = op->tag;
 	message->data = op->data;
 	message->total = len;

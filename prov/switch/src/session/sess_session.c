@@ -215,6 +215,13 @@ bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *reques
 	return ep->instance == request->instance;
 }
 
+bool sess_made_request(const struct sess *sess, const struct sess_request *request)
+{
+	return sess->state == SESS_CONNECTING && sess->is_opener && !sess->path_up &&
+	       sess->id == request->session_id && sess->cookie == request->cookie &&
+	       sess->ep->instance == request->instance;
+}
+
 void sess_preamble(const struct sess *sess, uint16_t port, uint8_t buf[SESS_PREAMBLE_LEN])
 {
 	const struct sess_request request = {
@@ -277,6 +284,7 @@ void session_came_up(struct sess *sess)
 	select_build(sess);
 	sess->tell_up = true;
 	engine_event(sess);
+	sess->credit.owed = sess->ep->full; /* the hello does not tell */
 	if (!sess->is_opener)
 		sess->hello_due = true;
 	packet_ready(sess);
@@ -483,11 +491,6 @@ bool sess_is_open(const struct sess *sess)
 void *sess_user(const struct sess *sess)
 {
 	return sess->user;
-}
-
-void sess_set_user(struct sess *sess, void *user)
-{
-	sess->user = user;
 }
 
 uint64_t sess_source(const struct sess *sess)

@@ -361,15 +361,13 @@ static bool store(struct sess_xfer *xfer, const struct wire_record *record)
 	struct sess *sess = xfer->sess;
 	bool whole = xfer->ops->way == SESS_COPY && !xfer->held;
 	struct sess_message *message = match_new_message(
-		sess->ep, record->flags, whole ? (size_t)xfer->total : record->len);
+		sess, record->flags, whole ? (size_t)xfer->total : record->len);
 
 	if (!message) {
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
 		return false;
 	}
 	sess->stats.unexpected_msgs++;
-	message->source = sess->source;
-	message->from = sess->id;
 	message->tag = record->tag;
 	message->data = record->data;
 	message->total = record->total;
