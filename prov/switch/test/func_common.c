@@ -372,7 +372,7 @@ struct fi_info *func_need_info(const struct func_conf *conf, const struct func_a
 
 void func_open_fabric(struct func_node *node, const struct func_conf *conf, struct fi_info *info)
 {
-	struct fi_eq_attr attr = {.wait_obj = FI_WAIT_UNSPEC};
+	struct fi_eq_attr attr = {.flags = FI_WRITE, .wait_obj = FI_WAIT_UNSPEC};
 
 	memset(node, 0, sizeof(*node));
 	node->conf = *conf;

@@ -371,7 +371,8 @@ static void flood(uint64_t unexpected_max)
 	/* What was under way when the peer heard of it, and announcements. */
 	cr_assert_leq(duo.b->ep->unexpected_bytes, unexpected_max +
 							   config.credits * config.buffer_size +
-							   200 * sizeof(struct sess_message));
+							   200 * (sizeof(struct sess_message) +
+								  sizeof(struct sess_xfer)));
 	cr_assert(duo.b->ep->full);
 	for (unsigned i = 0; i < 200; i++) {
 		op = recv_plain(duo.b, 900);

@@ -461,7 +461,8 @@ Test(xfer, eager_budget)
 	for (unsigned i = 2; i < 20; i++)
 		cr_assert(sent[i]->pending);
 	cr_assert_leq(duo.b->ep->unexpected_bytes,
-		      50000 + 20 * (4096 + sizeof(struct sess_message)));
+		      50000 + 20 * (4096 + sizeof(struct sess_message) +
+				    sizeof(struct sess_xfer)));
 	for (unsigned i = 0; i < 20; i++) {
 		op = recv_plain(duo.b, 20000);
 		link_run(duo.link);

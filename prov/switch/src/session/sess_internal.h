@@ -22,6 +22,7 @@
 enum {
 	RMA_IN_FLIGHT = 4, /* reads or writes of one transfer at a time */
 	SMALL_MESSAGE = 192, /* unmatched messages up to here come from a free list */
+	UNMATCHED_MAX = 65536, /* unmatched messages of one peer, whatever they hold */
 	SPARE_MAX = 256,     /* free packets, messages ... kept of each kind */
 };
 

@@ -64,11 +64,12 @@ static uint64_t cost(size_t size)
 	return sizeof(struct sess_message) + sizeof(struct sess_xfer) + size;
 }
 
-/* A peer that heeds FULL and the eager budget stays far below this. */
+/* A peer that heeds FULL and the eager budget stays below this: what may be
+ * kept, what was under way when it was told, and announcements without data. */
 static uint64_t most_unmatched(const struct sess_config *config)
 {
 	return 2 * config->unexpected_max + config->eager_budget +
-	       (uint64_t)config->credits * config->buffer_size;
+	       (uint64_t)config->credits * config->buffer_size + UNMATCHED_MAX * cost(0);
 }
 
 struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size)
