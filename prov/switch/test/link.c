@@ -145,22 +145,29 @@ static void *get_memory(size_t len)
 
 /* -- events ---------------------------------------------------------------------- */
 
-static struct link_event *event_at(struct link *link, enum event_type type, struct link_end *end,
-				   uint64_t due)
+static void event_insert(struct link *link, struct link_event *event)
 {
-	struct link_event *event = get_memory(sizeof(*event)), *before;
+	struct link_event *before;
 
-	event->type = type;
-	event->end = end;
-	event->node = end ? end->node : NULL;
-	event->due = due;
 	TAILQ_FOREACH_REVERSE(before, &link->events, link_events, link)
-	if (before->due <= due)
+	if (before->due <= event->due)
 		break;
 	if (before)
 		TAILQ_INSERT_AFTER(&link->events, before, event, link);
 	else
 		TAILQ_INSERT_HEAD(&link->events, event, link);
+}
+
+static struct link_event *event_at(struct link *link, enum event_type type, struct link_end *end,
+				   uint64_t due)
+{
+	struct link_event *event = get_memory(sizeof(*event));
+
+	event->type = type;
+	event->end = end;
+	event->node = end ? end->node : NULL;
+	event->due = due;
+	event_insert(link, event);
 	return event;
 }
 
@@ -250,11 +257,26 @@ static void check_action(struct link_end *end, const struct sess_action *action)
 							  : SESS_ACCESS_LOCAL_READ);
 }
 
-/* Packets of a path arrive in order and finish in order; neither waits for
- * the other. */
-static void take_send(struct link_end *end, const struct sess_action *action)
+/* What the core has but copied goes out with its next call. */
+static void push_kept(struct link_end *end)
 {
 	struct link *link = end->node->link;
+	struct link_event *event;
+
+	while ((event = TAILQ_FIRST(&end->kept))) {
+		TAILQ_REMOVE(&end->kept, event, link);
+		event->lost = !end->open;
+		event->due = end->last_sent = at_least(end->last_sent, link->now + delay(link));
+		event_insert(link, event);
+	}
+}
+
+/* Packets of a path arrive in order and finish in order; neither waits for
+ * the other.  Returns what is done at once, as it was but copied. */
+static struct link_io *take_send(struct link_end *end, const struct sess_action *action)
+{
+	struct link *link = end->node->link;
+	bool kept = action->may_buffer && action->len < end->node->config.stage;
 	struct link_io *io = io_take(end, action);
 	struct link_event *event;
 
@@ -265,15 +287,23 @@ static void take_send(struct link_end *end, const struct sess_action *action)
 	if (io->len > link->longest_packet)
 		link->longest_packet = io->len;
 	if (end->open && end->peer) {
+		push_kept(end);
 		end->last_sent = at_least(end->last_sent, link->now + delay(link));
 		event = event_at(link, EV_DELIVER, end->peer, end->last_sent);
 		event->other = end;
 		event->packet = get_memory(io->len);
 		event->len = io->len;
 		memcpy(event->packet, io->copy, io->len);
+		if (kept) {
+			TAILQ_REMOVE(&link->events, event, link);
+			TAILQ_INSERT_TAIL(&end->kept, event, link);
+		}
 	}
+	if (kept)
+		return io;
 	end->last_done = at_least(end->last_done, link->now + delay(link));
 	event_at(link, EV_DONE, end, end->last_done)->io = io;
+	return NULL;
 }
 
 /* Writes arrive before the packets behind them if the core promises so; else
@@ -454,6 +484,7 @@ static struct link_end *end_create(struct link_node *node, unsigned peer_idx)
 	end->node = node;
 	end->peer_idx = peer_idx;
 	TAILQ_INIT(&end->ios);
+	TAILQ_INIT(&end->kept);
 	TAILQ_INSERT_TAIL(&node->ends, end, node_link);
 	return end;
 }
@@ -699,6 +730,7 @@ static void give_to_core(struct link_node *node, const struct sess_action *actio
 {
 	struct link *link = node->link;
 	struct link_end *end = action->user;
+	struct link_io *done = NULL;
 
 	check_action(end, action);
 	if (percent(link, link->habits.refuse)) {
@@ -713,10 +745,12 @@ static void give_to_core(struct link_node *node, const struct sess_action *actio
 		return;
 	}
 	if (action->type == SESS_ACT_SEND)
-		take_send(end, action);
+		done = take_send(end, action);
 	else
 		take_rma(end, action);
 	sess_took(node->engine, 0);
+	if (done)
+		io_done(link, done);
 }
 
 static void went_down(struct link_end *end, int error)
@@ -774,6 +808,12 @@ void link_act(struct link_node *node)
 
 void link_progress(struct link_node *node)
 {
+	struct link_end *end;
+
+	if (node->asleep)
+		return;
+	TAILQ_FOREACH (end, &node->ends, node_link)
+		push_kept(end);
 	sess_progress(node->engine, node->link->now);
 	link_act(node);
 	sess_tick(node->engine, node->link->now);
@@ -822,9 +862,12 @@ static void happen(struct link *link, struct link_event *event)
 
 bool link_step(struct link *link)
 {
-	struct link_event *event = TAILQ_FIRST(&link->events);
+	struct link_event *event;
 	struct link_node *node;
 
+	TAILQ_FOREACH (event, &link->events, link)
+		if (event->type == EV_PLACE || !event->node || !event->node->asleep)
+			break;
 	if (!event)
 		return false;
 	TAILQ_REMOVE(&link->events, event, link);

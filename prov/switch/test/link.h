@@ -64,6 +64,7 @@ struct link_node {
 	unsigned op_cnt; /* pending */
 	unsigned ups, byes, downs;
 	bool retry_set; /* a retry is on its way */
+	bool asleep;	/* its application asks for nothing: nothing happens here */
 };
 
 /* One end of a path, and the session on it. */
@@ -82,6 +83,7 @@ struct link_end {
 	struct sess_stats stats;       /* when it went down */
 	uint64_t last_sent, last_done; /* the times at which the latest ones are due */
 	TAILQ_HEAD(, link_io) ios;
+	TAILQ_HEAD(, link_event) kept; /* packets that the core has but copied */
 };
 
 struct link {

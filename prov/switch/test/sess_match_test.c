@@ -223,7 +223,7 @@ Test(match, claimed_without_a_name)
 Test(match, claimed_then_called_back)
 {
 	struct duo duo = duo_of(link_config());
-	struct link_op *sent, *op, *others[2];
+	struct link_op *sent, *op, *others[3];
 
 	others[0] = tagged(duo.ab, 1, 1);
 	sent = send_flags(duo.ab, 100000, 1, 2, SESS_TAGGED, 7);
@@ -238,7 +238,9 @@ Test(match, claimed_then_called_back)
 	op = recv_flags(duo.b, 0, 1, SESS_TAGGED | SESS_CLAIM, 7, 0);
 	link_run(duo.link);
 	expect_error(op, ENOMSG);
-	for (unsigned i = 0; i < 2; i++) {
+	others[2] = tagged(duo.ab, 1, 5);
+	link_run(duo.link);
+	for (unsigned i = 0; i < 3; i++) {
 		op = want(duo.b, 1, 0);
 		link_run(duo.link);
 		expect_received(op, 16, 1 + 2 * i);
@@ -369,10 +371,9 @@ static void flood(uint64_t unexpected_max)
 	}
 	link_run(duo.link);
 	/* What was under way when the peer heard of it, and announcements. */
-	cr_assert_leq(duo.b->ep->unexpected_bytes, unexpected_max +
-							   config.credits * config.buffer_size +
-							   200 * (sizeof(struct sess_message) +
-								  sizeof(struct sess_xfer)));
+	cr_assert_leq(duo.b->ep->unexpected_bytes,
+		      unexpected_max + config.credits * config.buffer_size +
+			      200 * (sizeof(struct sess_message) + sizeof(struct sess_xfer)));
 	cr_assert(duo.b->ep->full);
 	for (unsigned i = 0; i < 200; i++) {
 		op = recv_plain(duo.b, 900);
@@ -401,4 +402,30 @@ Test(match, unexpected_storage_is_bounded)
 Test(match, unexpected_storage_of_next_to_nothing)
 {
 	flood(1);
+}
+
+/* A peer that sends on although it was told that there is no room. */
+Test(match, a_peer_that_ignores_full_is_stopped)
+{
+	static uint8_t record[1000];
+	struct sess_config config = link_config();
+	unsigned sent = 0;
+	struct duo duo;
+
+	config.unexpected_max = 1;
+	config.credits = SESS_CREDITS_MAX;
+	duo = duo_of(config);
+	duo.link->habits.silent = true;
+	wire_put_inline(record, 0, sizeof(record) - WIRE_INLINE_LEN, 0, 0, 0);
+	while (duo.ba->sess->state == SESS_OPEN) {
+		forge(duo.ba, 1, record, sizeof(record));
+		link_act(duo.b);
+		cr_assert_lt(++sent, 1000000, "nobody stops it");
+	}
+	cr_assert_str_eq(sess_reason(duo.ba->sess), "more unmatched messages than it was allowed");
+	duo.link->habits.silent = false;
+	link_run(duo.link);
+	cr_assert_eq(duo.ba->error, ENOBUFS);
+	duo_close(&duo);
+	link_leak_check();
 }

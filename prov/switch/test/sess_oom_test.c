@@ -64,7 +64,9 @@ static void try_send(struct scene *scene, struct link_node *from, struct link_no
 	struct link_op *op = new_op(scene, from, size);
 	int ret;
 
-	op->op.flags = (uint16_t)flags;
+	op->op.flags = (uint16_t)(flags | SESS_DATA);
+	op->op.data = scene->op_cnt;
+	link_op_fill(op, scene->op_cnt);
 	if (!end)
 		end = link_connect(from, to);
 	if (!end->sess)
@@ -104,6 +106,15 @@ static void play(struct scene *scene)
 	link_run(scene->link);
 }
 
+/* What was received was sent. */
+static void check_received(const struct link_op *op)
+{
+	if (!(op->op.flags & SESS_RECV) || op->op.error)
+		return;
+	cr_assert(op->op.flags & SESS_DATA && op->op.data);
+	cr_assert(link_op_holds(op, (uint32_t)op->op.data, op->op.len));
+}
+
 /* Returns true if that many allocations were made at all. */
 static bool play_without(unsigned long from, unsigned long cnt, enum sess_way way)
 {
@@ -131,6 +142,7 @@ static bool play_without(unsigned long from, unsigned long cnt, enum sess_way wa
 	link_run(scene.link);
 	for (unsigned i = 0; i < scene.op_cnt; i++) {
 		cr_assert(!scene.op[i]->pending, "operation %u, failing from %lu", i, from);
+		check_received(scene.op[i]);
 		link_op_destroy(scene.op[i]);
 	}
 	/* With memory a session with another endpoint works. */

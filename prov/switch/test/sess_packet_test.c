@@ -214,6 +214,55 @@ Test(packet, injected_memory_is_free_at_once)
 	inject(64, false);
 }
 
+/* -- a core that reports what it has but copied as sent --------------------------- */
+
+/* An application that goes to sleep with its last completion: what it sent
+ * arrives, and who sent to it learns that it did. */
+static void sleeper(enum sess_way way, size_t size, bool sends, uint32_t stage)
+{
+	struct sess_config config = link_config();
+	struct link_op *mine[3], *theirs[3];
+	struct duo duo;
+
+	config.transfer = way;
+	config.stage = stage;
+	config.eager_budget = size & 1 ? 1 : 200000;
+	duo = duo_of(config);
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned flags = i == 1 ? SESS_DELIVERY : 0;
+
+		mine[i] =
+			sends ? send_flags(duo.ab, size, 1, i, flags, 0) : recv_plain(duo.a, size);
+		theirs[i] =
+			sends ? recv_plain(duo.b, size) : send_flags(duo.ba, size, 1, i, flags, 0);
+	}
+	link_progress(duo.a);
+	link_progress(duo.b);
+	do
+		duo.a->asleep = !duo.a->op_cnt;
+	while (link_step(duo.link));
+	for (unsigned i = 0; i < 3; i++) {
+		expect_sent(sends ? mine[i] : theirs[i]);
+		expect_received(sends ? theirs[i] : mine[i], size, i);
+	}
+	duo.a->asleep = false;
+	duo_close(&duo);
+}
+
+Test(packet, asleep_with_the_last_completion)
+{
+	static const size_t sizes[] = {0,    100,  1500, 4000,	4100, 4099,
+				       8100, 8101, 9000, 50000, 50001};
+	static const uint32_t stages[] = {0, 100, 2000, 4000, 9000};
+
+	for (int way = SESS_READ; way <= SESS_AUTO; way++)
+		for (unsigned i = 0; i < 11; i++)
+			for (unsigned k = 0; k < 5; k++)
+				for (unsigned sends = 0; sends < 2; sends++)
+					sleeper((enum sess_way)way, sizes[i], sends, stages[k]);
+	link_leak_check();
+}
+
 /* -- credits ------------------------------------------------------------------------- */
 
 /* Messages both ways; both ends expect them. */
@@ -386,6 +435,48 @@ Test(packet, small_messages_pass_between_segments)
 	expect_sent(small);
 	expect_sent(bulk);
 	expect_received(sink, 1000000, 1);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* Where the first ten large packets go. */
+static unsigned arrivals, arrived_at[3];
+
+static void count_arrivals(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	(void)link;
+	(void)packet;
+	if (len > 1000 && arrivals++ < 10)
+		arrived_at[to->node->idx]++;
+}
+
+/* Sessions of one engine take turns. */
+Test(packet, sessions_take_turns)
+{
+	struct sess_config config = link_config();
+	struct link_op *sent[20], *received[20];
+	struct link_node *c;
+	struct link_end *ac;
+	struct duo duo;
+
+	config.credits = 64;
+	duo = duo_of(config);
+	c = link_node(duo.link, &config);
+	ac = link_connect(duo.a, c);
+	link_run(duo.link);
+	duo.link->habits.delay_max = 1;
+	duo.link->tap = count_arrivals;
+	for (unsigned i = 0; i < 20; i++) {
+		sent[i] = send_plain(i < 10 ? duo.ab : ac, 3000, i);
+		received[i] = recv_plain(i < 10 ? duo.b : c, 3000);
+	}
+	link_run(duo.link);
+	cr_assert_eq(arrived_at[1], 5);
+	cr_assert_eq(arrived_at[2], 5);
+	for (unsigned i = 0; i < 20; i++) {
+		expect_sent(sent[i]);
+		expect_received(received[i], 3000, i);
+	}
 	duo_close(&duo);
 	link_leak_check();
 }

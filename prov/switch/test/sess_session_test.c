@@ -146,8 +146,10 @@ Test(session, closing_goes_on_after_a_cancel)
 	duo.link->habits.silent = true;
 	for (unsigned i = 0; i < 20; i++)
 		sent[i] = send_plain(duo.ab, 400, i);
-	link_progress(duo.a);
+	link_run(duo.link);
+	cr_assert(!sent[0]->pending && sent[19]->pending);
 	sess_close(duo.ab->sess);
+	link_run(duo.link);
 	for (unsigned i = 0; i < 20; i++)
 		if (sess_cancel(duo.a->ep, &sent[i]->op))
 			cr_assert_lt(i, 3, "send %u has not left", i);
@@ -195,6 +197,91 @@ Test(session, receiver_closes)
 		receiver_closes((enum sess_way)way, 50000, false);
 		receiver_closes((enum sess_way)way, 50000, true);
 		receiver_closes((enum sess_way)way, 100, true);
+	}
+	link_leak_check();
+}
+
+/* Segments are still coming when the receiver has said BYE: a receive that is
+ * posted now waits for another peer. */
+Test(session, receiver_closes_amid_segments)
+{
+	struct sess_config config = forced(SESS_COPY);
+	struct link_op *sent, *received;
+	struct duo duo;
+
+	config.eager_budget = 100000;
+	duo = duo_of(config);
+	sent = send_plain(duo.ab, 50000, 1);
+	link_progress(duo.a);
+	while (!duo.b->ep->unexpected_bytes)
+		link_step(duo.link);
+	sess_close(duo.ba->sess);
+	link_act(duo.b);
+	cr_assert(duo.ba->sess->bye_sent);
+	cr_assert_eq(duo.b->ep->unexpected_bytes, 0);
+	received = recv_plain(duo.b, 50000);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	expect_over(duo.ba, 0);
+	cr_assert(received->pending);
+	cr_assert(!sent->pending);
+	link_op_destroy(sent);
+	sess_cancel(duo.b->ep, &received->op);
+	link_run(duo.link);
+	expect_error(received, ECANCELED);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* A message finds its receive when BYE is due but has not left: it is finished
+ * first. */
+Test(session, bye_waits_for_what_was_matched_meanwhile)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+		struct link_op *sent, *received;
+		struct duo duo;
+
+		config.eager_budget = 1;
+		duo = duo_of(config);
+		received = recv_plain(duo.b, 50000);
+		sent = send_plain(duo.ab, 50000, 1);
+		link_progress(duo.a);
+		sess_close(duo.ba->sess);
+		cr_assert(duo.ba->sess->bye_due);
+		while (!received->op.xfer)
+			cr_assert(link_step(duo.link));
+		link_run(duo.link);
+		expect_over(duo.ab, 0);
+		expect_over(duo.ba, 0);
+		expect_sent(sent);
+		expect_received(received, 50000, 1);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* Each has announced something that nobody asked for yet. */
+Test(session, both_close_with_announcements)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+		struct link_op *there, *back;
+		struct duo duo;
+
+		config.eager_budget = 1;
+		duo = duo_of(config);
+		there = send_plain(duo.ab, 50000, 1);
+		back = send_flags(duo.ba, way == SESS_READ ? 10 : 50000, 1, 2, SESS_DELIVERY, 0);
+		link_run(duo.link);
+		sess_close(duo.ab->sess);
+		sess_close(duo.ba->sess);
+		link_run(duo.link);
+		expect_over(duo.ab, 0);
+		expect_over(duo.ba, 0);
+		expect_error(there, ECONNRESET);
+		expect_error(back, ECONNRESET);
+		duo_close(&duo);
 	}
 	link_leak_check();
 }
@@ -350,7 +437,7 @@ Test(session, receive_between_failure_and_close)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {
 		struct sess_config config = forced((enum sess_way)way);
-		struct link_op *sent, *whole, *received;
+		struct link_op *sent, *whole, *received, *waits;
 		struct duo duo;
 
 		config.eager_budget = 1;
@@ -360,16 +447,15 @@ Test(session, receive_between_failure_and_close)
 		link_run(duo.link);
 		sess_abort(duo.ba->sess, ECANCELED);
 		received = recv_plain(duo.b, 50000);
+		waits = recv_plain(duo.b, 50000);
 		link_run(duo.link);
 		expect_received(received, 10, 1);
-		received = recv_plain(duo.b, 50000);
-		link_run(duo.link);
-		cr_assert(received->pending);
+		cr_assert(waits->pending);
 		expect_sent(whole);
 		expect_error(sent, ECONNRESET);
-		sess_cancel(duo.b->ep, &received->op);
+		sess_cancel(duo.b->ep, &waits->op);
 		link_run(duo.link);
-		expect_error(received, ECANCELED);
+		expect_error(waits, ECANCELED);
 		duo_close(&duo);
 	}
 	link_leak_check();

@@ -443,6 +443,29 @@ Test(xfer, unregistered_memory_fails_where_forced)
 	link_leak_check();
 }
 
+/* The core reports START as sent when SINK has come and the memory to write
+ * from is being registered: that alone begins no write. */
+Test(xfer, start_done_while_registering)
+{
+	struct sess_config config = forced(SESS_WRITE);
+
+	config.local_mem = true;
+	for (unsigned i = 0; i < 200; i++) {
+		struct duo duo = duo_of(config);
+		struct link_op *received = recv_plain(duo.b, 10000), *sent;
+
+		for (unsigned k = 0; k < i; k++)
+			link_rand(duo.link, 2);
+		duo.link->habits.reg_later = 100;
+		sent = send_plain(duo.ab, 10000, i);
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 10000, i);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
 /* -- unmatched data ---------------------------------------------------------------------------- */
 
 /* Within the budget segments come unasked; beyond it they wait. */
@@ -461,8 +484,7 @@ Test(xfer, eager_budget)
 	for (unsigned i = 2; i < 20; i++)
 		cr_assert(sent[i]->pending);
 	cr_assert_leq(duo.b->ep->unexpected_bytes,
-		      50000 + 20 * (4096 + sizeof(struct sess_message) +
-				    sizeof(struct sess_xfer)));
+		      50000 + 20 * (4096 + sizeof(struct sess_message) + sizeof(struct sess_xfer)));
 	for (unsigned i = 0; i < 20; i++) {
 		op = recv_plain(duo.b, 20000);
 		link_run(duo.link);
