@@ -860,14 +860,27 @@ static void happen(struct link *link, struct link_event *event)
 	}
 }
 
+static struct link_event *next_event(struct link *link)
+{
+	struct link_event *event;
+
+	TAILQ_FOREACH (event, &link->events, link)
+		if (event->type == EV_PLACE || !event->node || !event->node->asleep)
+			break;
+	return event;
+}
+
 bool link_step(struct link *link)
 {
 	struct link_event *event;
 	struct link_node *node;
 
-	TAILQ_FOREACH (event, &link->events, link)
-		if (event->type == EV_PLACE || !event->node || !event->node->asleep)
-			break;
+	event = next_event(link);
+	if (!event) { /* somebody may still ask for progress */
+		for (unsigned i = 0; i < link->node_cnt; i++)
+			link_progress(link->node[i]);
+		event = next_event(link);
+	}
 	if (!event)
 		return false;
 	TAILQ_REMOVE(&link->events, event, link);

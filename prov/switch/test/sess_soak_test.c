@@ -78,6 +78,7 @@ static void add_node(struct world *world)
 	config.send_after_write = one_in(world, 2);
 	config.virtual_addr = one_in(world, 2);
 	config.rma_max = PICK(world, SIZE_MAX, 3000, 100000);
+	config.stage = (uint32_t)PICK(world, 0, 300, 2000, 20000);
 	config.chunk = PICK(world, 1000, 4096, 100000);
 	config.rndv_threshold = PICK(world, 1, 2000, 16384);
 	config.initial = PICK(world, 1, 300, 4096);
