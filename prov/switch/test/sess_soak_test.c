@@ -54,6 +54,13 @@ static uint64_t pick(struct world *world, unsigned cnt, const uint64_t *from)
 #define PICK(world, ...)                                                                           \
 	pick(world, sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (uint64_t[]){__VA_ARGS__})
 
+/* Says the seed when it fails. */
+#define CHECK(condition, ...)                                                                      \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			link_die(world->link, __VA_ARGS__);                                        \
+	} while (0)
+
 static bool one_in(struct world *world, unsigned n)
 {
 	return !link_rand(world->link, n);
@@ -167,7 +174,7 @@ static void receive_one(struct world *world, struct link_node *node, bool anythi
 	world->receive[i] = op;
 	world->receive_cnt++;
 	op->pattern = i;
-	cr_assert_eq(link_recv(op), 0);
+	CHECK(!link_recv(op), "a receive was refused");
 }
 
 static void receive_somewhere(struct world *world)
@@ -227,6 +234,7 @@ static bool fits(const struct world *world, unsigned want, const struct message 
 static void arrived(struct link_op *op, void *arg)
 {
 	struct world *world = arg;
+	unsigned id = (unsigned)op->op.data;
 	struct message *message;
 	size_t space = 0, len;
 
@@ -234,26 +242,25 @@ static void arrived(struct link_op *op, void *arg)
 		bool canceled = op->op.error == ECANCELED &&
 				(world->over || world->want[op->pattern].canceled);
 
-		cr_assert(canceled || world->broken || (op->op.error == ENOBUFS && world->may_fail),
-			  "a receive failed: %d", op->op.error);
+		CHECK(canceled || world->broken || (op->op.error == ENOBUFS && world->may_fail),
+		      "a receive failed: %d", op->op.error);
 		return;
 	}
-	cr_assert(op->op.flags & SESS_DATA);
-	cr_assert_lt(op->op.data, world->message_cnt);
-	message = &world->message[op->op.data];
+	CHECK(op->op.flags & SESS_DATA && op->op.data < world->message_cnt, "what is this?");
+	message = &world->message[id];
 	for (unsigned i = 0; i < op->op.iov_cnt; i++)
 		space += op->op.iov[i].len;
 	len = message->size < space ? message->size : space;
-	cr_assert(!message->receive && message->to == op->node->idx, "message %u came twice",
-		  (unsigned)op->op.data);
-	cr_assert(fits(world, op->pattern, message));
-	cr_assert_eq(op->op.source, message->from);
-	cr_assert_eq(op->op.tag, message->tag);
-	cr_assert_eq(op->op.full_len, message->size);
-	cr_assert_eq(op->op.len, len);
-	cr_assert_eq(op->op.error, len < message->size ? EMSGSIZE : 0);
-	cr_assert(link_op_holds(op, (uint32_t)op->op.data, len), "message %u was damaged",
-		  (unsigned)op->op.data);
+	CHECK(!message->receive, "message %u came twice", id);
+	CHECK(message->to == op->node->idx, "message %u went astray", id);
+	CHECK(fits(world, op->pattern, message), "message %u met the wrong receive", id);
+	CHECK(op->op.source == message->from && op->op.tag == message->tag,
+	      "message %u is described wrongly", id);
+	CHECK(op->op.full_len == message->size && op->op.len == len &&
+		      op->op.error == (len < message->size ? EMSGSIZE : 0),
+	      "message %u of %zu bytes: %zu of %zu came, error %d", id, message->size, op->op.len,
+	      op->op.full_len, op->op.error);
+	CHECK(link_op_holds(op, id, len), "message %u was damaged", id);
 	message->receive = op;
 }
 
@@ -270,7 +277,7 @@ static void check_order(const struct world *world)
 			if (later->receive && later->end == first->end &&
 			    later->receive->pattern < first->receive->pattern &&
 			    fits(world, later->receive->pattern, first))
-				cr_assert_fail("messages %u and %u are out of order", i, k);
+				CHECK(false, "messages %u and %u are out of order", i, k);
 		}
 	}
 }
@@ -281,15 +288,15 @@ static void check_sends(const struct world *world)
 		const struct message *message = &world->message[i];
 		int error = message->op->op.error;
 
-		cr_assert(!message->op->pending, "send %u never completed", i);
+		CHECK(!message->op->pending, "send %u never completed", i);
 		if (!error && (message->delivery || !world->broken))
-			cr_assert(message->receive || (world->may_fail && message->size > 200),
-				  "message %u was lost", i);
+			CHECK(message->receive || (world->may_fail && message->size > 200),
+			      "message %u was lost", i);
 		if (error && !world->broken) {
-			cr_assert((error == ECANCELED && message->canceled) ||
-					  (error == ENOBUFS && world->may_fail),
-				  "send %u failed: %d", i, error);
-			cr_assert(!message->receive, "message %u came though its send failed", i);
+			CHECK((error == ECANCELED && message->canceled) ||
+				      (error == ENOBUFS && world->may_fail),
+			      "send %u failed: %d", i, error);
+			CHECK(!message->receive, "message %u came though its send failed", i);
 		}
 	}
 }
@@ -375,7 +382,7 @@ static void round_of(uint64_t seed)
 	check_order(world);
 	if (!world->broken)
 		for (unsigned i = 0; i < nodes; i++)
-			cr_assert_eq(link->node[i]->downs, 0);
+			CHECK(!link->node[i]->downs, "a session of node %u failed", i);
 	world->over = true;
 	link_destroy(link);
 	for (unsigned i = 0; i < world->message_cnt; i++)
@@ -392,12 +399,12 @@ Test(soak, anything_goes)
 	unsigned rounds = rounds_text ? (unsigned)atoi(rounds_text) : UINT32_MAX;
 	clock_t end = clock() + 2 * CLOCKS_PER_SEC;
 
+	cr_log_info("SEED=%llu", (unsigned long long)seed);
 	if (seed_text && !rounds_text)
 		rounds = 1;
 	for (unsigned i = 0; i < rounds; i++, seed++) {
 		if (rounds == UINT32_MAX && clock() > end)
 			break;
-		fprintf(stderr, "SEED=%llu\n", (unsigned long long)seed);
 		round_of(seed);
 	}
 	link_leak_check();
