@@ -290,8 +290,7 @@ static void check_sends(const struct world *world)
 
 		CHECK(!message->op->pending, "send %u never completed", i);
 		if (!error && (message->delivery || !world->broken))
-			CHECK(message->receive || (world->may_fail && message->size > 200),
-			      "message %u was lost", i);
+			CHECK(message->receive, "message %u was lost", i);
 		if (error && !world->broken) {
 			CHECK((error == ECANCELED && message->canceled) ||
 				      (error == ENOBUFS && world->may_fail),
