@@ -27,6 +27,9 @@ enum {
 	SESS_PREAMBLE_LEN = 28,	   /* bytes of ours ahead of connection data */
 	SESS_BUFFER_MIN = 512,	   /* bounds of a control buffer, bytes */
 	SESS_BUFFER_MAX = 65536,
+	SESS_BUFFER_DEFAULT = (32 << 10) + 64, /* a message of 32 KiB, and what goes with it */
+	/* over tcp, copying takes less time up to here */
+	SESS_RNDV_DEFAULT = 144 << 10,
 	SESS_CREDITS_MIN = 4,	   /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,
 };
@@ -134,7 +137,7 @@ struct sess_stats {
 /* What the core and the user allow.  Every size in bytes, every time in
  * nanoseconds.  Zero means the default given in brackets. */
 struct sess_config {
-	uint32_t buffer_size;	  /* of a control buffer [16384] */
+	uint32_t buffer_size;	  /* of a control buffer [SESS_BUFFER_DEFAULT] */
 	uint32_t credits;	  /* packets that a peer may have on the way to us [64] */
 	uint32_t send_iov_limit;  /* pieces that the core sends at once [4]; 1: always one */
 	uint32_t rma_iov_limit;	  /* local pieces of a read or write [1] */
@@ -149,7 +152,7 @@ struct sess_config {
 	bool virtual_addr;	  /* a remote address is a virtual address, not an offset */
 	uint64_t rma_max;	  /* longest read or write [SIZE_MAX] */
 	uint64_t chunk;		  /* pieces in which reads and writes are issued [512 KiB] */
-	uint64_t rndv_threshold;  /* from here read or write is used [256 KiB] */
+	uint64_t rndv_threshold;  /* from here read or write is used [SESS_RNDV_DEFAULT] */
 	uint64_t initial;	  /* bytes of the initial portion of a read or write [1024] */
 	uint64_t eager_budget;	  /* unmatched bytes of copied transfers, a session [1 MiB] */
 	uint64_t unexpected_max;  /* unmatched bytes kept, an endpoint [64 MiB] */
@@ -237,6 +240,10 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len);
 /* The application asks for progress: what was held back goes out, what the
  * core refused is offered again.  now: nanoseconds of a steady clock. */
 void sess_progress(struct sess_engine *engine, uint64_t now);
+
+/* Whether sess_progress() has a use for the exact time; else one that is some
+ * milliseconds old will do. */
+bool sess_wants_time(const struct sess_engine *engine);
 
 /* Sends out what was held back. */
 void sess_flush(struct sess_engine *engine);

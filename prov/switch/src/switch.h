@@ -218,7 +218,7 @@ struct switch_op {
 	bool wants_entry;  /* false: an entry only on error */
 };
 
-/* NULL when memory is short. */
+/* NULL when memory is short.  Its ep is NULL; the caller sets the rest. */
 struct switch_op *switch_op_alloc(struct switch_domain *domain);
 void switch_op_free(struct switch_domain *domain, struct switch_op *op);
 /* The endpoint is being closed: what its operations still have to report is

@@ -129,11 +129,11 @@ static void params_define(void)
 		{"rdma_write",
 		 "0: tell peers that this side cannot issue RDMA writes (default: 1)"},
 		{"buffer_size", "Bytes of a control buffer, which holds one packet, 512 to 65536 "
-				"(default: 16384)"},
+				"(default: 32832)"},
 		{"credits", "Packets that a peer may have on the way to this side, 4 to 32767 "
 			    "(default: 64)"},
 		{"rndv_threshold", "Bytes from which a message is moved by RDMA read or write when "
-				   "transfer is auto, at least 1 (default: 262144)"},
+				   "transfer is auto, at least 1 (default: 147456)"},
 		{"initial", "Bytes of a read or written message that travel ahead with its "
 			    "announcement, 1 to 128 less than buffer_size (default: 1024)"},
 		{"core", "Name of the core provider to use when the application names none "
@@ -159,10 +159,12 @@ static void params_read(void)
 	params->transfer = param_transfer();
 	params->rdma_read = param_bool("rdma_read");
 	params->rdma_write = param_bool("rdma_write");
-	params->buffer_size = param_number("buffer_size", SESS_BUFFER_MIN, SESS_BUFFER_MAX, 16384);
+	params->buffer_size = param_number("buffer_size", SESS_BUFFER_MIN, SESS_BUFFER_MAX,
+					  SESS_BUFFER_DEFAULT);
 	room = params->buffer_size - SWITCH_PACKET_HEAD;
 	params->credits = param_number("credits", SESS_CREDITS_MIN, SESS_CREDITS_MAX, 64);
-	params->rndv_threshold = param_number("rndv_threshold", 1, SIZE_MAX / 2, 262144);
+	params->rndv_threshold = param_number("rndv_threshold", 1, SIZE_MAX / 2,
+					     SESS_RNDV_DEFAULT);
 	params->initial = param_number("initial", 1, room, room < 1024 ? room : 1024);
 	params->hello_timeout = param_number("hello_timeout", 1, INT32_MAX, 30000);
 	params->close_timeout = param_number("close_timeout", 1, INT32_MAX, 5000);

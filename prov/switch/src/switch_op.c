@@ -9,7 +9,6 @@
  */
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "switch.h"
 
@@ -49,9 +48,6 @@ struct switch_op *switch_op_alloc(struct switch_domain *domain)
 		return NULL;
 	op = container_of(STAILQ_FIRST(&domain->free_ops), struct switch_op, sess);
 	STAILQ_REMOVE_HEAD(&domain->free_ops, link);
-	/* all but the pieces of memory, which iov_cnt governs */
-	memset(op, 0, offsetof(struct switch_op, sess.iov));
-	memset(&op->sess.len, 0, sizeof(*op) - offsetof(struct switch_op, sess.len));
 	return op;
 }
 

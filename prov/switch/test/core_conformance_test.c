@@ -358,7 +358,8 @@ static int op_begin(struct end *end, struct op *op, int ret)
 	return ret;
 }
 
-static int op_send(struct end *end, struct op *op, const struct iovec *iov, size_t cnt, bool may_buffer)
+static int op_send(struct end *end, struct op *op, const struct iovec *iov, size_t cnt,
+		   bool may_buffer)
 {
 	void *desc[CORE_IOV_MAX] = {0};
 	size_t len = 0, i;
@@ -1387,6 +1388,40 @@ CORE_TEST(events_wake_a_sleeper)
 }
 
 /* A listener that is opened late wakes whoever asked for descriptors early. */
+/* Somebody sleeps while others poll, who answer a read as far as the socket
+ * takes it: its descriptors follow, and wake it when there is room again. */
+CORE_TEST(a_sleeper_follows_others)
+{
+	enum { LEN = 16 << 20 };
+	static const unsigned polls[] = {0, 3000}; /* before there is anything to do */
+	struct region la, rb;
+	struct end a, b;
+
+	join(w, &a, &b);
+	region_open(&w->a, &la, LEN, FI_READ);
+	region_open(&w->b, &rb, LEN, FI_REMOTE_READ);
+	for (unsigned i = 0; i < 2; i++) {
+		struct op op = {0};
+
+		settle(w, &w->a);
+		settle(w, &w->b);
+		for (unsigned k = 0; k < polls[i]; k++)
+			pump_side(&w->b, false);
+		cr_assert_eq(op_rma(&a, &op, true, &la, 0, LEN, &rb), 0);
+		for (unsigned k = 0; k < 10; k++)
+			pump_side(&w->b, false);
+		while (!op.done) {
+			for (unsigned k = 0; k < 10; k++)
+				pump_side(&w->a, false);
+			cr_assert(op.done || wait_any(&w->b, DEADLINE * 1000) > 0, "no wake-up");
+			pump_side(&w->b, false);
+		}
+	}
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+	part(w, &a, &b);
+}
+
 CORE_TEST(a_new_listener_wakes)
 {
 	struct pollfd pfd[8] = {{0}};

@@ -22,8 +22,8 @@ enum {
 	SENT_WORD = 1,	 /* the sender has posted this many sends */
 };
 
-static const size_t sizes[] = {0,     1,     64,    1024,   4096,    16383,
-			       16384, 16385, 65536, 262144, 1048576, SIZE_MAX_TESTED};
+static const size_t sizes[] = {0,     1,     64,    1024,   4096,    32767,
+			       32768, 32769, 65536, 262144, 1048576, SIZE_MAX_TESTED};
 
 static struct func_conf conf_of(const struct func_team *team)
 {

@@ -134,7 +134,7 @@ Test(select, configurations_that_are_refused)
 	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
 	config = (struct sess_config){.random = link_config().random};
 	cr_assert_eq(sess_engine_create(&config, &engine), 0, "zeros are defaults");
-	cr_assert_eq(engine->config.buffer_size, 16384);
+	cr_assert_eq(engine->config.buffer_size, 32832);
 	cr_assert_eq(engine->config.credits, 64);
 	cr_assert_eq(engine->config.transfer, SESS_AUTO);
 	sess_engine_destroy(engine);

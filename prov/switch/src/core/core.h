@@ -69,7 +69,7 @@ enum core_event_type {
 	CORE_CLOSED,	/* path (already freed, only as a value), user: closed, no io is out */
 };
 
-/* What a type does not name is zero. */
+/* What a type does not name is undefined, but for the token. */
 struct core_event {
 	enum core_event_type type;
 	int error; /* positive errno value, 0: none */

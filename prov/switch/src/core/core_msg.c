@@ -20,10 +20,15 @@
 
 /* -- capabilities ------------------------------------------------------- */
 
+static const char *core_msg_prov(const struct fi_info *info)
+{
+	return info->fabric_attr->prov_name ? info->fabric_attr->prov_name : "";
+}
+
 void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 {
 	const uint64_t rma = FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE;
-	const char *prov = info->fabric_attr->prov_name ? info->fabric_attr->prov_name : "";
+	const char *prov = core_msg_prov(info);
 	bool tcp = !strcmp(prov, "tcp") || !strcmp(prov, "net");
 	uint64_t mode = info->domain_attr->mr_mode, bits = info->caps & rma;
 
@@ -85,8 +90,7 @@ static void core_msg_domain_close(struct core_domain *domain)
 		core_msg_listener_close(listener);
 	if (domain->srx)
 		fi_close(&domain->srx->fid);
-	if (domain->cq)
-		fi_close(&domain->cq->fid);
+	core_msg_queues_close(domain);
 	if (domain->eq)
 		fi_close(&domain->eq->fid);
 	while ((path = LIST_FIRST(&domain->paths)))
@@ -100,22 +104,6 @@ static void core_msg_domain_close(struct core_domain *domain)
 	if (domain->cm_fd >= 0)
 		close(domain->cm_fd);
 	free(domain);
-}
-
-static int core_msg_cq_open(struct core_domain *domain)
-{
-	struct fi_cq_attr attr = {
-		.size = domain->buffer_max + CORE_MSG_IO_MAX,
-		.format = FI_CQ_FORMAT_MSG,
-		.wait_obj = FI_WAIT_FD,
-	};
-	int ret;
-
-	ret = fi_cq_open(domain->domain, &attr, &domain->cq, NULL);
-	if (ret)
-		return core_msg_failed("fi_cq_open", ret);
-	ret = fi_control(&domain->cq->fid, FI_GETWAIT, &domain->cq_fd);
-	return ret ? core_msg_failed("descriptor of the completion queue", ret) : 0;
 }
 
 static int core_msg_domain_eq_open(struct core_domain *domain)
@@ -145,7 +133,7 @@ static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 		return core_msg_failed("fi_srx_context", ret);
 	/* completions follow the endpoints' binding; some cores want this one
 	 * too, others know no such thing */
-	ret = fi_ep_bind(domain->srx, &domain->cq->fid, FI_RECV);
+	ret = fi_ep_bind(domain->srx, &domain->far.cq->fid, FI_RECV);
 	if (ret)
 		CORE_MSG_INFO(CORE, "shared receives without a queue of their own: %s\n",
 			      fi_strerror(-ret));
@@ -184,7 +172,7 @@ static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	if (!d)
 		return core_msg_failed("core domain", ret);
 	d->fabric = fabric;
-	d->cq_fd = d->cm_fd = -1;
+	d->far_fd = d->cm_fd = d->near.epoll_fd = d->near.wake_fd = -1;
 	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
 	d->buffer_size = attr->buffer_size;
 	d->buffer_max = attr->buffer_max;
@@ -202,7 +190,9 @@ static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 		core_msg_failed("fi_domain", ret);
 		goto fail;
 	}
-	ret = core_msg_cq_open(d);
+	d->polls_near = !strcmp(core_msg_prov(info), "tcp") &&
+			FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
+	ret = core_msg_queues_open(d);
 	if (ret)
 		goto fail;
 	ret = core_msg_domain_eq_open(d);
@@ -227,7 +217,9 @@ static int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
 	int n = 0;
 
 	if (n < max)
-		fds[n++] = domain->cq_fd;
+		fds[n++] = domain->far_fd;
+	if (n < max && domain->near.queue.cq)
+		fds[n++] = domain->near.epoll_fd;
 	if (n < max)
 		fds[n++] = domain->cm_fd;
 	return n;
@@ -235,13 +227,12 @@ static int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
 
 static int core_msg_trywait(struct core_domain *domain)
 {
-	struct fid *cq = &domain->cq->fid;
 	struct core_listener *listener;
 	int ret;
 
 	if (domain->cm_due || !TAILQ_EMPTY(&domain->limbo) || !SLIST_EMPTY(&domain->idle))
 		return -FI_EAGAIN;
-	ret = fi_trywait(domain->fabric, &cq, 1);
+	ret = core_msg_queue_trywait(domain);
 	if (ret)
 		return ret;
 	ret = core_msg_eq_trywait(domain->fabric, domain->eq);
@@ -282,6 +273,7 @@ static struct core_msg_io *core_msg_io_init(struct core_path *path, struct core_
 static int core_msg_io_taken(struct core_path *path, struct core_msg_io *io, const char *what,
 			     ssize_t ret)
 {
+	core_msg_queue_touched(path->domain);
 	if (ret) {
 		io->ctx.kind = CORE_MSG_NONE;
 		return ret == -FI_EAGAIN ? -FI_EAGAIN : core_msg_failed(what, (int)ret);
@@ -306,6 +298,7 @@ static int core_msg_inject(struct core_path *path, const struct iovec *iov, size
 		buf = copy;
 	}
 	ret = fi_inject(path->ep, buf, len, FI_ADDR_UNSPEC);
+	core_msg_queue_touched(path->domain);
 	if (!ret)
 		return 1;
 	return ret == -FI_EAGAIN ? -FI_EAGAIN : core_msg_failed("fi_inject", (int)ret);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Private to the adapter for connection-oriented cores: core_msg.c (domain,
- * data), core_msg_poll.c (events), core_msg_cm.c (paths), core_msg_listen.c
- * (listeners, requests) and core_msg_mr.c (registrations, receive buffers).
+ * data), core_msg_queue.c (completion queues), core_msg_poll.c (events),
+ * core_msg_cm.c (paths), core_msg_listen.c (listeners, requests) and
+ * core_msg_mr.c (registrations, receive buffers).
  * Nobody else includes it.  All of it lives under the domain's lock, except
  * the reference count of a listener (see struct core_listener).
  */
 #ifndef CORE_MSG_H
 #define CORE_MSG_H
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
 
@@ -32,6 +34,8 @@ enum {
 	CORE_MSG_IO_MAX = 4096,	    /* operations out per domain: the completion queue holds them */
 	CORE_MSG_DRAIN = 4096,	    /* looks at a listener that closes: a flood must not hold us */
 	CORE_MSG_KEYS = 32,	    /* random keys drawn at once: 256 bytes */
+	CORE_MSG_NEAR_PATHS = 16,   /* that poll(2) is asked about */
+	CORE_MSG_NEAR_FDS = 64,	    /* their sockets, and what the core adds */
 };
 
 /* What a completion's context points to. */
@@ -95,13 +99,31 @@ union core_msg_cm {
  * is full, and reports them done (its parameter staging_sbuf_size). */
 #define CORE_MSG_TCP_STAGE 9000
 
+/* A completion queue and the paths that it is bound to, until they are freed. */
+struct core_msg_queue {
+	struct fid_cq *cq;
+	unsigned path_cnt;
+};
+
+/* The one for the first few paths, where it is worth having (core_msg_queue.c). */
+struct core_msg_near {
+	struct core_msg_queue queue; /* cq NULL: there is none */
+	int epoll_fd, wake_fd;
+	unsigned armed; /* calls that the set will still follow the core's list */
+	uint64_t change_index;
+	size_t fd_cnt;
+	struct pollfd fds[CORE_MSG_NEAR_FDS]; /* the list as it was last seen */
+};
+
 struct core_domain {
 	struct fid_fabric *fabric;
 	struct fid_domain *domain;
-	struct fid_cq *cq;
+	struct core_msg_queue far;
+	struct core_msg_near near;
+	bool polls_near, near_first;
 	struct fid_eq *eq;
 	struct fid_ep *srx; /* NULL: each path has receives of its own */
-	int cq_fd, cm_fd;   /* cm_fd: epoll set of our and our listeners' event queues */
+	int far_fd, cm_fd;  /* cm_fd: epoll set of our and our listeners' event queues */
 	struct core_caps caps;
 	uint64_t write_flags;
 	size_t rx_ctx_cnt;
@@ -138,6 +160,7 @@ struct core_path {
 	LIST_ENTRY(core_path) link;
 	TAILQ_ENTRY(core_path) limbo_link;
 	struct core_domain *domain;
+	struct core_msg_queue *queue;
 	struct fid_ep *ep; /* NULL once closed */
 	void *user;
 	enum core_msg_state state;
@@ -183,6 +206,22 @@ static inline int core_msg_failed(const char *what, int ret)
 {
 	CORE_MSG_WARN(CORE, "%s: %s\n", what, fi_strerror(-ret));
 	return ret;
+}
+
+/* -- core_msg_queue.c --------------------------------------------------- */
+
+int core_msg_queues_open(struct core_domain *domain);
+void core_msg_queues_close(struct core_domain *domain);
+/* For a new path. */
+struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain);
+/* 0: the descriptors of both will wake whoever sleeps; -FI_EAGAIN: read first. */
+int core_msg_queue_trywait(struct core_domain *domain);
+/* After every call that may change what the core waits for, if armed. */
+void core_msg_queue_changed(struct core_domain *domain);
+static inline void core_msg_queue_touched(struct core_domain *domain)
+{
+	if (domain->near.armed)
+		core_msg_queue_changed(domain);
 }
 
 /* -- core_msg_poll.c ---------------------------------------------------- */

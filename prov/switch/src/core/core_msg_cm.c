@@ -70,18 +70,21 @@ int core_msg_ep_info(const struct core_domain *domain, const struct fi_info *inf
 	return 0;
 }
 
-static int core_msg_ep_bind(struct core_domain *domain, struct fid_ep *ep)
+static int core_msg_ep_bind(struct core_path *path)
 {
+	struct core_domain *domain = path->domain;
+	struct fid *cq = &path->queue->cq->fid;
+	struct fid_ep *ep = path->ep;
 	int ret;
 
 	ret = fi_ep_bind(ep, &domain->eq->fid, 0);
 	if (ret)
 		return ret;
-	ret = fi_ep_bind(ep, &domain->cq->fid, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
+	ret = fi_ep_bind(ep, cq, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
 	if (ret)
 		return ret;
 	/* selective here would silence shared receives on the tcp core */
-	ret = fi_ep_bind(ep, &domain->cq->fid, FI_RECV);
+	ret = fi_ep_bind(ep, cq, FI_RECV);
 	if (ret)
 		return ret;
 	return domain->srx ? fi_ep_bind(ep, &domain->srx->fid, 0) : 0;
@@ -116,10 +119,12 @@ static int core_msg_path_create(struct core_domain *domain, struct fi_info *info
 		return core_msg_failed("fi_endpoint", ret);
 	}
 	LIST_INSERT_HEAD(&domain->paths, p, link);
+	p->queue = core_msg_queue_choose(domain);
+	p->queue->path_cnt++;
 	domain->path_cnt++;
 	domain->cm_pending++;
 
-	ret = core_msg_ep_bind(domain, p->ep);
+	ret = core_msg_ep_bind(p);
 	if (!ret)
 		ret = fi_enable(p->ep);
 	if (ret) {
@@ -239,6 +244,7 @@ void core_msg_path_close(struct core_path *path)
 void core_msg_path_free(struct core_path *path)
 {
 	LIST_REMOVE(path, link);
+	path->queue->path_cnt--;
 	path->domain->path_cnt--;
 	core_msg_pool_free(path->domain, &path->pool);
 	free(path);

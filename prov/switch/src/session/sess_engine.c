@@ -22,7 +22,7 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 {
 	*config = *given;
 	if (!config->buffer_size)
-		config->buffer_size = 16384;
+		config->buffer_size = SESS_BUFFER_DEFAULT;
 	if (!config->credits)
 		config->credits = 64;
 	if (!config->send_iov_limit)
@@ -33,7 +33,7 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 		config->copy_max = 1024;
 	config_default(&config->rma_max, SIZE_MAX);
 	config_default(&config->chunk, 512 << 10);
-	config_default(&config->rndv_threshold, 256 << 10);
+	config_default(&config->rndv_threshold, SESS_RNDV_DEFAULT);
 	config_default(&config->initial, 1024);
 	config_default(&config->eager_budget, 1 << 20);
 	config_default(&config->unexpected_max, 64 << 20);
@@ -219,6 +219,12 @@ void sess_flush(struct sess_engine *engine)
 
 	while ((sess = TAILQ_FIRST(&engine->held)))
 		engine_set_work(sess, &engine->ready);
+}
+
+/* Only a run of bursts makes it hold back, which the next call looks back at. */
+bool sess_wants_time(const struct sess_engine *engine)
+{
+	return engine->burst_rounds;
 }
 
 void sess_progress(struct sess_engine *engine, uint64_t now)
@@ -412,12 +418,22 @@ static const struct sess_action *next_event(struct sess_engine *engine)
 	return &engine->action;
 }
 
+/* Most calls find nothing, and that has to be cheap. */
+static bool has_actions(const struct sess_engine *engine)
+{
+	return !STAILQ_EMPTY(&engine->done) || !TAILQ_EMPTY(&engine->ready) ||
+	       !TAILQ_EMPTY(&engine->releasing) || !TAILQ_EMPTY(&engine->registering) ||
+	       !TAILQ_EMPTY(&engine->rma) || !TAILQ_EMPTY(&engine->events);
+}
+
 /* Releasing comes before completing: once the application is told, nobody
  * reaches its memory.  Packets come before RMA: control passes bulk. */
 const struct sess_action *sess_next(struct sess_engine *engine)
 {
 	const struct sess_action *action;
 
+	if (!has_actions(engine))
+		return NULL;
 	if (!TAILQ_EMPTY(&engine->releasing))
 		return next_release(engine);
 	if (!STAILQ_EMPTY(&engine->done))

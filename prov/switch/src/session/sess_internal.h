@@ -327,7 +327,7 @@ struct sess_engine {
 	unsigned spare_packet_cnt, spare_rma_cnt, spare_control_cnt, spare_message_cnt;
 
 	/* learning whether the application posts in bursts: sess_packet.c */
-	uint64_t now, held_since;
+	uint64_t now;		/* of the last call for progress */
 	unsigned burst_sends;	/* since it last asked for progress */
 	unsigned burst_rounds;	/* in a row */
 	unsigned burst_need;	/* rounds before anything is held back */

@@ -247,6 +247,8 @@ int sess_recv(struct sess_ep *ep, struct sess_op *op)
 	op->sess = NULL;
 	op->xfer = NULL;
 	op->held = NULL;
+	op->error = 0;
+	op->data = 0;
 	op->len = 0;
 	op->full_len = 0;
 	op->state = OP_POSTED;

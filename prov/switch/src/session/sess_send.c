@@ -48,6 +48,7 @@ int sess_send(struct sess *sess, struct sess_op *op)
 	op->xfer = NULL;
 	op->held = NULL;
 	op->error = 0;
+	op->full_len = 0;
 	op->len = iov_len(op->iov, op->iov_cnt);
 	if (op->flags & SESS_INJECT && op->len > sess_engine_inline_max(sess->engine))
 		return -EMSGSIZE;

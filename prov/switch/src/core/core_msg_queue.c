@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The completion queues of the adapter for connection-oriented cores.  Called
+ * by its other files under the domain's lock.
+ *
+ * One queue with a descriptor serves any number of paths.  The tcp core of
+ * libfabric before 1.18 asks such a queue with epoll(7), and every message then
+ * pays for the kernel's bookkeeping, some 0.8 us of a half round trip.  A queue
+ * of FI_WAIT_POLLFD it asks with poll(2), at 20 ns for each path.  So with that
+ * core the first few paths get a queue of the second kind, the near one.
+ *
+ * The near queue has no descriptor to sleep on but a list of them, which
+ * changes while somebody sleeps.  A set of our own follows it: exactly from
+ * core_msg_queue_trywait() on, as long as it is armed.  Following costs a call
+ * into the core for each poll, so it ends after a while of polling, and whoever
+ * may still be asleep is woken up.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core_msg.h"
+
+enum {
+	ARMED_CALLS = 1024, /* polls and operations until following ends */
+};
+
+static int queue_open(struct core_domain *domain, enum fi_wait_obj wait_obj, struct fid_cq **cq)
+{
+	struct fi_cq_attr attr = {
+		.size = domain->buffer_max + CORE_MSG_IO_MAX,
+		.format = FI_CQ_FORMAT_MSG,
+		.wait_obj = wait_obj,
+	};
+
+	return fi_cq_open(domain->domain, &attr, cq, NULL);
+}
+
+static int near_open(struct core_domain *domain)
+{
+	struct core_msg_near *near = &domain->near;
+	struct epoll_event event = {.events = EPOLLIN};
+	int ret;
+
+	ret = queue_open(domain, FI_WAIT_POLLFD, &near->queue.cq);
+	if (ret)
+		return core_msg_failed("fi_cq_open", ret);
+	near->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	near->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (near->wake_fd < 0 || near->epoll_fd < 0 ||
+	    epoll_ctl(near->epoll_fd, EPOLL_CTL_ADD, near->wake_fd, &event))
+		return core_msg_failed("descriptors of the near queue", -errno);
+	return 0;
+}
+
+int core_msg_queues_open(struct core_domain *domain)
+{
+	int ret;
+
+	ret = queue_open(domain, FI_WAIT_FD, &domain->far.cq);
+	if (ret)
+		return core_msg_failed("fi_cq_open", ret);
+	ret = fi_control(&domain->far.cq->fid, FI_GETWAIT, &domain->far_fd);
+	if (ret)
+		return core_msg_failed("descriptor of the completion queue", ret);
+	return domain->polls_near ? near_open(domain) : 0;
+}
+
+void core_msg_queues_close(struct core_domain *domain)
+{
+	struct core_msg_near *near = &domain->near;
+
+	if (domain->far.cq)
+		fi_close(&domain->far.cq->fid);
+	if (near->queue.cq)
+		fi_close(&near->queue.cq->fid);
+	if (near->epoll_fd >= 0)
+		close(near->epoll_fd);
+	if (near->wake_fd >= 0)
+		close(near->wake_fd);
+}
+
+struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain)
+{
+	struct core_msg_queue *near = &domain->near.queue;
+
+	return near->cq && near->path_cnt < CORE_MSG_NEAR_PATHS ? near : &domain->far;
+}
+
+/* -- sleeping ------------------------------------------------------------- */
+
+static bool same_fds(const struct core_msg_near *near, const struct fi_wait_pollfd *now)
+{
+	if (near->change_index != now->change_index || near->fd_cnt != now->nfds)
+		return false;
+	for (size_t i = 0; i < now->nfds; i++)
+		if (near->fds[i].fd != now->fd[i].fd || near->fds[i].events != now->fd[i].events)
+			return false;
+	return true;
+}
+
+static bool has_fd(const struct pollfd *fds, size_t cnt, int fd)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (fds[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* poll(2) and epoll(7) share the bits of their events. */
+static int put_fd(int epoll_fd, const struct pollfd *pollfd)
+{
+	struct epoll_event event = {.events = (uint32_t)pollfd->events};
+
+	if (!epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pollfd->fd, &event))
+		return 0;
+	if (errno == EEXIST && !epoll_ctl(epoll_fd, EPOLL_CTL_MOD, pollfd->fd, &event))
+		return 0;
+	return core_msg_failed("epoll_ctl", -errno);
+}
+
+/* Makes the set what the core's list is.  The list's first descriptor is how
+ * the core wakes up its own sleepers; nobody but them resets it. */
+static int near_follow(struct core_msg_near *near)
+{
+	struct pollfd fds[CORE_MSG_NEAR_FDS];
+	struct fi_wait_pollfd now = {.nfds = CORE_MSG_NEAR_FDS, .fd = fds};
+	struct epoll_event event = {0};
+	size_t i;
+	int ret;
+
+	/* the core brings its list up to date when it is read; what it finds
+	 * on the way, its own signal tells of, which is in the list */
+	fi_cq_read(near->queue.cq, NULL, 0);
+	ret = fi_control(&near->queue.cq->fid, FI_GETWAIT, &now);
+	if (ret)
+		return core_msg_failed("descriptors of the near queue", ret);
+	if (same_fds(near, &now))
+		return 0;
+	for (i = 1; i < near->fd_cnt; i++)
+		if (!has_fd(now.fd, now.nfds, near->fds[i].fd))
+			epoll_ctl(near->epoll_fd, EPOLL_CTL_DEL, near->fds[i].fd, &event);
+	for (i = 1; i < now.nfds && !ret; i++)
+		ret = put_fd(near->epoll_fd, &now.fd[i]);
+	for (i = 0; i < now.nfds; i++)
+		near->fds[i] = now.fd[i];
+	near->fd_cnt = now.nfds;
+	near->change_index = now.change_index;
+	return ret;
+}
+
+void core_msg_queue_changed(struct core_domain *domain)
+{
+	struct core_msg_near *near = &domain->near;
+
+	if (near_follow(near) || !--near->armed) {
+		near->armed = 0;
+		eventfd_write(near->wake_fd, 1);
+	}
+}
+
+int core_msg_queue_trywait(struct core_domain *domain)
+{
+	struct core_msg_near *near = &domain->near;
+	struct fid *far_fid = &domain->far.cq->fid, *near_fid;
+	eventfd_t cnt;
+	int ret;
+
+	ret = fi_trywait(domain->fabric, &far_fid, 1);
+	if (ret || !near->queue.cq)
+		return ret;
+	eventfd_read(near->wake_fd, &cnt);
+	near->armed = ARMED_CALLS;
+	if (near_follow(near))
+		return -FI_EAGAIN;
+	near_fid = &near->queue.cq->fid;
+	ret = fi_trywait(domain->fabric, &near_fid, 1);
+	if (!ret)
+		core_msg_queue_changed(domain); /* what that asked of the core */
+	return ret;
+}
