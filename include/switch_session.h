@@ -149,6 +149,7 @@ struct sess_config {
 	bool read_target, write_target; /* this side's memory can be read, written */
 	bool local_mem;		  /* the core wants local memory registered */
 	bool send_after_write;	  /* the core delivers a send behind the writes before it */
+	uint32_t key_len;	  /* bytes of a remote key, ours and the longest we can use [8] */
 	bool virtual_addr;	  /* a remote address is a virtual address, not an offset */
 	uint64_t rma_max;	  /* longest read or write [SIZE_MAX] */
 	uint64_t chunk;		  /* pieces in which reads and writes are issued [512 KiB] */

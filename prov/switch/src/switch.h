@@ -238,7 +238,6 @@ struct switch_cq {
 	struct switch_domain *domain;
 	LIST_ENTRY(switch_cq) link;
 	enum fi_cq_format format;
-	enum fi_wait_obj wait_obj;
 	struct switch_wait wait;
 	STAILQ_HEAD(, sess_op) done; /* finished operations, oldest first */
 	bool signaled;		     /* fi_cq_signal */
@@ -255,7 +254,6 @@ struct switch_cntr {
 	struct fid_cntr cntr_fid;
 	struct switch_domain *domain;
 	LIST_ENTRY(switch_cntr) link;
-	enum fi_wait_obj wait_obj;
 	struct switch_wait wait;
 	uint64_t value, errors;
 	uint64_t seen; /* sum of both when the application last looked */
@@ -271,7 +269,6 @@ struct switch_eq {
 	struct fid_eq eq_fid;
 	struct switch_fabric *fabric;
 	LIST_ENTRY(switch_eq) link;
-	enum fi_wait_obj wait_obj;
 	struct switch_wait wait;
 	pthread_mutex_t lock;
 	STAILQ_HEAD(, switch_event) events;

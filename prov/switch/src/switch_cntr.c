@@ -212,7 +212,6 @@ int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
 	cntr->cntr_fid.fid.ops = &switch_cntr_fid_ops;
 	cntr->cntr_fid.ops = &switch_cntr_ops;
 	cntr->domain = domain;
-	cntr->wait_obj = attr->wait_obj;
 	switch_domain_lock(domain);
 	ret = switch_wait_open(&cntr->wait, attr->wait_obj, domain);
 	if (!ret) {

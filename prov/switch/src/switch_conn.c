@@ -91,8 +91,10 @@ int switch_conn_accept_path(struct switch_conn *conn, struct core_request *reque
 	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain));
 	int ret;
 
-	if (buf_len < 0)
+	if (buf_len < 0) {
+		domain->core_ops->reject(request, NULL, 0);
 		return (int)buf_len;
+	}
 	note_session_id(conn, buf);
 	ret = domain->core_ops->accept(domain->core, request, buf, (size_t)buf_len, conn,
 				       &conn->path);

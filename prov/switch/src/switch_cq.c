@@ -338,7 +338,6 @@ int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struc
 	cq->cq_fid.ops = &switch_cq_ops;
 	cq->domain = domain;
 	cq->format = attr->format ? attr->format : FI_CQ_FORMAT_CONTEXT;
-	cq->wait_obj = attr->wait_obj;
 	cq->threshold = attr->wait_cond == FI_CQ_COND_THRESHOLD;
 	STAILQ_INIT(&cq->done);
 	switch_domain_lock(domain);

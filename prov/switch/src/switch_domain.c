@@ -89,6 +89,7 @@ static int open_engine(struct switch_domain *domain)
 		.local_mem = caps->mr_local,
 		.stage = caps->stage_size,
 		.send_after_write = caps->send_after_write,
+		.key_len = sizeof(uint64_t), /* whatever the core makes of it */
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,
 		.rndv_threshold = params->rndv_threshold,

@@ -379,7 +379,6 @@ int switch_eq_open(struct fid_fabric *fabric_fid, struct fi_eq_attr *attr, struc
 	eq->eq_fid.fid.ops = &switch_eq_fid_ops;
 	eq->eq_fid.ops = &switch_eq_ops;
 	eq->fabric = fabric;
-	eq->wait_obj = attr->wait_obj;
 	eq->app_writes = attr->flags & FI_WRITE;
 	STAILQ_INIT(&eq->events);
 	pthread_mutex_init(&eq->lock, NULL);

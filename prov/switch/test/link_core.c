@@ -258,7 +258,7 @@ void link_core_register(struct link_node *node, const struct sess_action *action
 		mem->addr = action->iov[0].addr;
 		mem->len = action->iov[0].len;
 		mem->access = action->access;
-		mem->key_len = 8;
+		mem->key_len = node->config.key_len ? node->config.key_len : 8;
 		link_engine_random(mem->key, mem->key_len);
 		TAILQ_INSERT_TAIL(&node->mems, mem, link);
 		node->mem_cnt++;

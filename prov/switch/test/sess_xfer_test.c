@@ -242,6 +242,28 @@ Test(xfer, peer_that_cannot_read_is_written_to)
 	duo_close(&duo);
 }
 
+/* Keys that the other side cannot use are not given to it. */
+Test(xfer, longer_keys_are_for_their_own_side)
+{
+	struct sess_config longer = link_config();
+	const struct sess_config shorter = link_config();
+	struct duo duo;
+
+	longer.key_len = 16;
+	duo = duo_open(&longer, &shorter);
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_op *sent = send_plain(i ? duo.ba : duo.ab, 100000, i);
+		struct link_op *received = recv_plain(i ? duo.a : duo.b, 100000);
+
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 100000, i);
+	}
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_WRITE], 1, "with the other side's key");
+	cr_assert_eq(stats_of(duo.ba).tx_msgs[SESS_READ], 1, "with the sender's key");
+	duo_close(&duo);
+}
+
 Test(xfer, both_ways_at_once)
 {
 	for (int way = SESS_READ; way <= SESS_AUTO; way++) {

@@ -29,6 +29,8 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 		config->send_iov_limit = SESS_IOV_MAX;
 	if (!config->rma_iov_limit)
 		config->rma_iov_limit = 1;
+	if (!config->key_len)
+		config->key_len = 8;
 	if (!config->copy_max)
 		config->copy_max = 1024;
 	config_default(&config->rma_max, SIZE_MAX);
@@ -41,7 +43,7 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 	config_default(&config->close_timeout, 5000 * MS);
 	if (config->buffer_size < SESS_BUFFER_MIN || config->buffer_size > SESS_BUFFER_MAX ||
 	    config->credits < SESS_CREDITS_MIN || config->credits > SESS_CREDITS_MAX ||
-	    config->transfer > SESS_AUTO || !config->random)
+	    config->key_len > SESS_KEY_MAX || config->transfer > SESS_AUTO || !config->random)
 		return -EINVAL;
 	if (config->transfer == SESS_INLINE) /* zero: nothing forced */
 		config->transfer = SESS_AUTO;

@@ -26,7 +26,7 @@ void hello_build(struct sess *sess, struct sess_packet *packet)
 		.byte_order = WIRE_BYTE_ORDER,
 		.window = sess->credit.rx_window,
 		.rma_iov_limit = WIRE_DESC_MAX,
-		.key_len = SESS_KEY_MAX,
+		.key_len = (uint16_t)config->key_len,
 		.caps = (config->can_read ? WIRE_CAN_READ : 0u) |
 			(config->can_write ? WIRE_CAN_WRITE : 0u) |
 			(config->read_target ? WIRE_READ_TARGET : 0u) |
@@ -94,6 +94,19 @@ static void refuse(struct sess *sess, uint16_t refusal)
 	session_fail(sess, EPROTO, refusal_text(refusal));
 }
 
+/* What of the peer's capabilities its limits leave: it has to take as many
+ * descriptors as a message has pieces, and who uses a key has to know its like. */
+static uint32_t usable_caps(const struct sess_config *config, const struct wire_hello *hello)
+{
+	uint32_t caps = hello->caps;
+
+	if (hello->rma_iov_limit < WIRE_DESC_MAX || hello->key_len < config->key_len)
+		caps &= ~(uint32_t)WIRE_CAN_READ;
+	if (hello->rma_iov_limit < WIRE_DESC_MAX || hello->key_len > config->key_len)
+		caps &= ~(uint32_t)WIRE_WRITE_TARGET;
+	return caps;
+}
+
 void hello_came(struct sess *sess, const struct wire_header *header,
 		const struct wire_record *record)
 {
@@ -116,7 +129,7 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	}
 	sess->hello_seen = true;
 	sess->peer_attempt = hello.attempt;
-	sess->peer_caps = hello.caps;
+	sess->peer_caps = usable_caps(config, &hello);
 	sess->packet_max = hello.buffer_size < config->buffer_size ? hello.buffer_size :
 								     config->buffer_size;
 	sess->rma_max = hello.rma_max && hello.rma_max < config->rma_max ? hello.rma_max :

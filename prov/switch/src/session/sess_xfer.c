@@ -116,7 +116,7 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 
 	(void)engine;
 	xfer->registering = false;
-	if (!error && key_len > SESS_KEY_MAX)
+	if (!error && key_len > xfer->sess->engine->config.key_len)
 		error = EINVAL;
 	if (!error) {
 		desc->addr = raddr;
@@ -310,11 +310,14 @@ static bool sum_descs(const struct sess_xfer *xfer, uint64_t *sum)
 	return true;
 }
 
-/* Takes the peer's descriptors.  False: they are not len bytes in all. */
+/* Takes the peer's descriptors.  False: they are not len bytes in all, or their
+ * keys are longer than we said we can use. */
 bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, uint64_t len)
 {
 	uint64_t sum;
 
+	if (record->key_len > xfer->sess->engine->config.key_len)
+		return false;
 	xfer->desc_cnt = record->desc_cnt;
 	xfer->key_len = record->key_len;
 	for (unsigned i = 0; i < record->desc_cnt; i++)
@@ -356,7 +359,7 @@ void xfer_discard(struct sess_xfer *xfer, enum wire_status status)
 	}
 }
 
-static bool store(struct sess_xfer *xfer, const struct wire_record *record)
+static void store(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	struct sess *sess = xfer->sess;
 	bool whole = xfer->ops->way == SESS_COPY && !xfer->held;
@@ -365,7 +368,7 @@ static bool store(struct sess_xfer *xfer, const struct wire_record *record)
 
 	if (!message) {
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
-		return false;
+		return;
 	}
 	sess->stats.unexpected_msgs++;
 	message->tag = record->tag;
@@ -376,7 +379,6 @@ static bool store(struct sess_xfer *xfer, const struct wire_record *record)
 	memcpy(message->bytes, record->payload, record->len);
 	xfer->message = message;
 	xfer->stage = XFER_UNMATCHED;
-	return true;
 }
 
 static void turn_down(struct sess_xfer *xfer, const uint8_t *payload, size_t len)
