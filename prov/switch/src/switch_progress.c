@@ -131,12 +131,12 @@ static void perform_rma(struct switch_domain *domain, const struct sess_action *
 	struct core_io *io = (struct core_io *)action->io;
 	struct iovec iov[SESS_SEND_IOV_MAX];
 	void *desc[SESS_SEND_IOV_MAX];
-	uint64_t key;
+	uint64_t key = 0;
 	int ret = -EPROTO;
 
 	core_iov(domain, action, iov, desc);
-	if (action->key_len == sizeof(key)) {
-		memcpy(&key, action->key, sizeof(key));
+	if (action->key_len <= sizeof(key)) {
+		memcpy(&key, action->key, action->key_len);
 		ret = (action->type == SESS_ACT_READ ? ops->read : ops->write)(
 			conn->path, io, iov, desc, action->iov_cnt, action->raddr, key);
 	}

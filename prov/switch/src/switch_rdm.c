@@ -308,8 +308,7 @@ void switch_rdm_request(struct core_event *event)
 		sess_abort(conn->sess, FI_ECONNRESET);
 		accept_new(ep, event, &request, &name);
 		break;
-	case SESS_CROSS_SELF:
-		meet_self(ep, event, &request);
+	case SESS_CROSS_SELF: /* taken care of above */
 		break;
 	}
 }

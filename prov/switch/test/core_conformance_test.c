@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -1319,6 +1320,16 @@ CORE_TEST(the_peer_dies_under_everything)
 	free(ops);
 }
 
+/* Sends, and polls the sender until the core has sent it. */
+static void send_out(struct end *end, struct op *op, const void *buf, size_t len)
+{
+	int ret = op_send1(end, op, buf, len);
+
+	cr_assert_geq(ret, 0);
+	while (!ret && !op->done)
+		pump_side(end->side, false);
+}
+
 /* What arrived before the end comes before the word of it. */
 CORE_TEST(nothing_is_lost_before_broken)
 {
@@ -1340,6 +1351,45 @@ CORE_TEST(nothing_is_lost_before_broken)
 	cr_assert_eq(w->b.recv_cnt, 40);
 	w->b.ops->path_close(b.path);
 	until(w, b.closed);
+}
+
+/* More paths than any one queue of the adapter takes: the end of one comes
+ * behind all that it received, however much comes over the others. */
+CORE_TEST(the_end_comes_last_among_many)
+{
+	enum { PATHS = 17, CNT = 58, FLOOD = 4000 };
+	struct end *a = calloc(PATHS, sizeof(*a)), *b = calloc(PATHS, sizeof(*b));
+	struct op *ops = calloc(CNT + FLOOD, sizeof(*ops));
+	uint8_t quiet[64] = {1}, loud[64] = {2};
+	unsigned came = 0, sent = 0;
+	struct core_event event;
+	bool broken = false;
+
+	for (int i = 0; i < PATHS; i++)
+		join(w, &a[i], &b[i]);
+	for (int i = 0; i < CNT; i++)
+		send_out(&a[0], &ops[i], quiet, sizeof(quiet));
+	w->a.ops->path_close(a[0].path);
+	while (!a[0].closed)
+		pump_side(&w->a, true);
+	while (!broken) {
+		for (int i = 0; i < 2 && sent < FLOOD; i++)
+			sent += op_send1(&a[PATHS - 1], &ops[CNT + sent], loud, sizeof(loud)) >= 0;
+		pump_side(&w->a, false);
+		if (!w->b.ops->poll(w->b.domain, &event, 1, true))
+			continue;
+		came += event.type == CORE_RECV && *(const uint8_t *)event.data == 1;
+		broken = event.type == CORE_BROKEN;
+		w->b.ops->release(w->b.domain, &event);
+	}
+	cr_assert_eq(came, CNT, "the end came behind %u of %d messages", came, CNT);
+	w->b.ops->path_close(b[0].path);
+	until(w, b[0].closed);
+	for (int i = 1; i < PATHS; i++)
+		part(w, &a[i], &b[i]);
+	free(a);
+	free(b);
+	free(ops);
 }
 
 /* -- waiting ------------------------------------------------------------ */
@@ -1387,7 +1437,6 @@ CORE_TEST(events_wake_a_sleeper)
 	settle(w, &w->b);
 }
 
-/* A listener that is opened late wakes whoever asked for descriptors early. */
 /* Somebody sleeps while others poll, who answer a read as far as the socket
  * takes it: its descriptors follow, and wake it when there is room again. */
 CORE_TEST(a_sleeper_follows_others)
@@ -1422,6 +1471,68 @@ CORE_TEST(a_sleeper_follows_others)
 	part(w, &a, &b);
 }
 
+/* Others read a queue in part, or on their way to something else. */
+CORE_TEST(what_others_leave_wakes_a_sleeper)
+{
+	enum { CNT = 40 };
+	struct op ops[CNT] = {0}, back[4] = {0};
+	uint8_t buf[64] = {0};
+	struct end a, b;
+
+	join(w, &a, &b);
+	settle(w, &w->a);
+	settle(w, &w->b);
+	for (int i = 0; i < CNT; i++)
+		send_out(&a, &ops[i], buf, sizeof(buf));
+	for (int i = 0; i < 4; i++) {
+		cr_assert_geq(op_send1(&b, &back[i], buf, sizeof(buf)), 0);
+		cr_assert_gt(wait_any(&w->b, DEADLINE * 1000), 0, "no wake-up, send %d", i);
+	}
+	while (w->b.recv_cnt < CNT) {
+		cr_assert_gt(wait_any(&w->b, DEADLINE * 1000), 0, "no wake-up");
+		pump_side(&w->b, false);
+	}
+	part(w, &a, &b);
+}
+
+/* Copies of all sockets there are, as a forked child has them. */
+static size_t copy_sockets(int *copies, size_t max)
+{
+	struct stat stat;
+	size_t cnt = 0;
+
+	for (int fd = 0; fd < 1024 && cnt < max; fd++)
+		if (!fstat(fd, &stat) && S_ISSOCK(stat.st_mode))
+			copies[cnt++] = fd;
+	for (size_t i = 0; i < cnt; i++)
+		copies[i] = dup(copies[i]);
+	return cnt;
+}
+
+/* What is closed here stays open there, with something to read. */
+CORE_TEST(sockets_of_a_child_wake_nobody)
+{
+	struct op op = {0};
+	uint8_t buf[64] = {0};
+	int copies[128];
+	struct end a, b;
+	size_t cnt;
+
+	join(w, &a, &b);
+	settle(w, &w->b);
+	cnt = copy_sockets(copies, 128);
+	cr_assert(cnt > 0 && cnt < 128);
+	send_out(&a, &op, buf, sizeof(buf));
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+	settle(w, &w->b);
+	while (cnt--)
+		close(copies[cnt]);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+}
+
+/* A listener that is opened late wakes whoever asked for descriptors early. */
 CORE_TEST(a_new_listener_wakes)
 {
 	struct pollfd pfd[8] = {{0}};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The adapter for connection-oriented cores (tcp, verbs, sockets): domain and
- * data.  One completion queue, one event queue and, where the core has it, one
- * shared receive context serve all paths.  Called through core_msg_ops under
+ * data.  One completion queue (with some cores two), one event queue and, where
+ * the core has it, one shared receive context serve all paths.  Called through core_msg_ops under
  * the domain's lock; it takes no lock, never blocks, never reads a message.
  *
  * The tcp core frees a read twice when its endpoint is closed while the answer
@@ -172,7 +172,7 @@ static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	if (!d)
 		return core_msg_failed("core domain", ret);
 	d->fabric = fabric;
-	d->far_fd = d->cm_fd = d->near.epoll_fd = d->near.wake_fd = -1;
+	d->far_fd = d->cm_fd = d->near.epoll_fd = d->wake_fd = -1;
 	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
 	d->buffer_size = attr->buffer_size;
 	d->buffer_max = attr->buffer_max;
@@ -218,6 +218,8 @@ static int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
 
 	if (n < max)
 		fds[n++] = domain->far_fd;
+	if (n < max)
+		fds[n++] = domain->wake_fd;
 	if (n < max && domain->near.queue.cq)
 		fds[n++] = domain->near.epoll_fd;
 	if (n < max)

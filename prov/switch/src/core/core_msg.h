@@ -99,17 +99,16 @@ union core_msg_cm {
  * is full, and reports them done (its parameter staging_sbuf_size). */
 #define CORE_MSG_TCP_STAGE 9000
 
-/* A completion queue and the paths that it is bound to, until they are freed. */
 struct core_msg_queue {
 	struct fid_cq *cq;
-	unsigned path_cnt;
+	unsigned path_cnt; /* paths bound to it, until they are freed */
+	uint64_t seen;	   /* completions read that had a context */
 };
 
 /* The one for the first few paths, where it is worth having (core_msg_queue.c). */
 struct core_msg_near {
 	struct core_msg_queue queue; /* cq NULL: there is none */
-	int epoll_fd, wake_fd;
-	unsigned armed; /* calls that the set will still follow the core's list */
+	int epoll_fd; /* the set that follows the core's list */
 	uint64_t change_index;
 	size_t fd_cnt;
 	struct pollfd fds[CORE_MSG_NEAR_FDS]; /* the list as it was last seen */
@@ -121,6 +120,8 @@ struct core_domain {
 	struct core_msg_queue far;
 	struct core_msg_near near;
 	bool polls_near, near_first;
+	int wake_fd;	/* wakes who sleeps, whatever for */
+	unsigned armed; /* somebody may sleep: so many calls are still followed */
 	struct fid_eq *eq;
 	struct fid_ep *srx; /* NULL: each path has receives of its own */
 	int far_fd, cm_fd;  /* cm_fd: epoll set of our and our listeners' event queues */
@@ -133,7 +134,6 @@ struct core_domain {
 	SLIST_HEAD(, core_msg_rx) idle; /* could not be posted: tried again at each poll */
 
 	size_t io_cnt, rx_cnt; /* in the core's hands */
-	uint64_t seen;	       /* completions read that had a context */
 	bool cm_due;	       /* something broke or was left over: read the events */
 	unsigned cm_pending;   /* paths that wait for a connection event */
 	unsigned path_cnt;
@@ -168,7 +168,7 @@ struct core_path {
 	bool silent;	   /* never handed out: ends without an event */
 	int error;	   /* why it broke, for CORE_BROKEN */
 	unsigned read_cnt; /* reads out */
-	uint64_t drain_at; /* value of domain->seen that nothing of ours comes after */
+	uint64_t drain_at; /* value of queue->seen that nothing of ours comes after */
 	TAILQ_HEAD(, core_msg_io) ios;
 	struct core_msg_pool pool; /* without srx only */
 };
@@ -220,9 +220,13 @@ int core_msg_queue_trywait(struct core_domain *domain);
 void core_msg_queue_changed(struct core_domain *domain);
 static inline void core_msg_queue_touched(struct core_domain *domain)
 {
-	if (domain->near.armed)
+	if (domain->armed)
 		core_msg_queue_changed(domain);
 }
+/* There is something to do: nobody may sleep until he asked trywait. */
+void core_msg_wake(struct core_domain *domain);
+/* The core is about to close the path's socket. */
+void core_msg_queue_closing(const struct core_path *path);
 
 /* -- core_msg_poll.c ---------------------------------------------------- */
 

@@ -224,10 +224,12 @@ void core_msg_path_shut(struct core_path *path)
 		path->domain->cm_pending--;
 	path->state = CORE_MSG_GONE;
 	path->pool.ep = NULL;
+	core_msg_queue_closing(path);
 	ret = fi_close(&path->ep->fid);
 	if (ret)
 		core_msg_failed("closing an endpoint", ret);
 	path->ep = NULL;
+	core_msg_queue_touched(path->domain);
 	core_msg_limbo_enter(path);
 }
 

@@ -86,6 +86,10 @@ void core_msg_rx_post(struct core_domain *domain, struct core_msg_rx *rx)
 
 	if (!pool->ep)
 		return;
+	/* What came while none was posted, the core may have read already, and
+	 * nothing but a poll would find it. */
+	if (!domain->rx_cnt)
+		core_msg_wake(domain);
 	rx->ctx.kind = CORE_MSG_RX;
 	ret = fi_recv(pool->ep, rx->data, domain->buffer_size, rx->desc, FI_ADDR_UNSPEC, rx);
 	if (!ret) {

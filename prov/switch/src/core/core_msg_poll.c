@@ -11,7 +11,7 @@ void core_msg_limbo_enter(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 
-	path->drain_at = domain->seen + domain->io_cnt + domain->rx_cnt;
+	path->drain_at = path->queue->seen + domain->io_cnt + domain->rx_cnt;
 	if (!path->in_limbo)
 		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
 	path->in_limbo = true;
@@ -38,15 +38,16 @@ static void core_msg_io_done(struct core_msg_io *io, int error, struct core_even
 }
 
 /* A completion with this context; returns how many events it makes. */
-static int core_msg_complete(struct core_domain *domain, struct core_msg_ctx *ctx, size_t len,
-			     int error, struct core_event *event)
+static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *queue,
+			     struct core_msg_ctx *ctx, size_t len, int error,
+			     struct core_event *event)
 {
 	struct core_msg_rx *rx;
 
 	switch (ctx->kind) {
 	case CORE_MSG_RX:
 		rx = (struct core_msg_rx *)ctx;
-		domain->seen++;
+		queue->seen++;
 		domain->rx_cnt--;
 		if (error) {
 			core_msg_rx_post(domain, rx);
@@ -62,7 +63,7 @@ static int core_msg_complete(struct core_domain *domain, struct core_msg_ctx *ct
 		return 1;
 	case CORE_MSG_IO:
 	case CORE_MSG_READ:
-		domain->seen++;
+		queue->seen++;
 		core_msg_io_done((struct core_msg_io *)ctx, error, event);
 		return 1;
 	case CORE_MSG_NONE:
@@ -86,13 +87,13 @@ static int core_msg_reset(int error)
 	}
 }
 
-static int core_msg_cq_error(struct core_domain *domain, struct fid_cq *cq,
+static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *queue,
 			     struct core_event *event)
 {
 	struct fi_cq_err_entry err = {0};
 	ssize_t ret;
 
-	ret = fi_cq_readerr(cq, &err, 0);
+	ret = fi_cq_readerr(queue->cq, &err, 0);
 	if (ret <= 0)
 		return 0;
 	CORE_MSG_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
@@ -100,12 +101,23 @@ static int core_msg_cq_error(struct core_domain *domain, struct fid_cq *cq,
 	domain->cm_due = true;
 	if (!err.op_context)
 		return 0;
-	return core_msg_complete(domain, err.op_context, 0, core_msg_reset(err.err), event);
+	return core_msg_complete(domain, queue, err.op_context, 0, core_msg_reset(err.err),
+				 event);
+}
+
+/* The queue was empty: its paths in limbo have nothing more to come. */
+static void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue)
+{
+	struct core_path *path;
+
+	TAILQ_FOREACH(path, &domain->limbo, limbo_link)
+		if (path->queue == queue)
+			path->drain_at = queue->seen;
 }
 
 /* Reads once; more only past errors, or if the queue has to be emptied for a
  * path in limbo.  Sets *empty when it was. */
-static int core_msg_cq_poll(struct core_domain *domain, struct fid_cq *cq,
+static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *queue,
 			    struct core_event *events, int max, bool *empty)
 {
 	struct fi_cq_msg_entry comp[CORE_MSG_BATCH];
@@ -116,9 +128,9 @@ static int core_msg_cq_poll(struct core_domain *domain, struct fid_cq *cq,
 
 	while (n < max) {
 		room = max - n;
-		ret = fi_cq_read(cq, comp, room);
+		ret = fi_cq_read(queue->cq, comp, room);
 		if (ret == -FI_EAVAIL) {
-			n += core_msg_cq_error(domain, cq, &events[n]);
+			n += core_msg_cq_error(domain, queue, &events[n]);
 			continue;
 		}
 		if (ret <= 0) {
@@ -130,7 +142,7 @@ static int core_msg_cq_poll(struct core_domain *domain, struct fid_cq *cq,
 		for (i = 0; i < ret; i++) {
 			if (!comp[i].op_context)
 				continue;
-			n += core_msg_complete(domain, comp[i].op_context, comp[i].len, 0,
+			n += core_msg_complete(domain, queue, comp[i].op_context, comp[i].len, 0,
 					       &events[n]);
 		}
 		if (TAILQ_EMPTY(&domain->limbo)) {
@@ -147,16 +159,18 @@ static int core_msg_queues_poll(struct core_domain *domain, struct core_event *e
 				bool *empty)
 {
 	struct core_msg_queue *const queues[] = {&domain->far, &domain->near.queue};
+	struct core_msg_queue *queue;
 	bool this_empty;
 	int n = 0;
 
 	*empty = true;
 	for (unsigned i = 0; i < 2; i++) {
-		const struct core_msg_queue *queue = queues[i ^ domain->near_first];
-
+		queue = queues[i ^ domain->near_first];
 		if (!queue->path_cnt)
 			continue;
-		n += core_msg_cq_poll(domain, queue->cq, &events[n], max - n, &this_empty);
+		n += core_msg_cq_poll(domain, queue, &events[n], max - n, &this_empty);
+		if (this_empty)
+			core_msg_limbo_drained(domain, queue);
 		*empty &= this_empty;
 	}
 	domain->near_first = !domain->near_first;
@@ -190,8 +204,7 @@ static int core_msg_limbo_end(struct core_path *path, struct core_event *events,
 	return n;
 }
 
-static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
-			       bool empty)
+static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max)
 {
 	struct core_path *path, *next;
 	bool through;
@@ -199,7 +212,7 @@ static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *ev
 
 	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
 		next = TAILQ_NEXT(path, limbo_link);
-		if (!empty && (int64_t)(domain->seen - path->drain_at) < 0)
+		if ((int64_t)(path->queue->seen - path->drain_at) < 0)
 			continue;
 		n += core_msg_limbo_end(path, &events[n], max - n, &through);
 		if (!through)
@@ -242,15 +255,18 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 		n = core_msg_cm_poll(domain, events, max);
 	/* before the queue too: under a flood it leaves no room behind it */
 	if (!TAILQ_EMPTY(&domain->limbo))
-		n += core_msg_limbo_poll(domain, &events[n], max - n, false);
-	if (n == max)
-		return n;
-	n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
-	if (domain->srx)
-		core_msg_pool_check(domain, empty);
-	if (!TAILQ_EMPTY(&domain->limbo))
-		n += core_msg_limbo_poll(domain, &events[n], max - n, empty);
-	core_msg_queue_touched(domain);
+		n += core_msg_limbo_poll(domain, &events[n], max - n);
+	if (n < max) {
+		n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
+		if (domain->srx)
+			core_msg_pool_check(domain, empty);
+		if (!TAILQ_EMPTY(&domain->limbo))
+			n += core_msg_limbo_poll(domain, &events[n], max - n);
+	}
+	if (empty)
+		core_msg_queue_touched(domain);
+	else
+		core_msg_wake(domain);
 	return n;
 }
 

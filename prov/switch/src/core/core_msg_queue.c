@@ -11,9 +11,10 @@
  *
  * The near queue has no descriptor to sleep on but a list of them, which
  * changes while somebody sleeps.  A set of our own follows it: exactly from
- * core_msg_queue_trywait() on, as long as it is armed.  Following costs a call
- * into the core for each poll, so it ends after a while of polling, and whoever
- * may still be asleep is woken up.
+ * core_msg_queue_trywait() on, as long as the domain is armed.  Following costs
+ * a call into the core for each poll, so it ends after a while of polling, and
+ * whoever may still be asleep is woken up.  So is he whenever others leave
+ * something behind in a queue: the core's own signal is gone with their read.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -40,18 +41,13 @@ static int queue_open(struct core_domain *domain, enum fi_wait_obj wait_obj, str
 static int near_open(struct core_domain *domain)
 {
 	struct core_msg_near *near = &domain->near;
-	struct epoll_event event = {.events = EPOLLIN};
 	int ret;
 
 	ret = queue_open(domain, FI_WAIT_POLLFD, &near->queue.cq);
 	if (ret)
 		return core_msg_failed("fi_cq_open", ret);
-	near->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	near->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (near->wake_fd < 0 || near->epoll_fd < 0 ||
-	    epoll_ctl(near->epoll_fd, EPOLL_CTL_ADD, near->wake_fd, &event))
-		return core_msg_failed("descriptors of the near queue", -errno);
-	return 0;
+	return near->epoll_fd < 0 ? core_msg_failed("epoll_create1", -errno) : 0;
 }
 
 int core_msg_queues_open(struct core_domain *domain)
@@ -64,6 +60,9 @@ int core_msg_queues_open(struct core_domain *domain)
 	ret = fi_control(&domain->far.cq->fid, FI_GETWAIT, &domain->far_fd);
 	if (ret)
 		return core_msg_failed("descriptor of the completion queue", ret);
+	domain->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (domain->wake_fd < 0)
+		return core_msg_failed("eventfd", -errno);
 	return domain->polls_near ? near_open(domain) : 0;
 }
 
@@ -77,8 +76,8 @@ void core_msg_queues_close(struct core_domain *domain)
 		fi_close(&near->queue.cq->fid);
 	if (near->epoll_fd >= 0)
 		close(near->epoll_fd);
-	if (near->wake_fd >= 0)
-		close(near->wake_fd);
+	if (domain->wake_fd >= 0)
+		close(domain->wake_fd);
 }
 
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain)
@@ -120,8 +119,20 @@ static int put_fd(int epoll_fd, const struct pollfd *pollfd)
 	return core_msg_failed("epoll_ctl", -errno);
 }
 
+/* Takes out what is in the set, as long as it can be: a file that a forked
+ * child still has open would stay in it behind its last descriptor here. */
+static void near_forget(struct core_msg_near *near)
+{
+	struct epoll_event event = {0};
+
+	for (size_t i = 1; i < near->fd_cnt; i++)
+		epoll_ctl(near->epoll_fd, EPOLL_CTL_DEL, near->fds[i].fd, &event);
+	near->fd_cnt = 0;
+}
+
 /* Makes the set what the core's list is.  The list's first descriptor is how
- * the core wakes up its own sleepers; nobody but them resets it. */
+ * the core wakes up its own sleepers; nobody but them resets it.  Fails, too,
+ * if there is something to read. */
 static int near_follow(struct core_msg_near *near)
 {
 	struct pollfd fds[CORE_MSG_NEAR_FDS];
@@ -130,9 +141,9 @@ static int near_follow(struct core_msg_near *near)
 	size_t i;
 	int ret;
 
-	/* the core brings its list up to date when it is read; what it finds
-	 * on the way, its own signal tells of, which is in the list */
-	fi_cq_read(near->queue.cq, NULL, 0);
+	/* the core brings its list up to date when it is read */
+	if (fi_cq_read(near->queue.cq, NULL, 0) != -FI_EAGAIN)
+		return -FI_EAGAIN;
 	ret = fi_control(&near->queue.cq->fid, FI_GETWAIT, &now);
 	if (ret)
 		return core_msg_failed("descriptors of the near queue", ret);
@@ -145,19 +156,33 @@ static int near_follow(struct core_msg_near *near)
 		ret = put_fd(near->epoll_fd, &now.fd[i]);
 	for (i = 0; i < now.nfds; i++)
 		near->fds[i] = now.fd[i];
-	near->fd_cnt = now.nfds;
+	near->fd_cnt = ret ? 0 : now.nfds; /* never empty: it is made anew next time */
 	near->change_index = now.change_index;
 	return ret;
 }
 
+void core_msg_queue_closing(const struct core_path *path)
+{
+	if (path->queue == &path->domain->near.queue)
+		near_forget(&path->domain->near);
+}
+
+void core_msg_wake(struct core_domain *domain)
+{
+	if (!domain->armed)
+		return;
+	domain->armed = 0;
+	eventfd_write(domain->wake_fd, 1);
+}
+
 void core_msg_queue_changed(struct core_domain *domain)
 {
-	struct core_msg_near *near = &domain->near;
-
-	if (near_follow(near) || !--near->armed) {
-		near->armed = 0;
-		eventfd_write(near->wake_fd, 1);
-	}
+	if (!domain->near.queue.cq)
+		return;
+	if (domain->armed == 1 || near_follow(&domain->near))
+		core_msg_wake(domain);
+	else
+		domain->armed--;
 }
 
 int core_msg_queue_trywait(struct core_domain *domain)
@@ -167,16 +192,16 @@ int core_msg_queue_trywait(struct core_domain *domain)
 	eventfd_t cnt;
 	int ret;
 
+	eventfd_read(domain->wake_fd, &cnt);
+	domain->armed = ARMED_CALLS;
 	ret = fi_trywait(domain->fabric, &far_fid, 1);
 	if (ret || !near->queue.cq)
 		return ret;
-	eventfd_read(near->wake_fd, &cnt);
-	near->armed = ARMED_CALLS;
 	if (near_follow(near))
 		return -FI_EAGAIN;
 	near_fid = &near->queue.cq->fid;
 	ret = fi_trywait(domain->fabric, &near_fid, 1);
-	if (!ret)
-		core_msg_queue_changed(domain); /* what that asked of the core */
-	return ret;
+	if (ret)
+		return ret;
+	return near_follow(near) ? -FI_EAGAIN : 0; /* what that asked of the core */
 }
