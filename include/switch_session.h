@@ -84,6 +84,7 @@ enum {
 	SESS_PEEK = 1 << 5,	/* receive: look for an unexpected message only */
 	SESS_CLAIM = 1 << 6,	/* with PEEK: keep it for me; without: receive what I kept */
 	SESS_DISCARD = 1 << 7,	/* with PEEK or CLAIM: throw it away */
+	SESS_MULTI = 1 << 8,	/* receive: one piece of memory for many messages */
 	SESS_RECV = 1 << 15,	/* set by sess_recv() */
 };
 
@@ -110,6 +111,7 @@ struct sess_op {
 	size_t full_len;   /* out, receive: bytes that the message had */
 
 	void *claim;	   /* in, with CLAIM: which claim this is */
+	size_t multi_min;  /* in, with MULTI: it ends when less memory is left */
 
 	struct sess_ep *ep;	/* private from here */
 	struct sess *sess;	/* of a send */
@@ -161,6 +163,12 @@ struct sess_config {
 	uint64_t close_timeout;	  /* [5 s] */
 	uint32_t first_seq;	  /* sequence number of the first packet */
 	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
+	/* A new operation for a message that this receive with MULTI matched, or
+	 * NULL (it then ends with ENOMEM).  The engine fills it in and completes
+	 * it like a receive.  The receive itself completes when too little memory
+	 * is left, ahead of those of its parts that are still under way.
+	 * Required where MULTI is used. */
+	struct sess_op *(*part)(struct sess_op *whole);
 };
 
 enum sess_action_type {

@@ -41,6 +41,7 @@
 #define SWITCH_TX_SIZE 1024	/* operations outstanding, unread completions included */
 #define SWITCH_RX_SIZE 65536
 #define SWITCH_CQ_SIZE 1024
+#define SWITCH_MIN_MULTI_RECV 64
 #define SWITCH_CM_DATA_MAX 512 /* bytes, our preamble included */
 
 extern struct fi_provider switch_prov;
@@ -216,9 +217,15 @@ struct switch_op {
 	void *context;
 	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
 	bool wants_entry;  /* false: an entry only on error */
+
+	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and
+	 * whether it is itself; of a part, its receive */
+	unsigned parts;
+	bool ended;
+	struct switch_op *whole;
 };
 
-/* NULL when memory is short.  Its ep is NULL; the caller sets the rest. */
+/* NULL when memory is short.  Its ep and whole are NULL; the caller sets the rest. */
 struct switch_op *switch_op_alloc(struct switch_domain *domain);
 void switch_op_free(struct switch_domain *domain, struct switch_op *op);
 /* The endpoint is being closed: what its operations still have to report is
@@ -229,6 +236,8 @@ void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep);
 int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const void *context);
 /* Frees the chunks; no operation may be in the engine or in a queue. */
 void switch_op_fini(struct switch_domain *domain);
+/* The engine asks for a part of a receive with FI_MULTI_RECV. */
+struct sess_op *switch_op_part(struct sess_op *whole);
 /* The engine says that op is complete: counts it, queues it or frees it.
  * Gives the endpoint (op->ep) its slot back when the operation is freed. */
 void switch_op_complete(struct switch_domain *domain, struct switch_op *op);

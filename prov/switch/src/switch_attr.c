@@ -17,14 +17,15 @@
 #define PRIMARY_CAPS (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV)
 #define MODIFIERS    (FI_SEND | FI_RECV)
 #define COMM_CAPS    (FI_LOCAL_COMM | FI_REMOTE_COMM)
-#define RDM_CAPS     (PRIMARY_CAPS | MODIFIERS | COMM_CAPS | FI_SOURCE)
+#define RDM_CAPS     (PRIMARY_CAPS | MODIFIERS | COMM_CAPS | FI_SOURCE | FI_MULTI_RECV)
 #define MSG_CAPS     (RDM_CAPS & ~(FI_DIRECTED_RECV | FI_SOURCE))
 #define TX_CAPS	     (FI_MSG | FI_TAGGED | FI_SEND)
-#define RX_CAPS	     (FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE)
+#define RX_CAPS                                                                                    \
+	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV)
 #define TX_OP_FLAGS                                                                                \
 	(FI_COMPLETION | FI_INJECT | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |                   \
 	 FI_DELIVERY_COMPLETE)
-#define RX_OP_FLAGS FI_COMPLETION
+#define RX_OP_FLAGS (FI_COMPLETION | FI_MULTI_RECV)
 
 #define OBJECT_CNT 65536 /* endpoints, queues, counters: bounded by memory only */
 

@@ -333,6 +333,7 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->sends = both || caps & FI_SEND;
 	ep->receives = both || caps & FI_RECV;
 	ep->directed = caps & FI_DIRECTED_RECV;
+	ep->min_multi_recv = SWITCH_MIN_MULTI_RECV;
 	ep->tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
 	ep->rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
 	ep->tx_left = info->tx_attr && info->tx_attr->size ? info->tx_attr->size : SWITCH_TX_SIZE;

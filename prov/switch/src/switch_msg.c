@@ -22,7 +22,7 @@ static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, f
 		.context = context,
 	};
 
-	return switch_post_recv(ep, &args, ep->rx_op_flags & FI_COMPLETION);
+	return switch_post_recv(ep, &args, ep->rx_op_flags);
 }
 
 static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
@@ -37,7 +37,7 @@ static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **des
 		.context = context,
 	};
 
-	return switch_post_recv(ep, &args, ep->rx_op_flags & FI_COMPLETION);
+	return switch_post_recv(ep, &args, ep->rx_op_flags);
 }
 
 static ssize_t msg_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)

@@ -48,22 +48,24 @@ struct switch_op *switch_op_alloc(struct switch_domain *domain)
 		return NULL;
 	op = container_of(STAILQ_FIRST(&domain->free_ops), struct switch_op, sess);
 	STAILQ_REMOVE_HEAD(&domain->free_ops, link);
+	op->whole = NULL;
 	return op;
 }
 
 void switch_op_free(struct switch_domain *domain, struct switch_op *op)
 {
-	if (op->ep) {
+	if (op->ep && !op->whole) {
 		if (op->sess.flags & SESS_RECV)
 			op->ep->rx_left++;
 		else
 			op->ep->tx_left++;
-		op->ep = NULL;
 	}
+	op->ep = NULL;
 	STAILQ_INSERT_HEAD(&domain->free_ops, &op->sess, link);
 }
 
-void switch_op_complete(struct switch_domain *domain, struct switch_op *op)
+/* Counts it, and queues its entry or frees it. */
+static void report(struct switch_domain *domain, struct switch_op *op)
 {
 	const bool failed = op->sess.error;
 
@@ -73,6 +75,62 @@ void switch_op_complete(struct switch_domain *domain, struct switch_op *op)
 		switch_cq_push(op->cq, op);
 	else
 		switch_op_free(domain, op);
+}
+
+/* -- FI_MULTI_RECV ------------------------------------------------------------ */
+
+struct sess_op *switch_op_part(struct sess_op *sess_whole)
+{
+	struct switch_op *whole = container_of(sess_whole, struct switch_op, sess);
+	struct switch_op *part = switch_op_alloc(whole->ep->domain);
+
+	if (!part)
+		return NULL;
+	part->ep = whole->ep;
+	part->cq = whole->cq;
+	part->cntr = whole->cntr;
+	part->context = whole->context;
+	part->cq_flags = whole->cq_flags;
+	part->wants_entry = whole->wants_entry;
+	part->whole = whole;
+	whole->parts++;
+	return &part->sess;
+}
+
+/* Both are complete, the part last: the application gets its memory back. */
+static void end_whole(struct switch_domain *domain, struct switch_op *whole)
+{
+	whole->cq_flags |= FI_MULTI_RECV;
+	report(domain, whole);
+}
+
+/* The last part says that the memory is free; an error has an entry of its own. */
+static void part_complete(struct switch_domain *domain, struct switch_op *part)
+{
+	struct switch_op *whole = part->whole;
+	const bool last = !--whole->parts && whole->ended;
+
+	if (last && !whole->sess.error) {
+		part->cq_flags |= FI_MULTI_RECV;
+		part->wants_entry = true;
+		switch_op_free(domain, whole);
+	}
+	report(domain, part);
+	if (last && whole->sess.error)
+		end_whole(domain, whole);
+}
+
+void switch_op_complete(struct switch_domain *domain, struct switch_op *op)
+{
+	if (op->whole) {
+		part_complete(domain, op);
+	} else if (op->sess.flags & SESS_MULTI) {
+		op->ended = true;
+		if (!op->parts)
+			end_whole(domain, op);
+	} else {
+		report(domain, op);
+	}
 }
 
 void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep)
@@ -96,7 +154,7 @@ int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const v
 {
 	struct switch_op_chunk *chunk;
 
-	SLIST_FOREACH(chunk, &domain->op_chunks, link) {
+	SLIST_FOREACH (chunk, &domain->op_chunks, link) {
 		for (size_t i = 0; i < chunk->cnt; i++) {
 			struct switch_op *op = &chunk->ops[i];
 

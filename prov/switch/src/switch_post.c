@@ -11,7 +11,8 @@
 	(FI_COMPLETION | FI_INJECT | FI_MORE | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE |            \
 	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE)
 #define RECV_FLAGS  (FI_COMPLETION | FI_MORE)
-#define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD)
+#define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD) /* tagged only */
+#define MULTI_FLAGS FI_MULTI_RECV		      /* untagged only */
 
 static size_t args_len(const struct switch_args *args)
 {
@@ -130,26 +131,30 @@ static ssize_t recv_locked(struct switch_ep *ep, const struct switch_args *args,
 	op->sess.flags =
 		(uint16_t)(SESS_RECV | (args->tagged ? SESS_TAGGED : 0) |
 			   (flags & FI_PEEK ? SESS_PEEK : 0) | (flags & FI_CLAIM ? SESS_CLAIM : 0) |
-			   (flags & FI_DISCARD ? SESS_DISCARD : 0));
+			   (flags & FI_DISCARD ? SESS_DISCARD : 0) |
+			   (flags & FI_MULTI_RECV ? SESS_MULTI : 0));
+	op->sess.multi_min = ep->min_multi_recv;
+	op->parts = 0;
+	op->ended = false;
 	op->cq = ep->rx_cq;
 	op->cntr = flags & FI_PEEK ? NULL : ep->rx_cntr;
 	op->context = args->context;
 	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);
 	op->wants_entry = !ep->rx_selective || flags & FI_COMPLETION || flags & FI_PEEK;
+	op->ep = ep;
+	ep->rx_left--;
 	ret = sess_recv(ep->sess_ep, &op->sess);
 	if (ret) {
 		switch_op_free(domain, op);
 		return ret;
 	}
-	op->ep = ep;
-	ep->rx_left--;
 	switch_domain_submitted(domain);
 	return 0;
 }
 
 ssize_t switch_post_recv(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
 {
-	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : 0);
+	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : MULTI_FLAGS);
 	ssize_t ret;
 
 	if (!ep->enabled && (ep->type == FI_EP_RDM || (!ep->rx_cq && !ep->rx_cntr)))

@@ -300,6 +300,149 @@ static void cancel(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* -- FI_MULTI_RECV -------------------------------------------------------- */
+
+enum { MULTI_CNT = 400, MULTI_BUFS = 2, MULTI_SPACE = 1 << 20, MULTI_LEAST = 4096 };
+
+/* A buffer that is posted, and what of it was reported. */
+struct multi {
+	char *buf;
+	size_t used;
+	bool posted;
+};
+
+static size_t multi_len(const struct func_team *team, uint64_t number)
+{
+	uint64_t state = func_mix(team->seed + number);
+
+	return func_rand_len(&state, MULTI_SPACE / 5);
+}
+
+static void multi_post(struct func_node *node, struct multi *multi)
+{
+	const struct iovec iov = {.iov_base = multi->buf, .iov_len = MULTI_SPACE};
+	const struct fi_msg msg = {
+		.msg_iov = &iov,
+		.iov_count = 1,
+		.addr = FI_ADDR_UNSPEC,
+		.context = multi,
+	};
+
+	memset(multi->buf, 0xee, MULTI_SPACE);
+	multi->used = 0;
+	multi->posted = true;
+	FUNC_POST(node, fi_recvmsg(node->ep, &msg, FI_MULTI_RECV | FI_COMPLETION));
+}
+
+/* A message, in full or as much as was left of the buffer. */
+static void multi_got(struct func_team *team, struct multi *multi,
+		      const struct fi_cq_tagged_entry *entry)
+{
+	size_t len = multi_len(team, entry->data);
+
+	FUNC_TRUE(entry->flags & FI_RECV && entry->flags & FI_REMOTE_CQ_DATA);
+	FUNC_EQ(entry->len, len);
+	FUNC_TRUE((char *)entry->buf >= multi->buf &&
+		  (char *)entry->buf + len <= multi->buf + MULTI_SPACE);
+	func_verify(entry->buf, len, team->seed + entry->data);
+	multi->used += len;
+	if (entry->flags & FI_MULTI_RECV) {
+		FUNC_TRUE(MULTI_SPACE - multi->used < MULTI_LEAST);
+		multi->posted = false;
+	}
+}
+
+/* 0: a message came and fits; else the error of the entry. */
+static int multi_read(struct func_node *node, struct fi_cq_tagged_entry *entry)
+{
+	struct fi_cq_err_entry err = {0};
+	ssize_t ret;
+
+	while ((ret = fi_cq_read(node->rx_cq, entry, 1)) == -FI_EAGAIN)
+		sched_yield();
+	if (ret != -FI_EAVAIL) {
+		FUNC_EQ(ret, 1);
+		return 0;
+	}
+	FUNC_EQ(fi_cq_readerr(node->rx_cq, &err, 0), 1);
+	*entry = (struct fi_cq_tagged_entry){.op_context = err.op_context,
+					     .flags = err.flags,
+					     .len = err.len,
+					     .buf = err.buf,
+					     .data = err.data};
+	return err.err;
+}
+
+static void multi_receive(struct func_team *team, struct func_node *node)
+{
+	struct multi multi[MULTI_BUFS];
+	struct fi_cq_tagged_entry entry;
+	struct multi *one;
+	int i, err;
+
+	for (i = 0; i < MULTI_BUFS; i++) {
+		multi[i].buf = func_alloc(MULTI_SPACE);
+		multi_post(node, &multi[i]);
+	}
+	for (i = 0; i < MULTI_CNT; i++) {
+		func_mark(__FILE__, __LINE__, "the next message");
+		err = multi_read(node, &entry);
+		one = entry.op_context;
+		FUNC_TRUE(one->posted);
+		if (err) { /* the last of a buffer need not fit */
+			FUNC_EQ(err, FI_ETRUNC);
+			func_verify(entry.buf, entry.len, team->seed + entry.data);
+			FUNC_TRUE(entry.len < multi_len(team, entry.data));
+			one->used = MULTI_SPACE;
+			one->posted = !(entry.flags & FI_MULTI_RECV);
+		} else {
+			multi_got(team, one, &entry);
+		}
+		if (!one->posted)
+			multi_post(node, one);
+	}
+	for (i = 0; i < MULTI_BUFS; i++) {
+		FUNC_OK(fi_cancel(&node->ep->fid, &multi[i]));
+		FUNC_EQ(multi_read(node, &entry), FI_ECANCELED);
+		FUNC_TRUE(entry.op_context == &multi[i] && entry.flags & FI_MULTI_RECV);
+		free(multi[i].buf);
+	}
+}
+
+/* Messages of all sizes into a few large buffers, posted again when they are
+ * used up. */
+static void multi_recv(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.type = (enum fi_ep_type)team->func_case->arg,
+				 .caps = FI_MSG | FI_MULTI_RECV};
+	char *buf = func_alloc(MULTI_SPACE);
+	struct func_req req = {.done = 0};
+	size_t least = MULTI_LEAST, size = sizeof(least);
+	struct func_node node;
+	uint64_t i;
+
+	func_join(team, rank, &node, &conf);
+	FUNC_OK(fi_setopt(&node.ep->fid, FI_OPT_ENDPOINT, FI_OPT_MIN_MULTI_RECV, &least, size));
+	least = 0;
+	FUNC_OK(fi_getopt(&node.ep->fid, FI_OPT_ENDPOINT, FI_OPT_MIN_MULTI_RECV, &least, &size));
+	FUNC_EQ(least, MULTI_LEAST);
+	if (rank == 1) {
+		multi_receive(team, &node);
+	} else {
+		for (i = 0; i < MULTI_CNT; i++) {
+			size_t len = multi_len(team, i);
+
+			func_fill(buf, len, team->seed + i);
+			FUNC_POST(&node, fi_senddata(node.ep, buf, len, NULL, i, node.peer[1],
+						     func_fresh(&req)));
+			FUNC_DONE(&node, &req);
+		}
+	}
+	func_meet(team, &node);
+	func_close(&node);
+	free(buf);
+}
+
 /* Withdrawn at random moments while messages come: each receive completes
  * once, with all of its message or withdrawn, and no message is lost. */
 static void cancel_race(struct func_team *team, int rank)
@@ -413,6 +556,8 @@ int main(int argc, char **argv)
 		{"truncation, msg", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_MSG},
 		{"cancel", 2, cancel, FUNC_MODES, 0},
 		{"cancel at any moment", 2, cancel_race, FUNC_MODES, 0},
+		{"one buffer for many, rdm", 2, multi_recv, FUNC_MODES, FI_EP_RDM},
+		{"one buffer for many, msg", 2, multi_recv, FUNC_MODES, FI_EP_MSG},
 		{"peek and claim", 2, peek, FUNC_MODES, 0},
 	};
 

@@ -27,6 +27,8 @@ struct link_node;
 
 /* One operation of the application that the link watches.  The caller owns
  * it and its memory; it must outlive its completion. */
+enum { LINK_PARTS = 32 };
+
 struct link_op {
 	struct sess_op op; /* first */
 	struct link_node *node;
@@ -37,6 +39,8 @@ struct link_op {
 	uint32_t pattern;
 	void (*done)(struct link_op *op, void *arg); /* NULL: nobody asks */
 	void *arg;
+	struct link_op *part[LINK_PARTS]; /* of a receive with MULTI, as they came */
+	unsigned part_cnt, part_max; /* no memory for more than part_max */
 };
 
 /* How the core behaves; may be changed at any time. */
@@ -144,6 +148,9 @@ void link_op_fill(struct link_op *op, uint32_t pattern);
 bool link_op_holds(const struct link_op *op, uint32_t pattern, size_t len);
 int link_send(struct sess *sess, struct link_op *op);
 int link_recv(struct link_op *op);
+/* Of a receive with MULTI: the engine's sess_config.part.  The caller destroys
+ * the parts; their memory is the receive's. */
+struct sess_op *link_op_part(struct sess_op *whole);
 
 /* Under AddressSanitizer: nothing leaked so far. */
 void link_leak_check(void);

@@ -44,7 +44,8 @@ void link_op_complete(struct link_node *node, struct sess_op *sess_op)
 	op->pending = false;
 	op->completions++;
 	node->op_cnt--;
-	check_memory_is_free(op);
+	if (!(sess_op->flags & SESS_MULTI)) /* else its parts may still be under way */
+		check_memory_is_free(op);
 	if (op->done)
 		op->done(op, op->arg);
 }
@@ -133,6 +134,20 @@ int link_send(struct sess *sess, struct link_op *op)
 		memset(op->buf, 0xee, op->size);
 	}
 	return ret;
+}
+
+struct sess_op *link_op_part(struct sess_op *sess_op)
+{
+	struct link_op *whole = (struct link_op *)sess_op, *part;
+
+	if (whole->part_cnt == whole->part_max)
+		return NULL;
+	part = link_memory(sizeof(*part));
+	part->node = whole->node;
+	part->pending = true;
+	part->node->op_cnt++;
+	whole->part[whole->part_cnt++] = part;
+	return &part->op;
 }
 
 int link_recv(struct link_op *op)

@@ -83,7 +83,8 @@ static bool turned_down(struct sess *sess, const struct wire_record *record)
 
 void inline_came(struct sess *sess, const struct wire_record *record)
 {
-	struct sess_op *op = match_posted(sess->ep, record->flags, record->tag, sess->source);
+	struct sess_op *op = match_posted(sess->ep, record->flags, record->tag, sess->source,
+					  record->len);
 
 	sess->stats.rx_msgs[SESS_INLINE]++;
 	sess->stats.rx_bytes[SESS_INLINE] += record->len;

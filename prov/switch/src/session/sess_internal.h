@@ -386,7 +386,11 @@ void packet_op_done(struct sess *sess, struct sess_op *op, int error);
 void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op);
 
 /* sess_match.c */
-struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source);
+/* For a message of len bytes. */
+struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
+			     uint64_t len);
+/* Gives a receive that is about to be posted or matched its private members. */
+void match_init(struct sess_op *op, struct sess_ep *ep);
 void match_drop(struct sess_ep *ep, struct sess_message *message);
 void match_forget(struct sess_ep *ep, struct sess_message *message);
 void match_close(struct sess_ep *ep, int error);
@@ -398,6 +402,11 @@ void match_describe(struct sess_op *op, const struct sess_message *message);
 /* Makes room for size bytes of a message and appends it to the unmatched.
  * NULL: memory is short, or the peer went too far and the session failed. */
 struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size);
+
+/* sess_multi.c */
+/* The operation for a message of len bytes that a posted receive with MULTI
+ * matched.  NULL: memory is short, and the receive is over. */
+struct sess_op *multi_part(struct sess_op *whole, uint64_t len);
 
 /* sess_inline.c */
 uint16_t inline_wire_flags(uint16_t op_flags);

@@ -22,19 +22,26 @@ static bool matches(const struct sess_op *op, uint64_t tag, uint64_t source)
 	       (op->source == SESS_SOURCE_ANY || op->source == source);
 }
 
-/* The first receive that takes such a message, unlinked; or NULL.  Untagged
- * receives have tag and ignore 0, as untagged messages have. */
-struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source)
+/* The first receive that takes such a message, unlinked, or its next part; or
+ * NULL.  Untagged receives have tag and ignore 0, as untagged messages have. */
+struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
+			     uint64_t len)
 {
 	struct match_queue *queue = match_queue(ep, flags);
-	struct sess_op *op;
+	struct sess_op *op, *next, *part;
 
-	TAILQ_FOREACH(op, &queue->posted, posted) {
-		if (matches(op, tag, source)) {
-			TAILQ_REMOVE(&queue->posted, op, posted);
-			ep->busy++;
-			return op;
+	TAILQ_EACH_SAFE(op, &queue->posted, posted, next) {
+		if (!matches(op, tag, source))
+			continue;
+		if (op->flags & SESS_MULTI) {
+			part = multi_part(op, len);
+			if (part)
+				return part;
+			continue;
 		}
+		TAILQ_REMOVE(&queue->posted, op, posted);
+		ep->busy++;
+		return op;
 	}
 	return NULL;
 }
@@ -235,14 +242,19 @@ static void claim(struct sess_ep *ep, struct sess_op *op)
 	}
 }
 
-int sess_recv(struct sess_ep *ep, struct sess_op *op)
+static void end_posted(struct sess_ep *ep, struct match_queue *queue, int error)
 {
-	struct sess_message *message;
+	struct sess_op *op;
 
-	if (ep->closed || op->iov_cnt > SESS_IOV_MAX ||
-	    ((op->flags & SESS_DISCARD) && !(op->flags & (SESS_PEEK | SESS_CLAIM))))
-		return -EINVAL;
-	op->flags |= SESS_RECV;
+	while ((op = TAILQ_FIRST(&queue->posted))) {
+		TAILQ_REMOVE(&queue->posted, op, posted);
+		ep->busy++;
+		engine_op_done(op, error);
+	}
+}
+
+void match_init(struct sess_op *op, struct sess_ep *ep)
+{
 	op->ep = ep;
 	op->sess = NULL;
 	op->xfer = NULL;
@@ -252,6 +264,53 @@ int sess_recv(struct sess_ep *ep, struct sess_op *op)
 	op->len = 0;
 	op->full_len = 0;
 	op->state = OP_POSTED;
+}
+
+static void post(struct sess_ep *ep, struct sess_op *op)
+{
+	TAILQ_INSERT_TAIL(&match_queue(ep, op->flags)->posted, op, posted);
+}
+
+/* What is there already takes its parts, as far as they go. */
+static void recv_multi(struct sess_ep *ep, struct sess_op *whole)
+{
+	struct sess_message *message;
+	struct sess_op *part;
+
+	post(ep, whole);
+	while (whole->state == OP_POSTED && (message = find_unexpected(ep, whole))) {
+		part = multi_part(whole, message->total);
+		if (!part)
+			return;
+		TAILQ_REMOVE(&match_queue(ep, whole->flags)->unexpected, message, link);
+		deliver(part, message);
+	}
+	if (whole->state == OP_POSTED && ep->ended)
+		end_posted(ep, match_queue(ep, whole->flags), ep->ended);
+}
+
+static bool is_sound(const struct sess_op *op)
+{
+	const uint16_t probe = SESS_PEEK | SESS_CLAIM;
+
+	if (op->iov_cnt > SESS_IOV_MAX || (op->flags & SESS_DISCARD && !(op->flags & probe)))
+		return false;
+	return !(op->flags & SESS_MULTI) ||
+	       (op->iov_cnt == 1 && op->iov[0].len && !(op->flags & probe));
+}
+
+int sess_recv(struct sess_ep *ep, struct sess_op *op)
+{
+	struct sess_message *message;
+
+	if (ep->closed || !is_sound(op))
+		return -EINVAL;
+	op->flags |= SESS_RECV;
+	match_init(op, ep);
+	if (op->flags & SESS_MULTI) {
+		recv_multi(ep, op);
+		return 0;
+	}
 	ep->busy++;
 	if (op->flags & SESS_PEEK) {
 		peek(ep, op);
@@ -273,22 +332,11 @@ int sess_recv(struct sess_ep *ep, struct sess_op *op)
 	}
 	/* An unmatched receive does not keep the endpoint busy. */
 	ep->busy--;
-	TAILQ_INSERT_TAIL(&match_queue(ep, op->flags)->posted, op, posted);
+	post(ep, op);
 	return 0;
 }
 
 /* -- ends --------------------------------------------------------------------------- */
-
-static void end_posted(struct sess_ep *ep, struct match_queue *queue, int error)
-{
-	struct sess_op *op;
-
-	while ((op = TAILQ_FIRST(&queue->posted))) {
-		TAILQ_REMOVE(&queue->posted, op, posted);
-		ep->busy++;
-		engine_op_done(op, error);
-	}
-}
 
 void sess_ep_end(struct sess_ep *ep, int error)
 {

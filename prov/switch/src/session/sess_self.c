@@ -68,7 +68,7 @@ static int store(struct sess *sess, struct sess_op *op, size_t len)
 
 int self_send(struct sess *sess, struct sess_op *op, size_t len)
 {
-	struct sess_op *to = match_posted(sess->ep, op->flags, op->tag, sess->source);
+	struct sess_op *to = match_posted(sess->ep, op->flags, op->tag, sess->source, len);
 	int ret;
 
 	if (to) {

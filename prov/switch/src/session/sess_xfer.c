@@ -447,7 +447,7 @@ void xfer_start_came(struct sess *sess, const struct wire_record *record)
 		session_fail(sess, EPROTO, "a START that contradicts itself");
 		return;
 	}
-	op = match_posted(sess->ep, record->flags, record->tag, sess->source);
+	op = match_posted(sess->ep, record->flags, record->tag, sess->source, record->total);
 	if (!op) {
 		if (sess->state == SESS_CLOSING)
 			turn_down(xfer, record->payload, record->len);
