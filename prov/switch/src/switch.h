@@ -412,7 +412,8 @@ struct switch_ep {
 	unsigned rma_cntrs;
 	bool tx_selective, rx_selective;
 	uint64_t tx_op_flags, rx_op_flags;
-	size_t inject_size, tx_left, rx_left; /* operations that may still be posted */
+	size_t max_msg_size, inject_size;
+	size_t tx_left, rx_left; /* operations that may still be posted */
 	struct sess_ep *sess_ep;
 
 	/* RDM: connections by fi_addr, and those of peers not in the AV */
@@ -425,6 +426,7 @@ struct switch_ep {
 	/* MSG */
 	struct switch_conn *conn;
 	struct switch_connreq *connreq; /* to be accepted */
+	bool tried;			/* to connect or accept: once in its life */
 	bool shut_down;			/* FI_SHUTDOWN was told */
 	size_t min_multi_recv;
 };

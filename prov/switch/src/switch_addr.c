@@ -180,6 +180,14 @@ static int split_url(char *url, const char **node, const char **service)
 	return 0;
 }
 
+/* The resolver takes the lower half of numbers that are none. */
+static bool is_no_port(const char *service)
+{
+	char *end;
+
+	return service && strtoul(service, &end, 10) > UINT16_MAX && !*end;
+}
+
 static int lookup(uint32_t format, const char *node, const char *service, struct switch_addr *out)
 {
 	const struct addrinfo hints = {
@@ -189,8 +197,11 @@ static int lookup(uint32_t format, const char *node, const char *service, struct
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *list;
-	int ret = getaddrinfo(node, service, &hints, &list);
+	int ret;
 
+	if (is_no_port(service))
+		return FI_EINVAL;
+	ret = getaddrinfo(node, service, &hints, &list);
 	if (ret)
 		return ret == EAI_MEMORY ? FI_ENOMEM : FI_EADDRNOTAVAIL;
 	ret = switch_addr_set(format, list->ai_addr, list->ai_addrlen, out);

@@ -76,7 +76,7 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 	struct switch_conn *conn;
 	int ret;
 
-	if (!ep->enabled || ep->conn || ep->connreq || ep->shut_down)
+	if (!ep->enabled || ep->tried || ep->connreq)
 		return -FI_EOPBADSTATE;
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)
@@ -89,6 +89,7 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 		return ret;
 	}
 	ep->conn = conn;
+	ep->tried = true;
 	return 0;
 }
 
@@ -144,6 +145,7 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 		return ret;
 	}
 	ep->conn = conn;
+	ep->tried = true;
 	return 0;
 }
 

@@ -158,6 +158,8 @@ static int ep_getopt(fid_t fid, int level, int optname, void *optval, size_t *op
 
 	if (level != FI_OPT_ENDPOINT)
 		return -FI_ENOPROTOOPT;
+	if (!optval || !optlen)
+		return -FI_EINVAL;
 	switch (optname) {
 	case FI_OPT_MIN_MULTI_RECV:
 		value = ep->min_multi_recv;
@@ -338,6 +340,9 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
 	ep->tx_left = info->tx_attr && info->tx_attr->size ? info->tx_attr->size : SWITCH_TX_SIZE;
 	ep->rx_left = info->rx_attr && info->rx_attr->size ? info->rx_attr->size : SWITCH_RX_SIZE;
+	ep->max_msg_size = SIZE_MAX / 2;
+	if (info->ep_attr->max_msg_size && info->ep_attr->max_msg_size < ep->max_msg_size)
+		ep->max_msg_size = info->ep_attr->max_msg_size;
 	ep->inject_size = sess_engine_inline_max(ep->domain->engine);
 	if (ep->inject_size > SWITCH_INJECT_SIZE)
 		ep->inject_size = SWITCH_INJECT_SIZE;

@@ -115,7 +115,7 @@ static int pep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 
-	if (bfid->fclass != FI_CLASS_EQ || flags ||
+	if (!bfid || bfid->fclass != FI_CLASS_EQ || flags ||
 	    container_of(bfid, struct switch_eq, eq_fid.fid)->fabric != pep->fabric)
 		return -FI_EINVAL;
 	if (pep->eq)

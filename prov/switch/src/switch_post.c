@@ -14,13 +14,16 @@
 #define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD) /* tagged only */
 #define MULTI_FLAGS FI_MULTI_RECV		      /* untagged only */
 
-static size_t args_len(const struct switch_args *args)
+/* False: more than a message may have. */
+static bool args_len(const struct switch_args *args, size_t max, size_t *len)
 {
-	size_t len = 0;
-
-	for (size_t i = 0; i < args->iov_cnt; i++)
-		len += args->iov[i].iov_len;
-	return len;
+	*len = 0;
+	for (size_t i = 0; i < args->iov_cnt; i++) {
+		if (args->iov[i].iov_len > max - *len)
+			return false;
+		*len += args->iov[i].iov_len;
+	}
+	return true;
 }
 
 static void fill_iov(const struct switch_ep *ep, struct sess_op *op, const struct switch_args *args)
@@ -91,6 +94,7 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
 {
 	ssize_t ret;
+	size_t len;
 
 	if (!ep->enabled)
 		return -FI_EOPBADSTATE;
@@ -98,7 +102,9 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 		return -FI_EINVAL;
 	if (flags & ~SEND_FLAGS)
 		return -FI_EBADFLAGS;
-	if (flags & FI_INJECT && args_len(args) > ep->inject_size)
+	if (!args_len(args, ep->max_msg_size, &len))
+		return -FI_EMSGSIZE;
+	if (flags & FI_INJECT && len > ep->inject_size)
 		return -FI_EINVAL;
 	switch_domain_lock(ep->domain);
 	ret = send_locked(ep, args, flags);

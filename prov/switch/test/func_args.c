@@ -117,6 +117,12 @@ static void operations(struct func_team *team, int rank)
 	iov[0].iov_len = inject + 1;
 	msg.iov_count = 1;
 	REFUSED(fi_sendmsg(node.ep, &msg, FI_INJECT));
+	iov[0].iov_len = SIZE_MAX - 5; /* the sum is 4 */
+	iov[1].iov_len = 10;
+	msg.iov_count = 2;
+	REFUSED(fi_sendmsg(node.ep, &msg, FI_INJECT));
+	REFUSED(fi_sendmsg(node.ep, &msg, 0));
+	REFUSED(fi_send(node.ep, buf, SIZE_MAX, NULL, node.peer[0], func_fresh(&req[0])));
 	REFUSED(fi_send(node.ep, buf, 1, NULL, 12345, func_fresh(&req[0])));
 	REFUSED(fi_send(node.ep, buf, 1, NULL, FI_ADDR_NOTAVAIL, func_fresh(&req[0])));
 	REFUSED(fi_inject(node.ep, buf, 1, 12345));

@@ -110,7 +110,7 @@ static void refuse(struct func_team *team, int rank)
 	struct func_event event;
 	struct func_node node;
 	char why[DATA_LEN];
-	int round;
+	int round, i;
 
 	func_fill(why, DATA_LEN, team->seed);
 	if (rank == 0)
@@ -129,6 +129,9 @@ static void refuse(struct func_team *team, int rank)
 		FUNC_TRUE(event.fid == &node.ep->fid);
 		FUNC_EQ(event.data_len, round ? DATA_LEN : 0);
 		FUNC_TRUE(!memcmp(event.data, why, event.data_len));
+		for (i = 0; i < 100; i++) /* whatever is left of it goes meanwhile */
+			func_idle(&node);
+		FUNC_ERR(fi_connect(node.ep, team->addr[0].bytes, NULL, 0), FI_EOPBADSTATE);
 		func_close(&node);
 	}
 	if (rank == 1)

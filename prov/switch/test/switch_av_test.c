@@ -176,6 +176,8 @@ Test(av, service_is_resolved)
 	cr_assert_eq(fi_addr, 0);
 	cr_assert_eq(fi_av_insertsvc(av, "256.0.0.1.invalid", "5000", &fi_addr, 0, NULL), 0);
 	cr_assert_eq(fi_addr, FI_ADDR_NOTAVAIL);
+	cr_assert_eq(fi_av_insertsvc(av, "127.0.0.1", "65536", &fi_addr, 0, NULL), 0);
+	cr_assert_eq(fi_addr, FI_ADDR_NOTAVAIL);
 }
 
 Test(av, a_hundred_thousand)

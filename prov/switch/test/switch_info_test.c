@@ -79,8 +79,8 @@ Test(info, what_cannot_be_had_is_refused)
 {
 	hints->caps = FI_RMA;
 	refused("RMA");
-	hints->caps = FI_MSG | FI_MULTI_RECV;
-	refused("multi-receive");
+	hints->caps = FI_MSG | FI_ATOMIC;
+	refused("atomics");
 	hints->ep_attr->type = FI_EP_DGRAM;
 	refused("datagrams");
 	hints->ep_attr->type = FI_EP_MSG;
