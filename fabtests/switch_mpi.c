@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int rank, ranks;
 static uint64_t seed;
@@ -397,7 +398,7 @@ int main(int argc, char **argv)
 	MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-	seed = text ? strtoull(text, NULL, 0) : (uint64_t)(MPI_Wtime() * 1000);
+	seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
 	MPI_Bcast(&seed, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
 	if (!rank)
 		printf("%d ranks, SEED=%llu\n", ranks, (unsigned long long)seed);
