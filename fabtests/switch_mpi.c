@@ -93,7 +93,7 @@ static void *memory(size_t len)
 static void ping_pong(void)
 {
 	static const int lens[] = {0,	  1,	 64,	 4096,	 32767,	  32768,
-				   32769, 65536, 131071, 131072, 1 << 20, 4 << 20};
+				   32769, 65536, 139263, 139264, 1 << 20, 4 << 20};
 	char *buf = memory(4 << 20);
 	int other = rank ^ 1;
 

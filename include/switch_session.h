@@ -29,7 +29,7 @@ enum {
 	SESS_BUFFER_MAX = 65536,
 	SESS_BUFFER_DEFAULT = (32 << 10) + 64, /* a message of 32 KiB, and what goes with it */
 	/* over tcp, copying takes less time up to here */
-	SESS_RNDV_DEFAULT = 128 << 10,
+	SESS_RNDV_DEFAULT = 136 << 10,
 	SESS_CREDITS_MIN = 4,	   /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,
 };

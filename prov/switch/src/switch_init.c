@@ -133,7 +133,7 @@ static void params_define(void)
 		{"credits", "Packets that a peer may have on the way to this side, 4 to 32767 "
 			    "(default: 64)"},
 		{"rndv_threshold", "Bytes from which a message is moved by RDMA read or write when "
-				   "transfer is auto, at least 1 (default: 131072)"},
+				   "transfer is auto, at least 1 (default: 139264)"},
 		{"initial", "Bytes of a read or written message that travel ahead with its "
 			    "announcement, 1 to 128 less than buffer_size (default: 1024)"},
 		{"core", "Name of the core provider to use when the application names none "
