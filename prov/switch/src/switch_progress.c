@@ -28,22 +28,24 @@ _Static_assert(sizeof(((struct sess_io *)0)->core) == sizeof(struct core_io),
 _Static_assert(offsetof(struct sess_io, core) == 0, "and finds its own by the address");
 _Static_assert((int)CORE_IOV_MAX >= (int)SESS_SEND_IOV_MAX, "a packet fits one core send");
 
-uint64_t switch_now(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t switch_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* The same clock as the kernel last set it, some milliseconds ago: costs a
  * fraction, and every empty poll pays for it. */
 static uint64_t recently(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /* -- from the core to the engine ---------------------------------------------- */
