@@ -17,6 +17,7 @@
  * something behind in a queue: the core's own signal is gone with their read.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -99,26 +100,6 @@ static bool same_fds(const struct core_msg_near *near, const struct fi_wait_poll
 	return true;
 }
 
-static bool has_fd(const struct pollfd *fds, size_t cnt, int fd)
-{
-	for (size_t i = 0; i < cnt; i++)
-		if (fds[i].fd == fd)
-			return true;
-	return false;
-}
-
-/* poll(2) and epoll(7) share the bits of their events. */
-static int put_fd(int epoll_fd, const struct pollfd *pollfd)
-{
-	struct epoll_event event = {.events = (uint32_t)pollfd->events};
-
-	if (!epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pollfd->fd, &event))
-		return 0;
-	if (errno == EEXIST && !epoll_ctl(epoll_fd, EPOLL_CTL_MOD, pollfd->fd, &event))
-		return 0;
-	return core_msg_failed("epoll_ctl", -errno);
-}
-
 /* Takes out what is in the set, as long as it can be: a file that a forked
  * child still has open would stay in it behind its last descriptor here. */
 static void near_forget(struct core_msg_near *near)
@@ -130,15 +111,35 @@ static void near_forget(struct core_msg_near *near)
 	near->fd_cnt = 0;
 }
 
-/* Makes the set what the core's list is.  The list's first descriptor is how
- * the core wakes up its own sleepers; nobody but them resets it.  Fails, too,
- * if there is something to read. */
+/* Makes the set anew of the core's list; adding what is ready wakes who sleeps.
+ * poll(2) and epoll(7) share the bits of their events.  The list's first
+ * descriptor is how the core wakes up its own sleepers; nobody but them resets
+ * it.  On failure the set is empty, and so made again next time. */
+static int near_make(struct core_msg_near *near, const struct fi_wait_pollfd *list)
+{
+	near_forget(near);
+	memcpy(near->fds, list->fd, list->nfds * sizeof(near->fds[0]));
+	near->fd_cnt = list->nfds;
+	near->change_index = list->change_index;
+	for (size_t i = 1; i < near->fd_cnt; i++) {
+		struct epoll_event event = {.events = (uint32_t)near->fds[i].events};
+
+		if (epoll_ctl(near->epoll_fd, EPOLL_CTL_ADD, near->fds[i].fd, &event)) {
+			int ret = core_msg_failed("epoll_ctl", -errno);
+
+			near_forget(near);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* Makes the set what the core's list is.  Fails, too, if there is something to
+ * read. */
 static int near_follow(struct core_msg_near *near)
 {
 	struct pollfd fds[CORE_MSG_NEAR_FDS];
 	struct fi_wait_pollfd now = {.nfds = CORE_MSG_NEAR_FDS, .fd = fds};
-	struct epoll_event event = {0};
-	size_t i;
 	int ret;
 
 	/* the core brings its list up to date when it is read */
@@ -147,18 +148,7 @@ static int near_follow(struct core_msg_near *near)
 	ret = fi_control(&near->queue.cq->fid, FI_GETWAIT, &now);
 	if (ret)
 		return core_msg_failed("descriptors of the near queue", ret);
-	if (same_fds(near, &now))
-		return 0;
-	for (i = 1; i < near->fd_cnt; i++)
-		if (!has_fd(now.fd, now.nfds, near->fds[i].fd))
-			epoll_ctl(near->epoll_fd, EPOLL_CTL_DEL, near->fds[i].fd, &event);
-	for (i = 1; i < now.nfds && !ret; i++)
-		ret = put_fd(near->epoll_fd, &now.fd[i]);
-	for (i = 0; i < now.nfds; i++)
-		near->fds[i] = now.fd[i];
-	near->fd_cnt = ret ? 0 : now.nfds; /* never empty: it is made anew next time */
-	near->change_index = now.change_index;
-	return ret;
+	return same_fds(near, &now) ? 0 : near_make(near, &now);
 }
 
 void core_msg_queue_closing(const struct core_path *path)
