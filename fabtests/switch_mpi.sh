@@ -17,13 +17,9 @@ if [ -z "$version" ] || [ ! -x "$program" ]; then
 	exit 77
 fi
 
-# One machine, perhaps without ssh, perhaps as root, perhaps with fewer cores
-# than ranks; and the provider that is to be tested or none.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent=/bin/false
 for ranks in ${MPI_RANKS-2 3 8}; do
-	mpirun --oversubscribe -np "$ranks" --mca pml cm --mca mtl ofi \
-		--mca opal_common_ofi_provider_include "$prov" -x FI_PROVIDER_PATH \
-		"$program" "$@" >"switch_mpi.out.$$" 2>&1 || status=1
+	"$(dirname "$0")/../util/run-mpi" "$prov" "$ranks" "$program" "$@" \
+		>"switch_mpi.out.$$" 2>&1 || status=1
 	sed "s/^PASS: /PASS: $ranks ranks, /" "switch_mpi.out.$$"
 	rm -f "switch_mpi.out.$$"
 	[ "$status" -eq 0 ] || { echo "FAIL: $ranks ranks"; exit 1; }
