@@ -40,7 +40,8 @@ enum {
 #define SESS_NEVER UINT64_MAX
 
 struct sess_engine; /* all sessions of one domain */
-struct sess_ep;	    /* a matcher (posted and unexpected messages) and its sessions */
+struct sess_rx;	    /* a matcher: posted receives and unexpected messages */
+struct sess_ep;	    /* sessions, and where what they bring is received */
 struct sess;	    /* one path to one peer */
 struct sess_mem;    /* the driver's registration: opaque, passed through */
 struct sess_xfer;   /* private: a transfer in progress */
@@ -113,7 +114,11 @@ struct sess_op {
 	void *claim;	   /* in, with CLAIM: which claim this is */
 	size_t multi_min;  /* in, with MULTI: it ends when less memory is left */
 
-	struct sess_ep *ep;	/* private from here */
+	void *user;		/* out: of the endpoint that it was of, which for a receive is
+				   the one the message came to; NULL: none */
+
+	struct sess_ep *ep;	/* private from here: whose it is; NULL: a posted receive */
+	struct sess_rx *rx;	/* of a receive */
 	struct sess *sess;	/* of a send */
 	struct sess_xfer *xfer; /* what carries it, if a record alone does not */
 	void *held;		/* copy of an injected payload that had to wait */
@@ -268,13 +273,26 @@ int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **ep);
  * the first session. */
 int sess_ep_set_name(struct sess_ep *ep, const void *name, size_t len);
 
+/*
+ * Where receives meet messages.  An endpoint has a receive context of its own;
+ * several may share one, given to each before its first session.  What came to an
+ * endpoint that is closed is dropped; its shared context forgets it.
+ */
+struct sess_rx *sess_ep_rx(struct sess_ep *ep);
+int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx);
+void sess_ep_share_rx(struct sess_ep *ep, struct sess_rx *rx);
+/* Receives posted to it and unmatched complete with error. */
+void sess_rx_close(struct sess_rx *rx, int error);
+/* It is closed, and so is every endpoint that was given it. */
+void sess_rx_destroy(struct sess_rx *rx);
+
 /* Nothing more will come (the only session of a connected endpoint is over):
- * receives complete with error, those posted later too unless they match what
- * came before. */
+ * its own receives complete with error, those posted later too unless they
+ * match what came before. */
 void sess_ep_end(struct sess_ep *ep, int error);
 
-/* No more receives: those posted and unmatched complete with error, what
- * came unexpected is dropped, and its sessions close in order. */
+/* No more receives: those posted and unmatched complete with error unless they
+ * are shared, what came unexpected is dropped, and its sessions close in order. */
 void sess_ep_close(struct sess_ep *ep, int error);
 
 /* Operations of the application that are not complete: while there are any,
@@ -375,11 +393,11 @@ int sess_send(struct sess *sess, struct sess_op *op);
 
 /* 0, or -EINVAL.  With PEEK or CLAIM the operation completes at once, with
  * ENOMSG where nothing matches. */
-int sess_recv(struct sess_ep *ep, struct sess_op *op);
+int sess_recv(struct sess_rx *rx, struct sess_op *op);
 
 /* A receive that is not matched or a send that is not announced completes
  * with ECANCELED and the answer is 0.  An announced send is called back
  * (0; it completes on the peer's answer).  -ENOENT: too late. */
-int sess_cancel(struct sess_ep *ep, struct sess_op *op);
+int sess_cancel(struct sess_op *op);
 
 #endif

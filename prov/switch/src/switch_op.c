@@ -159,7 +159,7 @@ int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const v
 			struct switch_op *op = &chunk->ops[i];
 
 			if (op->ep == ep && op->context == context &&
-			    !sess_cancel(ep->sess_ep, &op->sess))
+			    !sess_cancel(&op->sess))
 				return 0;
 		}
 	}

@@ -149,7 +149,7 @@ static ssize_t recv_locked(struct switch_ep *ep, const struct switch_args *args,
 	op->wants_entry = !ep->rx_selective || flags & FI_COMPLETION || flags & FI_PEEK;
 	op->ep = ep;
 	ep->rx_left--;
-	ret = sess_recv(ep->sess_ep, &op->sess);
+	ret = sess_recv(sess_ep_rx(ep->sess_ep), &op->sess);
 	if (ret) {
 		switch_op_free(domain, op);
 		return ret;

@@ -156,7 +156,7 @@ int link_recv(struct link_op *op)
 
 	op->pending = true;
 	op->node->op_cnt++;
-	ret = sess_recv(op->node->ep, &op->op);
+	ret = sess_recv(sess_ep_rx(op->node->ep), &op->op);
 	if (ret) {
 		op->pending = false;
 		op->node->op_cnt--;

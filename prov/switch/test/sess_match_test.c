@@ -232,7 +232,7 @@ Test(match, claimed_then_called_back)
 	op = recv_flags(duo.b, 0, 1, SESS_TAGGED | SESS_PEEK | SESS_CLAIM, 7, 0);
 	link_run(duo.link);
 	expect_error(op, 0);
-	cr_assert_eq(sess_cancel(duo.a->ep, &sent->op), 0);
+	cr_assert_eq(sess_cancel(&sent->op), 0);
 	link_run(duo.link);
 	expect_error(sent, ECANCELED);
 	op = recv_flags(duo.b, 0, 1, SESS_TAGGED | SESS_CLAIM, 7, 0);
@@ -273,7 +273,7 @@ Test(match, discarded)
 		link_run(duo.link);
 		expect_error(op, 0);
 		expect_sent(sent);
-		cr_assert_eq(duo.b->ep->unexpected_bytes, 0);
+		cr_assert_eq(duo.b->ep->rx->unexpected_bytes, 0);
 		duo_close(&duo);
 		link_leak_check();
 	}
@@ -303,16 +303,16 @@ Test(match, canceled_receives)
 
 	for (unsigned i = 0; i < 3; i++)
 		op[i] = recv_plain(duo.b, 16);
-	cr_assert_eq(sess_cancel(duo.b->ep, &op[1]->op), 0);
-	cr_assert_eq(sess_cancel(duo.b->ep, &op[1]->op), -ENOENT, "once is enough");
+	cr_assert_eq(sess_cancel(&op[1]->op), 0);
+	cr_assert_eq(sess_cancel(&op[1]->op), -ENOENT, "once is enough");
 	link_run(duo.link);
-	cr_assert_eq(sess_cancel(duo.b->ep, &op[1]->op), -ENOENT, "too late");
+	cr_assert_eq(sess_cancel(&op[1]->op), -ENOENT, "too late");
 	expect_error(op[1], ECANCELED);
 	sent = send_plain(duo.ab, 16, 1);
 	link_run(duo.link);
 	expect_received(op[0], 16, 1);
 	expect_sent(sent);
-	cr_assert_eq(sess_cancel(duo.b->ep, &op[2]->op), 0);
+	cr_assert_eq(sess_cancel(&op[2]->op), 0);
 	link_run(duo.link);
 	expect_error(op[2], ECANCELED);
 	duo_close(&duo);
@@ -371,18 +371,18 @@ static void flood(uint64_t unexpected_max)
 	}
 	link_run(duo.link);
 	/* What was under way when the peer heard of it, and announcements. */
-	cr_assert_leq(duo.b->ep->unexpected_bytes,
+	cr_assert_leq(duo.b->ep->rx->unexpected_bytes,
 		      unexpected_max + config.credits * config.buffer_size +
 			      200 * (sizeof(struct sess_message) + sizeof(struct sess_xfer)));
-	cr_assert(duo.b->ep->full);
+	cr_assert(duo.b->ep->rx->full);
 	for (unsigned i = 0; i < 200; i++) {
 		op = recv_plain(duo.b, 900);
 		link_run(duo.link);
 		expect_received(op, 100 + i * 10 % 700, i);
 		expect_sent(sent[i]);
 	}
-	cr_assert(!duo.b->ep->full);
-	cr_assert_eq(duo.b->ep->unexpected_bytes, 0);
+	cr_assert(!duo.b->ep->rx->full);
+	cr_assert_eq(duo.b->ep->rx->unexpected_bytes, 0);
 	/* And all is as before. */
 	op = recv_plain(duo.b, 100);
 	sent[0] = send_plain(duo.ab, 100, 7);

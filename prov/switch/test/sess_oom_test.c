@@ -138,7 +138,7 @@ static bool play_without(unsigned long from, unsigned long cnt, enum sess_way wa
 	link_run(scene.link);
 	for (struct link_op **op = scene.op; op < scene.op + scene.op_cnt; op++)
 		if ((*op)->node == scene.b && (*op)->pending)
-			sess_cancel(scene.b->ep, &(*op)->op);
+			sess_cancel(&(*op)->op);
 	link_run(scene.link);
 	for (unsigned i = 0; i < scene.op_cnt; i++) {
 		cr_assert(!scene.op[i]->pending, "operation %u, failing from %lu", i, from);

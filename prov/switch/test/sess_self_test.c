@@ -103,14 +103,14 @@ Test(self, canceled_and_claimed)
 		       *second = send_plain(solo.end, 5000, 2);
 	struct link_op *third = send_plain(solo.end, 5000, 3), *peek;
 
-	cr_assert_eq(sess_cancel(solo.node->ep, &first->op), 0);
+	cr_assert_eq(sess_cancel(&first->op), 0);
 	link_run(solo.link);
 	expect_error(first, ECANCELED);
 	peek = link_op_create(solo.node, 5000, 1);
 	peek->op.flags = SESS_PEEK | SESS_CLAIM;
 	cr_assert_eq(link_recv(peek), 0);
 	link_run(solo.link);
-	cr_assert_eq(sess_cancel(solo.node->ep, &second->op), -ENOENT, "it is claimed");
+	cr_assert_eq(sess_cancel(&second->op), -ENOENT, "it is claimed");
 	peek->op.flags = SESS_CLAIM;
 	cr_assert_eq(link_recv(peek), 0);
 	link_run(solo.link);

@@ -151,7 +151,7 @@ Test(session, closing_goes_on_after_a_cancel)
 	sess_close(duo.ab->sess);
 	link_run(duo.link);
 	for (unsigned i = 0; i < 20; i++)
-		if (sess_cancel(duo.a->ep, &sent[i]->op))
+		if (sess_cancel(&sent[i]->op))
 			cr_assert_lt(i, 3, "send %u has not left", i);
 	link_run(duo.link);
 	cr_assert(duo.ab->sess->bye_sent);
@@ -182,7 +182,7 @@ static void receiver_closes(enum sess_way way, size_t size, bool delivery)
 	expect_over(duo.ba, 0);
 	cr_assert(!sent->pending);
 	if (received->pending) {
-		cr_assert_eq(sess_cancel(duo.b->ep, &received->op), 0);
+		cr_assert_eq(sess_cancel(&received->op), 0);
 		link_run(duo.link);
 		cr_assert_eq(sent->op.error, ECONNRESET);
 	}
@@ -213,12 +213,12 @@ Test(session, receiver_closes_amid_segments)
 	duo = duo_of(config);
 	sent = send_plain(duo.ab, 50000, 1);
 	link_progress(duo.a);
-	while (!duo.b->ep->unexpected_bytes)
+	while (!duo.b->ep->rx->unexpected_bytes)
 		link_step(duo.link);
 	sess_close(duo.ba->sess);
 	link_act(duo.b);
 	cr_assert(duo.ba->sess->bye_sent);
-	cr_assert_eq(duo.b->ep->unexpected_bytes, 0);
+	cr_assert_eq(duo.b->ep->rx->unexpected_bytes, 0);
 	received = recv_plain(duo.b, 50000);
 	link_run(duo.link);
 	expect_over(duo.ab, 0);
@@ -226,7 +226,7 @@ Test(session, receiver_closes_amid_segments)
 	cr_assert(received->pending);
 	cr_assert(!sent->pending);
 	link_op_destroy(sent);
-	sess_cancel(duo.b->ep, &received->op);
+	sess_cancel(&received->op);
 	link_run(duo.link);
 	expect_error(received, ECANCELED);
 	duo_close(&duo);
@@ -344,7 +344,7 @@ Test(session, canceled_after_bye)
 	link_progress(duo.a);
 	cr_assert(sent->op.xfer->registering);
 	session_bye_came(duo.ab->sess, false);
-	cr_assert_eq(sess_cancel(duo.a->ep, &sent->op), -ENOENT);
+	cr_assert_eq(sess_cancel(&sent->op), -ENOENT);
 	link_run(duo.link);
 	expect_error(sent, ECONNRESET);
 	link_break(duo.ab);
@@ -453,7 +453,7 @@ Test(session, receive_between_failure_and_close)
 		cr_assert(waits->pending);
 		expect_sent(whole);
 		expect_error(sent, ECONNRESET);
-		sess_cancel(duo.b->ep, &waits->op);
+		sess_cancel(&waits->op);
 		link_run(duo.link);
 		expect_error(waits, ECANCELED);
 		duo_close(&duo);

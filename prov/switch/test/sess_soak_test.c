@@ -197,13 +197,13 @@ static void cancel_one(struct world *world)
 		if (!world->message[i].op->pending)
 			return;
 		world->message[i].canceled = true;
-		sess_cancel(world->message[i].op->node->ep, &world->message[i].op->op);
+		sess_cancel(&world->message[i].op->op);
 	} else if (world->receive_cnt) {
 		i = (unsigned)link_rand(world->link, world->receive_cnt);
 		if (!world->receive[i]->pending)
 			return;
 		world->want[i].canceled = true;
-		sess_cancel(world->receive[i]->node->ep, &world->receive[i]->op);
+		sess_cancel(&world->receive[i]->op);
 	}
 }
 

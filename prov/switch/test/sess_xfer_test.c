@@ -311,11 +311,11 @@ static void cancel_after(enum sess_way way, unsigned steps, bool receive_first, 
 	while (steps-- && link_step(duo.link))
 		;
 	if (sent->pending) {
-		int ret = sess_cancel(duo.a->ep, &sent->op);
+		int ret = sess_cancel(&sent->op);
 
 		cr_assert(!ret || ret == -ENOENT);
 		/* Again: of no use, but harmless. */
-		ret = sess_cancel(duo.a->ep, &sent->op);
+		ret = sess_cancel(&sent->op);
 		cr_assert(!ret || ret == -ENOENT);
 	}
 	link_run(duo.link);
@@ -357,8 +357,8 @@ Test(xfer, canceled_before_it_is_up)
 	struct link_op *first = send_plain(ab, 10, 1), *second = send_plain(ab, 100000, 2);
 	struct link_op *third = send_plain(ab, 10, 3), *received = recv_plain(b, 10);
 
-	cr_assert_eq(sess_cancel(a->ep, &second->op), 0);
-	cr_assert_eq(sess_cancel(a->ep, &first->op), 0);
+	cr_assert_eq(sess_cancel(&second->op), 0);
+	cr_assert_eq(sess_cancel(&first->op), 0);
 	link_run(link);
 	expect_error(first, ECANCELED);
 	expect_error(second, ECANCELED);
@@ -383,7 +383,7 @@ Test(xfer, cancel_returns_the_budget)
 		large = send_plain(duo.ab, 8000, i);
 		link_act(duo.a);
 		cr_assert(large->pending);
-		sess_cancel(duo.a->ep, &large->op);
+		sess_cancel(&large->op);
 		link_run(duo.link);
 		expect_sent(small);
 		small = recv_plain(duo.b, 9000);
@@ -505,7 +505,7 @@ Test(xfer, eager_budget)
 	cr_assert(!sent[0]->pending && !sent[1]->pending);
 	for (unsigned i = 2; i < 20; i++)
 		cr_assert(sent[i]->pending);
-	cr_assert_leq(duo.b->ep->unexpected_bytes,
+	cr_assert_leq(duo.b->ep->rx->unexpected_bytes,
 		      50000 + 20 * (4096 + sizeof(struct sess_message) + sizeof(struct sess_xfer)));
 	for (unsigned i = 0; i < 20; i++) {
 		op = recv_plain(duo.b, 20000);

@@ -118,7 +118,7 @@ size_t sess_engine_inline_max(const struct sess_engine *engine)
 
 void engine_op_done(struct sess_op *op, int error)
 {
-	struct sess_ep *ep = op->ep;
+	struct sess_engine *engine = op->ep ? op->ep->engine : op->rx->engine;
 
 	op->state = OP_DONE;
 	op->error = error;
@@ -128,8 +128,10 @@ void engine_op_done(struct sess_op *op, int error)
 		free(op->held);
 		op->held = NULL;
 	}
-	STAILQ_INSERT_TAIL(&ep->engine->done, op, link);
-	ep->busy--;
+	STAILQ_INSERT_TAIL(&engine->done, op, link);
+	op->user = op->ep ? op->ep->user : NULL;
+	if (op->ep)
+		op->ep->busy--;
 }
 
 void engine_set_work(struct sess *sess, struct sess_list *list)

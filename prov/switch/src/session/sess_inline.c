@@ -56,7 +56,7 @@ static void store(struct sess *sess, const struct wire_record *record)
 	}
 	if (!message || (record->flags & WIRE_ACK && !message->xfer)) {
 		if (message)
-			match_forget(sess->ep, message);
+			match_forget(message);
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
 		return;
 	}

@@ -264,10 +264,11 @@ struct sess {
 	uint8_t name[SESS_NAME_MAX];
 };
 
-/* A message that came before its receive.  Owned by its endpoint's lists;
- * bytes hold what arrived, in storage of its exact size. */
+/* A message that came before its receive.  Owned by the lists of the receive
+ * context; bytes hold what arrived, in storage of its exact size. */
 struct sess_message {
 	TAILQ_ENTRY(sess_message) link;
+	struct sess_ep *ep;	/* it came to */
 	uint16_t flags;		/* SESS_TAGGED, SESS_DATA */
 	bool small;		/* from the free list */
 	bool claimed;		/* in the list of those, not among the unexpected */
@@ -290,19 +291,29 @@ struct match_queue {
 	struct message_list unexpected;
 };
 
-/* A matcher and its sessions; owned by the driver until sess_ep_destroy(). */
+/* A matcher: an endpoint's own, or shared by several and owned by the driver
+ * until sess_rx_destroy(). */
+struct sess_rx {
+	struct sess_engine *engine;
+	TAILQ_HEAD(, sess_ep) eps; /* that receive from it */
+	struct match_queue plain, tagged;
+	struct message_list claimed;
+	uint64_t unexpected_bytes;
+	bool full, closed;
+	int ended; /* nothing comes any more: what receives complete with */
+};
+
+/* An endpoint and its sessions; owned by the driver until sess_ep_destroy(). */
 struct sess_ep {
 	struct sess_engine *engine;
 	void *user;
 	uint64_t instance;
 	uint32_t attempts;
-	bool closed, destroyed, full;
-	int ended; /* nothing comes any more: what receives complete with */
-	unsigned busy;
+	bool closed, destroyed;
+	unsigned busy; /* operations that have it as their ep */
 	struct sess_list sessions;
-	struct match_queue plain, tagged;
-	struct message_list claimed;
-	uint64_t unexpected_bytes;
+	struct sess_rx *rx, own_rx;
+	TAILQ_ENTRY(sess_ep) rx_link;
 	struct sess_stats stats; /* of sessions that ended */
 	uint8_t name_len;
 	uint8_t name[SESS_NAME_MAX];
@@ -390,13 +401,17 @@ void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, stru
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
 			     uint64_t len);
 /* Gives a receive that is about to be posted or matched its private members. */
-void match_init(struct sess_op *op, struct sess_ep *ep);
-void match_drop(struct sess_ep *ep, struct sess_message *message);
-void match_forget(struct sess_ep *ep, struct sess_message *message);
+void match_init(struct sess_op *op, struct sess_rx *rx);
+/* A receive has its message: it is ep's until it is done. */
+void match_begin(struct sess_op *op, struct sess_ep *ep);
+void match_drop(struct sess_message *message);
+void match_forget(struct sess_message *message);
+void match_rx_init(struct sess_rx *rx, struct sess_engine *engine);
+/* Drops what came to the endpoint; receives of its own end with error. */
 void match_close(struct sess_ep *ep, int error);
 /* The session is over: its own unmatched sends to itself end. */
 void match_forget_session(struct sess *sess, int error);
-struct match_queue *match_queue(struct sess_ep *ep, uint16_t flags);
+struct match_queue *match_queue(struct sess_rx *rx, uint16_t flags);
 /* Gives op what is known of the message. */
 void match_describe(struct sess_op *op, const struct sess_message *message);
 /* Makes room for size bytes of a message and appends it to the unmatched.
@@ -404,9 +419,9 @@ void match_describe(struct sess_op *op, const struct sess_message *message);
 struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size);
 
 /* sess_multi.c */
-/* The operation for a message of len bytes that a posted receive with MULTI
- * matched.  NULL: memory is short, and the receive is over. */
-struct sess_op *multi_part(struct sess_op *whole, uint64_t len);
+/* The operation for a message of len bytes to ep that a posted receive with
+ * MULTI matched.  NULL: memory is short, and the receive is over. */
+struct sess_op *multi_part(struct sess_op *whole, struct sess_ep *ep, uint64_t len);
 
 /* sess_inline.c */
 uint16_t inline_wire_flags(uint16_t op_flags);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Matching: receives that wait for messages and messages that wait for
- * receives, each in the order in which they came.  An unmatched message lives
- * in storage of its exact size, never in a control buffer; when an endpoint
- * keeps too much of it, its peers are told to announce only.
+ * receives, each in the order in which they came.  Both are of a receive
+ * context, an endpoint's own or one that several share.  An unmatched message
+ * lives in storage of its exact size, never in a control buffer; when a context
+ * keeps too much of it, the peers of its endpoints are told to announce only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 
 #include "sess_internal.h"
 
-struct match_queue *match_queue(struct sess_ep *ep, uint16_t flags)
+struct match_queue *match_queue(struct sess_rx *rx, uint16_t flags)
 {
-	return flags & SESS_TAGGED ? &ep->tagged : &ep->plain;
+	return flags & SESS_TAGGED ? &rx->tagged : &rx->plain;
 }
 
 static bool matches(const struct sess_op *op, uint64_t tag, uint64_t source)
@@ -27,20 +28,20 @@ static bool matches(const struct sess_op *op, uint64_t tag, uint64_t source)
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
 			     uint64_t len)
 {
-	struct match_queue *queue = match_queue(ep, flags);
+	struct match_queue *queue = match_queue(ep->rx, flags);
 	struct sess_op *op, *next, *part;
 
 	TAILQ_EACH_SAFE(op, &queue->posted, posted, next) {
 		if (!matches(op, tag, source))
 			continue;
 		if (op->flags & SESS_MULTI) {
-			part = multi_part(op, len);
+			part = multi_part(op, ep, len);
 			if (part)
 				return part;
 			continue;
 		}
 		TAILQ_REMOVE(&queue->posted, op, posted);
-		ep->busy++;
+		match_begin(op, ep);
 		return op;
 	}
 	return NULL;
@@ -50,19 +51,27 @@ struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, u
 
 /* Full is told with the next packet to each peer; empty enough again, those
  * that were told get one. */
-static void set_full(struct sess_ep *ep, bool full)
+static void tell_full(struct sess_ep *ep, bool full)
 {
 	struct sess *sess;
 
-	if (ep->full == full)
-		return;
-	ep->full = full;
 	TAILQ_FOREACH(sess, &ep->sessions, ep_link) {
 		if (sess->told_full != full && !sess->is_self && sess->state == SESS_OPEN) {
 			sess->credit.owed = true;
 			packet_ready(sess);
 		}
 	}
+}
+
+static void set_full(struct sess_rx *rx, bool full)
+{
+	struct sess_ep *ep;
+
+	if (rx->full == full)
+		return;
+	rx->full = full;
+	TAILQ_FOREACH(ep, &rx->eps, rx_link)
+		tell_full(ep, full);
 }
 
 /* What an unmatched message is counted as. */
@@ -81,8 +90,8 @@ static uint64_t most_unmatched(const struct sess_config *config)
 
 struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size)
 {
-	struct sess_ep *ep = sess->ep;
-	struct sess_engine *engine = ep->engine;
+	struct sess_rx *rx = sess->ep->rx;
+	struct sess_engine *engine = rx->engine;
 	struct sess_message *message = TAILQ_FIRST(&engine->spare_messages);
 	bool small = size <= SMALL_MESSAGE;
 
@@ -100,31 +109,33 @@ struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t
 			return NULL;
 	}
 	*message = (struct sess_message){
+		.ep = sess->ep,
 		.flags = flags & (SESS_TAGGED | SESS_DATA),
 		.small = small,
 		.size = size,
 		.source = sess->source,
 		.from = sess->id,
 	};
-	TAILQ_INSERT_TAIL(&match_queue(ep, flags)->unexpected, message, link);
+	TAILQ_INSERT_TAIL(&match_queue(rx, flags)->unexpected, message, link);
 	sess->unmatched += cost(size);
-	ep->unexpected_bytes += cost(size);
-	if (ep->unexpected_bytes > engine->config.unexpected_max)
-		set_full(ep, true);
+	rx->unexpected_bytes += cost(size);
+	if (rx->unexpected_bytes > engine->config.unexpected_max)
+		set_full(rx, true);
 	return message;
 }
 
 /* Frees a message that is in no list any more. */
-void match_drop(struct sess_ep *ep, struct sess_message *message)
+void match_drop(struct sess_message *message)
 {
-	struct sess_engine *engine = ep->engine;
+	struct sess_rx *rx = message->ep->rx;
+	struct sess_engine *engine = rx->engine;
 	struct sess *sess = table_find(&engine->sessions, message->from);
 
 	if (sess)
 		sess->unmatched -= cost(message->size);
-	ep->unexpected_bytes -= cost(message->size);
-	if (ep->full && ep->unexpected_bytes <= engine->config.unexpected_max / 2)
-		set_full(ep, false);
+	rx->unexpected_bytes -= cost(message->size);
+	if (rx->full && rx->unexpected_bytes <= engine->config.unexpected_max / 2)
+		set_full(rx, false);
 	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
 		free(message);
 		return;
@@ -133,13 +144,18 @@ void match_drop(struct sess_ep *ep, struct sess_message *message)
 	engine->spare_message_cnt++;
 }
 
-/* Takes a message that met no receive out of its list, and frees it. */
-void match_forget(struct sess_ep *ep, struct sess_message *message)
+static struct message_list *list_of(const struct sess_message *message)
 {
-	TAILQ_REMOVE(message->claimed ? &ep->claimed :
-					&match_queue(ep, message->flags)->unexpected,
-		     message, link);
-	match_drop(ep, message);
+	struct sess_rx *rx = message->ep->rx;
+
+	return message->claimed ? &rx->claimed : &match_queue(rx, message->flags)->unexpected;
+}
+
+/* Takes a message that met no receive out of its list, and frees it. */
+void match_forget(struct sess_message *message)
+{
+	TAILQ_REMOVE(list_of(message), message, link);
+	match_drop(message);
 }
 
 /* -- receives -------------------------------------------------------------------- */
@@ -153,11 +169,9 @@ void match_describe(struct sess_op *op, const struct sess_message *message)
 	op->full_len = message->total;
 }
 
-/* A message meets its receive. */
+/* A message, out of its list, meets its receive. */
 static void deliver(struct sess_op *op, struct sess_message *message)
 {
-	struct sess_ep *ep = op->ep;
-
 	match_describe(op, message);
 	if (message->loop)
 		self_deliver(op, message);
@@ -165,97 +179,97 @@ static void deliver(struct sess_op *op, struct sess_message *message)
 		xfer_match(message->xfer, op, message->bytes, message->have);
 	else
 		inline_deliver(op, message);
-	match_drop(ep, message);
+	match_drop(message);
 }
 
 /* Nobody will receive the message: thrown away by the application (OK), or
  * its endpoint is closed. */
-static void discard(struct sess_ep *ep, struct sess_message *message, enum wire_status status)
+static void discard(struct sess_message *message, enum wire_status status)
 {
+	TAILQ_REMOVE(list_of(message), message, link);
 	if (message->loop)
 		engine_op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
 	else if (message->xfer)
 		xfer_discard(message->xfer, status);
-
-	match_drop(ep, message);
+	match_drop(message);
 }
 
-static struct sess_message *find_unexpected(struct sess_ep *ep, const struct sess_op *op)
+static struct sess_message *find_unexpected(struct sess_rx *rx, const struct sess_op *op)
 {
 	struct sess_message *message;
 
-	TAILQ_FOREACH(message, &match_queue(ep, op->flags)->unexpected, link)
+	TAILQ_FOREACH(message, &match_queue(rx, op->flags)->unexpected, link)
 		if (matches(op, message->tag, message->source))
 			return message;
 	return NULL;
 }
 
-static struct sess_message *find_claimed(struct sess_ep *ep, const struct sess_op *op)
+static struct sess_message *find_claimed(struct sess_rx *rx, const struct sess_op *op)
 {
 	struct sess_message *message;
 
-	TAILQ_FOREACH(message, &ep->claimed, link)
+	TAILQ_FOREACH(message, &rx->claimed, link)
 		if (message->claim == op->claim)
 			return message;
 	return NULL;
 }
 
 /* fi_tagged(3): look at the first match, perhaps keep it or throw it away. */
-static void peek(struct sess_ep *ep, struct sess_op *op)
+static void peek(struct sess_rx *rx, struct sess_op *op)
 {
-	struct match_queue *queue = match_queue(ep, op->flags);
-	struct sess_message *message = find_unexpected(ep, op);
+	struct sess_message *message = find_unexpected(rx, op);
 
 	if (!message) {
 		engine_op_done(op, ENOMSG);
 		return;
 	}
+	match_begin(op, message->ep);
 	match_describe(op, message);
 	op->len = message->total;
-	if (op->flags & (SESS_CLAIM | SESS_DISCARD))
-		TAILQ_REMOVE(&queue->unexpected, message, link);
 	if (op->flags & SESS_DISCARD) {
-		discard(ep, message, WIRE_OK);
+		discard(message, WIRE_OK);
 	} else if (op->flags & SESS_CLAIM) {
+		TAILQ_REMOVE(list_of(message), message, link);
 		message->claim = op->claim;
 		message->claimed = true;
-		TAILQ_INSERT_TAIL(&ep->claimed, message, link);
+		TAILQ_INSERT_TAIL(&rx->claimed, message, link);
 	}
 	engine_op_done(op, 0);
 }
 
-static void claim(struct sess_ep *ep, struct sess_op *op)
+static void claim(struct sess_rx *rx, struct sess_op *op)
 {
-	struct sess_message *message = find_claimed(ep, op);
+	struct sess_message *message = find_claimed(rx, op);
 
 	if (!message) {
 		engine_op_done(op, ENOMSG);
 		return;
 	}
-	TAILQ_REMOVE(&ep->claimed, message, link);
+	match_begin(op, message->ep);
 	if (op->flags & SESS_DISCARD) {
 		match_describe(op, message);
-		discard(ep, message, WIRE_OK);
+		discard(message, WIRE_OK);
 		engine_op_done(op, 0);
 	} else {
+		TAILQ_REMOVE(&rx->claimed, message, link);
 		deliver(op, message);
 	}
 }
 
-static void end_posted(struct sess_ep *ep, struct match_queue *queue, int error)
+static void end_posted(struct match_queue *queue, int error)
 {
 	struct sess_op *op;
 
 	while ((op = TAILQ_FIRST(&queue->posted))) {
 		TAILQ_REMOVE(&queue->posted, op, posted);
-		ep->busy++;
 		engine_op_done(op, error);
 	}
 }
 
-void match_init(struct sess_op *op, struct sess_ep *ep)
+void match_init(struct sess_op *op, struct sess_rx *rx)
 {
-	op->ep = ep;
+	op->ep = NULL;
+	op->rx = rx;
 	op->sess = NULL;
 	op->xfer = NULL;
 	op->held = NULL;
@@ -266,27 +280,33 @@ void match_init(struct sess_op *op, struct sess_ep *ep)
 	op->state = OP_POSTED;
 }
 
-static void post(struct sess_ep *ep, struct sess_op *op)
+void match_begin(struct sess_op *op, struct sess_ep *ep)
 {
-	TAILQ_INSERT_TAIL(&match_queue(ep, op->flags)->posted, op, posted);
+	op->ep = ep;
+	ep->busy++;
+}
+
+static void post(struct sess_op *op)
+{
+	TAILQ_INSERT_TAIL(&match_queue(op->rx, op->flags)->posted, op, posted);
 }
 
 /* What is there already takes its parts, as far as they go. */
-static void recv_multi(struct sess_ep *ep, struct sess_op *whole)
+static void recv_multi(struct sess_rx *rx, struct sess_op *whole)
 {
 	struct sess_message *message;
 	struct sess_op *part;
 
-	post(ep, whole);
-	while (whole->state == OP_POSTED && (message = find_unexpected(ep, whole))) {
-		part = multi_part(whole, message->total);
+	post(whole);
+	while (whole->state == OP_POSTED && (message = find_unexpected(rx, whole))) {
+		part = multi_part(whole, message->ep, message->total);
 		if (!part)
 			return;
-		TAILQ_REMOVE(&match_queue(ep, whole->flags)->unexpected, message, link);
+		TAILQ_REMOVE(list_of(message), message, link);
 		deliver(part, message);
 	}
-	if (whole->state == OP_POSTED && ep->ended)
-		end_posted(ep, match_queue(ep, whole->flags), ep->ended);
+	if (whole->state == OP_POSTED && rx->ended)
+		end_posted(match_queue(rx, whole->flags), rx->ended);
 }
 
 static bool is_sound(const struct sess_op *op)
@@ -299,77 +319,121 @@ static bool is_sound(const struct sess_op *op)
 	       (op->iov_cnt == 1 && op->iov[0].len && !(op->flags & probe));
 }
 
-int sess_recv(struct sess_ep *ep, struct sess_op *op)
+int sess_recv(struct sess_rx *rx, struct sess_op *op)
 {
 	struct sess_message *message;
 
-	if (ep->closed || !is_sound(op))
+	if (rx->closed || !is_sound(op))
 		return -EINVAL;
 	op->flags |= SESS_RECV;
-	match_init(op, ep);
+	match_init(op, rx);
 	if (op->flags & SESS_MULTI) {
-		recv_multi(ep, op);
-		return 0;
-	}
-	ep->busy++;
-	if (op->flags & SESS_PEEK) {
-		peek(ep, op);
-		return 0;
-	}
-	if (op->flags & SESS_CLAIM) {
-		claim(ep, op);
-		return 0;
-	}
-	message = find_unexpected(ep, op);
-	if (message) {
-		TAILQ_REMOVE(&match_queue(ep, op->flags)->unexpected, message, link);
+		recv_multi(rx, op);
+	} else if (op->flags & SESS_PEEK) {
+		peek(rx, op);
+	} else if (op->flags & SESS_CLAIM) {
+		claim(rx, op);
+	} else if ((message = find_unexpected(rx, op))) {
+		match_begin(op, message->ep);
+		TAILQ_REMOVE(list_of(message), message, link);
 		deliver(op, message);
-		return 0;
+	} else if (rx->ended) {
+		engine_op_done(op, rx->ended);
+	} else {
+		post(op);
 	}
-	if (ep->ended) {
-		engine_op_done(op, ep->ended);
-		return 0;
-	}
-	/* An unmatched receive does not keep the endpoint busy. */
-	ep->busy--;
-	post(ep, op);
 	return 0;
+}
+
+/* -- contexts ------------------------------------------------------------------------- */
+
+void match_rx_init(struct sess_rx *rx, struct sess_engine *engine)
+{
+	rx->engine = engine;
+	TAILQ_INIT(&rx->eps);
+	TAILQ_INIT(&rx->plain.posted);
+	TAILQ_INIT(&rx->plain.unexpected);
+	TAILQ_INIT(&rx->tagged.posted);
+	TAILQ_INIT(&rx->tagged.unexpected);
+	TAILQ_INIT(&rx->claimed);
+}
+
+int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx)
+{
+	*rx = calloc(1, sizeof(**rx));
+	if (!*rx)
+		return -ENOMEM;
+	match_rx_init(*rx, engine);
+	return 0;
+}
+
+struct sess_rx *sess_ep_rx(struct sess_ep *ep)
+{
+	return ep->rx;
+}
+
+void sess_ep_share_rx(struct sess_ep *ep, struct sess_rx *rx)
+{
+	TAILQ_REMOVE(&ep->rx->eps, ep, rx_link);
+	ep->rx = rx;
+	TAILQ_INSERT_TAIL(&rx->eps, ep, rx_link);
+}
+
+void sess_rx_close(struct sess_rx *rx, int error)
+{
+	rx->closed = true;
+	end_posted(&rx->plain, error);
+	end_posted(&rx->tagged, error);
+}
+
+void sess_rx_destroy(struct sess_rx *rx)
+{
+	free(rx);
 }
 
 /* -- ends --------------------------------------------------------------------------- */
 
+/* Those that share theirs go on. */
 void sess_ep_end(struct sess_ep *ep, int error)
 {
-	ep->ended = error;
-	end_posted(ep, &ep->plain, error);
-	end_posted(ep, &ep->tagged, error);
+	struct sess_rx *own = &ep->own_rx;
+
+	own->ended = error;
+	end_posted(&own->plain, error);
+	end_posted(&own->tagged, error);
 }
 
-static void close_queue(struct sess_ep *ep, struct match_queue *queue, int error)
+static struct sess_message *first_of(const struct sess_ep *ep, const struct message_list *list)
 {
 	struct sess_message *message;
 
-	end_posted(ep, queue, error);
-	while ((message = TAILQ_FIRST(&queue->unexpected))) {
-		TAILQ_REMOVE(&queue->unexpected, message, link);
-		discard(ep, message, WIRE_CLOSED);
-	}
+	TAILQ_FOREACH(message, list, link)
+		if (message->ep == ep)
+			return message;
+	return NULL;
 }
 
+static void discard_of(struct sess_ep *ep, struct message_list *list)
+{
+	struct sess_message *message;
+
+	while ((message = first_of(ep, list)))
+		discard(message, WIRE_CLOSED);
+}
+
+/* What comes from here on meets the endpoint's own context, where nobody waits. */
 void match_close(struct sess_ep *ep, int error)
 {
-	struct sess_message *message;
+	struct sess_rx *rx = ep->rx;
 
-	close_queue(ep, &ep->plain, error);
-	close_queue(ep, &ep->tagged, error);
-	while ((message = TAILQ_FIRST(&ep->claimed))) {
-		TAILQ_REMOVE(&ep->claimed, message, link);
-		discard(ep, message, WIRE_CLOSED);
-	}
+	sess_rx_close(&ep->own_rx, error);
+	discard_of(ep, &rx->plain.unexpected);
+	discard_of(ep, &rx->tagged.unexpected);
+	discard_of(ep, &rx->claimed);
+	sess_ep_share_rx(ep, &ep->own_rx);
 }
 
-static void forget_loops(struct sess_ep *ep, struct message_list *list, struct sess *sess,
-			 int error)
+static void forget_loops(struct message_list *list, struct sess *sess, int error)
 {
 	struct sess_message *message, *next;
 
@@ -378,17 +442,19 @@ static void forget_loops(struct sess_ep *ep, struct message_list *list, struct s
 			continue;
 		TAILQ_REMOVE(list, message, link);
 		engine_op_done(message->loop, error);
-		match_drop(ep, message);
+		match_drop(message);
 	}
 }
 
 void match_forget_session(struct sess *sess, int error)
 {
+	struct sess_rx *rx = sess->ep->rx;
+
 	if (!sess->is_self)
 		return;
-	forget_loops(sess->ep, &sess->ep->plain.unexpected, sess, error);
-	forget_loops(sess->ep, &sess->ep->tagged.unexpected, sess, error);
-	forget_loops(sess->ep, &sess->ep->claimed, sess, error);
+	forget_loops(&rx->plain.unexpected, sess, error);
+	forget_loops(&rx->tagged.unexpected, sess, error);
+	forget_loops(&rx->claimed, sess, error);
 }
 
 static void rename_list(struct message_list *list, const struct sess *sess, uint64_t source)
@@ -402,21 +468,21 @@ static void rename_list(struct message_list *list, const struct sess *sess, uint
 
 void sess_set_source(struct sess *sess, uint64_t source)
 {
+	struct sess_rx *rx = sess->ep->rx;
+
 	sess->source = source;
-	rename_list(&sess->ep->plain.unexpected, sess, source);
-	rename_list(&sess->ep->tagged.unexpected, sess, source);
-	rename_list(&sess->ep->claimed, sess, source);
+	rename_list(&rx->plain.unexpected, sess, source);
+	rename_list(&rx->tagged.unexpected, sess, source);
+	rename_list(&rx->claimed, sess, source);
 }
 
-int sess_cancel(struct sess_ep *ep, struct sess_op *op)
+int sess_cancel(struct sess_op *op)
 {
-	struct match_queue *queue = match_queue(ep, op->flags);
 	struct sess *sess;
 
 	switch ((enum op_state)op->state) {
 	case OP_POSTED:
-		TAILQ_REMOVE(&queue->posted, op, posted);
-		ep->busy++;
+		TAILQ_REMOVE(&match_queue(op->rx, op->flags)->posted, op, posted);
 		engine_op_done(op, ECANCELED);
 		return 0;
 	case OP_QUEUED:

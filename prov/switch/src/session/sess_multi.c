@@ -10,26 +10,25 @@
 
 static void end_whole(struct sess_op *whole, int error)
 {
-	TAILQ_REMOVE(&match_queue(whole->ep, whole->flags)->posted, whole, posted);
-	whole->ep->busy++;
+	TAILQ_REMOVE(&match_queue(whole->rx, whole->flags)->posted, whole, posted);
 	engine_op_done(whole, error);
 }
 
-struct sess_op *multi_part(struct sess_op *whole, uint64_t len)
+struct sess_op *multi_part(struct sess_op *whole, struct sess_ep *ep, uint64_t len)
 {
 	struct sess_iov *left = &whole->iov[0];
-	struct sess_op *part = whole->ep->engine->config.part(whole);
+	struct sess_op *part = ep->engine->config.part(whole);
 	size_t taken = len < left->len ? (size_t)len : left->len;
 
 	if (!part) {
 		end_whole(whole, ENOMEM);
 		return NULL;
 	}
-	match_init(part, whole->ep);
+	match_init(part, whole->rx);
 	part->flags = (uint16_t)(whole->flags & ~SESS_MULTI);
 	part->iov[0] = (struct sess_iov){.addr = left->addr, .len = taken, .mem = left->mem};
 	part->iov_cnt = 1;
-	part->ep->busy++;
+	match_begin(part, ep);
 	left->addr = (char *)left->addr + taken;
 	left->len -= taken;
 	if (!left->len || left->len < whole->multi_min)

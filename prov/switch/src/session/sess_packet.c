@@ -478,10 +478,10 @@ static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *p
 		.ack = sess->credit.rx_next,
 		.window = sess->credit.rx_window,
 		.record_cnt = packet->record_cnt,
-		.flags = sess->ep->full ? WIRE_FULL : 0,
+		.flags = sess->ep->rx->full ? WIRE_FULL : 0,
 	};
 
-	sess->told_full = sess->ep->full;
+	sess->told_full = sess->ep->rx->full;
 	wire_put_header(packet->bytes, &header);
 	credit_sent(&sess->credit);
 	sess->stats.tx_packets++;

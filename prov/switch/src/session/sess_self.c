@@ -89,7 +89,7 @@ int self_send(struct sess *sess, struct sess_op *op, size_t len)
 
 int self_cancel(struct sess_op *op)
 {
-	struct message_list *list = &match_queue(op->ep, op->flags)->unexpected;
+	struct message_list *list = &match_queue(op->ep->rx, op->flags)->unexpected;
 	struct sess_message *message;
 
 	TAILQ_FOREACH(message, list, link) {
@@ -97,7 +97,7 @@ int self_cancel(struct sess_op *op)
 			continue;
 		TAILQ_REMOVE(list, message, link);
 		engine_op_done(op, ECANCELED);
-		match_drop(op->ep, message);
+		match_drop(message);
 		return 0;
 	}
 	return -ENOENT;

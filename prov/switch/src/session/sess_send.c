@@ -44,6 +44,7 @@ int sess_send(struct sess *sess, struct sess_op *op)
 	if (sess->state > SESS_OPEN || sess->close_due)
 		return -(sess->error ? sess->error : ESHUTDOWN);
 	op->ep = sess->ep;
+	op->rx = NULL;
 	op->sess = sess;
 	op->xfer = NULL;
 	op->held = NULL;

@@ -22,11 +22,9 @@ int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **out)
 	ep->user = user;
 	engine->config.random(&ep->instance, sizeof(ep->instance));
 	TAILQ_INIT(&ep->sessions);
-	TAILQ_INIT(&ep->plain.posted);
-	TAILQ_INIT(&ep->plain.unexpected);
-	TAILQ_INIT(&ep->tagged.posted);
-	TAILQ_INIT(&ep->tagged.unexpected);
-	TAILQ_INIT(&ep->claimed);
+	match_rx_init(&ep->own_rx, engine);
+	ep->rx = &ep->own_rx;
+	TAILQ_INSERT_TAIL(&ep->rx->eps, ep, rx_link);
 	*out = ep;
 	return 0;
 }
@@ -74,6 +72,7 @@ void sess_ep_abort(struct sess_ep *ep, int error)
 void sess_ep_destroy(struct sess_ep *ep)
 {
 	ep->destroyed = true;
+	ep->user = NULL;
 	ep_free_if_done(ep);
 }
 
@@ -284,7 +283,7 @@ void session_came_up(struct sess *sess)
 	select_build(sess);
 	sess->tell_up = true;
 	engine_event(sess);
-	sess->credit.owed = sess->ep->full; /* the hello does not tell */
+	sess->credit.owed = sess->ep->rx->full; /* the hello does not tell */
 	if (!sess->is_opener)
 		sess->hello_due = true;
 	packet_ready(sess);

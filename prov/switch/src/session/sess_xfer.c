@@ -260,7 +260,7 @@ void xfer_orphan(struct sess_xfer *xfer)
 	xfer->message = NULL;
 	message->xfer = NULL;
 	if (message->have < message->total) {
-		match_forget(xfer->sess->ep, message);
+		match_forget(message);
 	} else if (xfer->ops != &sess_inline_ops) {
 		stats->rx_msgs[xfer->ops->way]++;
 		stats->rx_bytes[xfer->ops->way] += xfer->total;
@@ -392,12 +392,11 @@ static void turn_down(struct sess_xfer *xfer, const uint8_t *payload, size_t len
 void xfer_turn_down(struct sess_xfer *xfer)
 {
 	struct sess_message *message = xfer->message;
-	struct sess_ep *ep = xfer->sess->ep;
 
 	if (!message || (xfer->ops == &sess_copy_ops && !xfer->held && !xfer->ack))
 		return;
 	xfer_discard(xfer, WIRE_CLOSED);
-	match_forget(ep, message);
+	match_forget(message);
 }
 
 /* Makes the receiver's half of a transfer.  NULL: the session failed. */
@@ -529,11 +528,10 @@ void xfer_reply_came(struct sess *sess, const struct wire_record *record)
 static void cancel_came(struct sess_xfer *xfer)
 {
 	struct sess_message *message = xfer->message;
-	struct sess_ep *ep = xfer->sess->ep;
 
 	if (xfer->stage != XFER_UNMATCHED || (xfer->ops == &sess_copy_ops && !xfer->held))
 		return; /* too late: it goes its way */
-	match_forget(ep, message);
+	match_forget(message);
 	xfer->message = NULL;
 	xfer->answer = true;
 	xfer->status = WIRE_CANCELED;

@@ -308,7 +308,7 @@ static void step(struct victim *victim, struct input *in)
 		if (what & 16)
 			core_does(victim, in);
 		else if (victim->op_cnt && victim->op[what % victim->op_cnt]->pending)
-			sess_cancel(victim->node->ep, &victim->op[what % victim->op_cnt]->op);
+			sess_cancel(&victim->op[what % victim->op_cnt]->op);
 	}
 }
 

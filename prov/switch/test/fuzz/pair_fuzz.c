@@ -208,8 +208,7 @@ static void step(struct pair *pair)
 		break;
 	case 6:
 		if (pair->op_cnt && pair->op[what % pair->op_cnt]->pending)
-			sess_cancel(pair->op[what % pair->op_cnt]->node->ep,
-				    &pair->op[what % pair->op_cnt]->op);
+			sess_cancel(&pair->op[what % pair->op_cnt]->op);
 		break;
 	default:
 		disturb(pair);
