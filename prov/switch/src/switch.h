@@ -3,6 +3,7 @@
  * The libfabric objects of the provider and what they share.
  *
  * Locks, outermost first:
+ *   switch_waitset.lock  its members
  *   switch_fabric.lock   its lists of domains, event queues, passive endpoints
  *   switch_domain.lock   everything below a domain: engine, core, endpoints,
  *                        completion queues, counters, address vectors
@@ -22,7 +23,9 @@
 #include <sys/queue.h>
 
 #include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
 #include <rdma/fi_cm.h>
+#include <rdma/fi_collective.h>
 #include <rdma/fi_domain.h>
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_eq.h>
@@ -43,6 +46,12 @@
 #define SWITCH_CQ_SIZE 1024
 #define SWITCH_MIN_MULTI_RECV 64
 #define SWITCH_CM_DATA_MAX 512 /* bytes, our preamble included */
+
+/* Flags that operations of an endpoint may have by default. */
+#define SWITCH_TX_OP_FLAGS                                                                         \
+	(FI_COMPLETION | FI_INJECT | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |                   \
+	 FI_DELIVERY_COMPLETE)
+#define SWITCH_RX_OP_FLAGS (FI_COMPLETION | FI_MULTI_RECV)
 
 extern struct fi_provider switch_prov;
 
@@ -87,23 +96,26 @@ int switch_fabric_trywait(struct switch_fabric *fabric);
 
 /*
  * A wait object: an epoll set of a core's descriptors, the domains' timers
- * and an eventfd of its own.  Owned by a CQ, a counter or an EQ.
+ * and an eventfd of its own.  Owned by a CQ, a counter, an EQ or a wait set.
  * armed: somebody may be asleep on it; the next event must signal.
  */
 struct switch_wait {
+	struct switch_waitset *set; /* that it is in, with its owner; or NULL */
+	struct fid *owner;
 	int epoll_fd; /* -1: FI_WAIT_NONE */
 	int event_fd;
 	bool armed;
 	bool signaled; /* event_fd is readable */
 };
 
-int switch_wait_init(struct switch_wait *wait);
+/* Leaves its wait set, too: call without locks. */
 void switch_wait_fini(struct switch_wait *wait);
 /* For a queue or counter that asks for this kind of object: none if it is
  * FI_WAIT_NONE; with everything that wakes up domain unless that is NULL. */
 int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
 		     struct switch_domain *domain);
-bool switch_wait_supported(enum fi_wait_obj wait_obj);
+/* 0, -FI_ENOSYS for a kind of wait object that is not offered, or -FI_EINVAL. */
+int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set);
 /* Adds everything that can wake up this domain / this passive endpoint. */
 int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain);
 void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain);
@@ -120,6 +132,15 @@ void switch_wait_arm(struct switch_wait *wait);
 int switch_wait_sleep(struct switch_wait *wait, uint64_t deadline);
 /* fi_control of a queue or counter: FI_GETWAIT and FI_GETWAITOBJ. */
 int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
+/* fi_trywait of one object; *ready is set if it has something for its owner. */
+int switch_fid_trywait(struct fid *fid, bool *ready);
+/* Wait sets (switch_waitset.c): the wait object of an owner that is open enters
+ * one of its fabric, 0 or a negative errno; switch_wait_fini() leaves it.  Call
+ * without locks. */
+int switch_waitset_enter(struct fid_wait *set, struct switch_fabric *fabric,
+			 struct switch_wait *wait, struct fid *owner);
+void switch_waitset_leave(struct switch_wait *wait);
+int switch_waitset_trywait(struct fid *set);
 /* Progresses: 0 if the wait objects of this domain will wake up for whatever
  * comes next, -FI_EAGAIN if there is more to progress now.  Sets the timer. */
 int switch_domain_trywait(struct switch_domain *domain);
@@ -211,7 +232,8 @@ uint64_t switch_now(void); /* CLOCK_MONOTONIC, nanoseconds */
  */
 struct switch_op {
 	struct sess_op sess; /* first */
-	struct switch_ep *ep; /* NULL once the endpoint is closed */
+	struct switch_ep *ep; /* of a send; NULL once the endpoint is closed */
+	struct switch_rx *rx; /* of a receive, where it was posted; NULL once that is closed */
 	struct switch_cq *cq; /* NULL: no entry is wanted, errors included */
 	struct switch_cntr *cntr;
 	void *context;
@@ -225,21 +247,26 @@ struct switch_op {
 	struct switch_op *whole;
 };
 
-/* NULL when memory is short.  Its ep and whole are NULL; the caller sets the rest. */
+/* NULL when memory is short.  Its ep, rx and whole are NULL; the caller sets the
+ * rest. */
 struct switch_op *switch_op_alloc(struct switch_domain *domain);
 void switch_op_free(struct switch_domain *domain, struct switch_op *op);
-/* The endpoint is being closed: what its operations still have to report is
- * dropped, entries already queued stay. */
-void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep);
-/* fi_cancel: calls back an operation of ep with this context.  0 or
- * -FI_ENOENT. */
-int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const void *context);
+/* An endpoint (or NULL) and a receive context are being closed: what their
+ * operations still have to report is dropped, entries already queued stay. */
+void switch_op_forget(struct switch_domain *domain, const struct switch_ep *ep,
+		      const struct switch_rx *rx);
+/* fi_cancel: calls back an operation with this context, a send of ep (or NULL)
+ * or a receive of rx.  0 or -FI_ENOENT. */
+int switch_op_cancel(struct switch_domain *domain, const struct switch_ep *ep,
+		     const struct switch_rx *rx, const void *context);
+/* A receive reports to the queue and the counter of ep. */
+void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep);
 /* Frees the chunks; no operation may be in the engine or in a queue. */
 void switch_op_fini(struct switch_domain *domain);
 /* The engine asks for a part of a receive with FI_MULTI_RECV. */
 struct sess_op *switch_op_part(struct sess_op *whole);
 /* The engine says that op is complete: counts it, queues it or frees it.
- * Gives the endpoint (op->ep) its slot back when the operation is freed. */
+ * Gives the place it had (op->ep, op->rx) back when the operation is freed. */
 void switch_op_complete(struct switch_domain *domain, struct switch_op *op);
 
 struct switch_cq {
@@ -258,6 +285,8 @@ struct switch_cq {
 void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
 /* Progresses and arms: 0 if its owner may sleep, else -FI_EAGAIN. */
 int switch_cq_trywait(struct switch_cq *cq);
+/* It has an entry, or was signaled. */
+bool switch_cq_ready(const struct switch_cq *cq);
 
 struct switch_cntr {
 	struct fid_cntr cntr_fid;
@@ -266,11 +295,15 @@ struct switch_cntr {
 	struct switch_wait wait;
 	uint64_t value, errors;
 	uint64_t seen; /* sum of both when the application last looked */
+	uint64_t polled; /* sum of both when a poll set last looked, or it was set */
 	int refs;
 };
 
 void switch_cntr_add(struct switch_cntr *cntr, bool error);
 int switch_cntr_trywait(struct switch_cntr *cntr); /* like switch_cq_trywait() */
+/* It moved since the application last looked; since a poll set last did. */
+bool switch_cntr_ready(const struct switch_cntr *cntr);
+bool switch_cntr_polled(struct switch_cntr *cntr);
 
 /* -- event queue -------------------------------------------------------- */
 
@@ -302,6 +335,8 @@ void switch_eq_remove(struct switch_eq *eq, fid_t fid);
  * whatever comes next, -FI_EAGAIN if there is an event to read or more to
  * progress.  Call without locks. */
 int switch_eq_trywait(struct switch_eq *eq);
+/* It has an event.  Call without locks. */
+bool switch_eq_ready(struct switch_eq *eq);
 
 /* -- memory regions ----------------------------------------------------- */
 
@@ -395,15 +430,49 @@ struct switch_conn {
 	size_t cm_data_len;
 };
 
+/* Where receives are posted: an endpoint's own, or a shared receive context. */
+struct switch_rx {
+	struct switch_domain *domain;
+	struct switch_ep *ep;	    /* whose own it is; NULL: shared */
+	LIST_HEAD(, switch_ep) eps; /* that share it */
+	struct sess_rx *sess_rx;
+	size_t left;		    /* receives that may still be posted */
+	size_t min_multi_recv;
+	bool directed;
+};
+
+/*
+ * What the application holds of an endpoint, of an alias of one, or of a shared
+ * receive context: the object behind every fid_ep of this provider but passive
+ * endpoints.
+ */
+struct switch_face {
+	struct fid_ep fid;
+	struct switch_ep *ep; /* NULL: of a shared receive context */
+	struct switch_rx *rx;
+	uint64_t tx_op_flags, rx_op_flags;
+};
+
+static inline struct switch_face *switch_face_of(struct fid *fid)
+{
+	return container_of(fid, struct switch_face, fid.fid);
+}
+
+static inline struct switch_ep *switch_ep_of(struct fid *fid)
+{
+	return switch_face_of(fid)->ep;
+}
+
 struct switch_ep {
-	struct fid_ep ep_fid;
+	struct switch_face face;
+	unsigned aliases; /* faces beside its own */
 	struct switch_domain *domain;
 	LIST_ENTRY(switch_ep) link;
 	LIST_ENTRY(switch_ep) av_link;
 	struct fi_info *info;
 	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
 	enum fi_ep_type type;
-	bool enabled, sends, receives, directed, closing;
+	bool enabled, sends, receives, closing;
 	struct switch_av *av;
 	struct switch_eq *eq;
 	struct switch_cq *tx_cq, *rx_cq;
@@ -411,10 +480,15 @@ struct switch_ep {
 	struct switch_cntr *rma_cntr[4]; /* bound, never counted yet */
 	unsigned rma_cntrs;
 	bool tx_selective, rx_selective;
-	uint64_t tx_op_flags, rx_op_flags;
 	size_t max_msg_size, inject_size;
-	size_t tx_left, rx_left; /* operations that may still be posted */
+	size_t tx_left; /* sends that may still be posted */
 	struct sess_ep *sess_ep;
+
+	struct switch_rx own_rx;
+	bool wants_srx, wants_stx;	 /* attributes ask for shared contexts */
+	struct switch_rx *srx;		 /* bound, instead of its own */
+	LIST_ENTRY(switch_ep) srx_link;
+	struct switch_stx *stx;
 
 	/* RDM: connections by fi_addr, and those of peers not in the AV */
 	struct switch_conn **conns;
@@ -428,7 +502,6 @@ struct switch_ep {
 	struct switch_connreq *connreq; /* to be accepted */
 	bool tried;			/* to connect or accept: once in its life */
 	bool shut_down;			/* FI_SHUTDOWN was told */
-	size_t min_multi_recv;
 };
 
 struct switch_pep {
@@ -521,7 +594,27 @@ struct switch_args {
 
 /* What the calls of libfabric return.  flags: those of the operation. */
 ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, uint64_t flags);
-ssize_t switch_post_recv(struct switch_ep *ep, const struct switch_args *args, uint64_t flags);
+ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, uint64_t flags);
+
+/* fi_control of an endpoint or an alias but FI_ENABLE: aliases and the flags of
+ * operations (switch_alias.c). */
+int switch_face_control(struct switch_face *face, int command, void *arg);
+
+/* Shared contexts (switch_shared.c).  Binding takes a reference, which closing
+ * the endpoint gives back; 0 or -FI_EINVAL. */
+int switch_stx_open(struct fid_domain *domain, struct fi_tx_attr *attr, struct fid_stx **stx,
+		    void *context);
+int switch_srx_open(struct fid_domain *domain, struct fi_rx_attr *attr, struct fid_ep **srx,
+		    void *context);
+int switch_stx_bind(struct switch_ep *ep, struct fid *fid);
+int switch_srx_bind(struct switch_ep *ep, struct fid *fid);
+void switch_shared_unbind(struct switch_ep *ep);
+/* Gives the value of an option of type size_t. */
+int switch_opt_size(size_t value, void *optval, size_t *optlen);
+/* FI_OPT_MIN_MULTI_RECV of an endpoint or a shared receive context. */
+int switch_rx_getopt(const struct switch_rx *rx, int optname, void *optval, size_t *optlen);
+int switch_rx_setopt(struct switch_rx *rx, int level, int optname, const void *optval,
+		     size_t optlen);
 
 /* Statistics (switch_stats.c). */
 int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
@@ -556,6 +649,9 @@ int switch_domain_open(struct fid_fabric *fabric, struct fi_info *info, struct f
 int switch_eq_open(struct fid_fabric *fabric, struct fi_eq_attr *attr, struct fid_eq **eq,
 		   void *context);
 int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count);
+int switch_poll_open(struct fid_domain *domain, struct fi_poll_attr *attr, struct fid_poll **poll);
+int switch_waitset_open(struct fid_fabric *fabric, struct fi_wait_attr *attr,
+			struct fid_wait **set);
 int switch_cq_open(struct fid_domain *domain, struct fi_cq_attr *attr, struct fid_cq **cq,
 		   void *context);
 int switch_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct fid_cntr **cntr,
@@ -590,7 +686,13 @@ int switch_no_tx_ctx(struct fid_ep *ep, int idx, struct fi_tx_attr *attr, struct
 int switch_no_rx_ctx(struct fid_ep *ep, int idx, struct fi_rx_attr *attr, struct fid_ep **rx_ep,
 		     void *context);
 ssize_t switch_no_size_left(struct fid_ep *ep);
+ssize_t switch_no_cancel(fid_t fid, void *context);
+int switch_no_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen);
+extern struct fi_ops_ep switch_no_ep_ops;
+extern struct fi_ops_cm switch_no_cm_ops;
 extern struct fi_ops_rma switch_no_rma_ops;
+extern struct fi_ops_atomic switch_no_atomic_ops;
+extern struct fi_ops_collective switch_no_collective_ops;
 int switch_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
 		       void *context);
 

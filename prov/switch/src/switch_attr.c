@@ -22,10 +22,6 @@
 #define TX_CAPS	     (FI_MSG | FI_TAGGED | FI_SEND)
 #define RX_CAPS                                                                                    \
 	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV)
-#define TX_OP_FLAGS                                                                                \
-	(FI_COMPLETION | FI_INJECT | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |                   \
-	 FI_DELIVERY_COMPLETE)
-#define RX_OP_FLAGS (FI_COMPLETION | FI_MULTI_RECV)
 
 #define OBJECT_CNT 65536 /* endpoints, queues, counters: bounded by memory only */
 
@@ -78,6 +74,8 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 		.rx_ctx_cnt = OBJECT_CNT,
 		.max_ep_tx_ctx = 1,
 		.max_ep_rx_ctx = 1,
+		.max_ep_stx_ctx = OBJECT_CNT,
+		.max_ep_srx_ctx = OBJECT_CNT,
 		.cntr_cnt = OBJECT_CNT,
 		.mr_iov_limit = SESS_IOV_MAX,
 		.caps = COMM_CAPS,
@@ -106,7 +104,7 @@ static bool tx_suits(const struct fi_info *info, const struct fi_tx_attr *want)
 	const struct fi_tx_attr *tx = info->tx_attr;
 
 	return !want || (subset("tx_attr caps", want->caps & ~(RDM_CAPS & ~TX_CAPS), tx->caps) &&
-			 subset("tx_attr op_flags", want->op_flags, TX_OP_FLAGS) &&
+			 subset("tx_attr op_flags", want->op_flags, SWITCH_TX_OP_FLAGS) &&
 			 subset("tx_attr msg_order", want->msg_order, tx->msg_order) &&
 			 subset("tx_attr comp_order", want->comp_order, tx->comp_order) &&
 			 within("inject_size", want->inject_size, tx->inject_size) &&
@@ -120,7 +118,7 @@ static bool rx_suits(const struct fi_info *info, const struct fi_rx_attr *want)
 	const struct fi_rx_attr *rx = info->rx_attr;
 
 	return !want || (subset("rx_attr caps", want->caps & ~(RDM_CAPS & ~RX_CAPS), rx->caps) &&
-			 subset("rx_attr op_flags", want->op_flags, RX_OP_FLAGS) &&
+			 subset("rx_attr op_flags", want->op_flags, SWITCH_RX_OP_FLAGS) &&
 			 subset("rx_attr msg_order", want->msg_order, rx->msg_order) &&
 			 subset("rx_attr comp_order", want->comp_order, rx->comp_order) &&
 			 within("total_buffered_recv", want->total_buffered_recv, 0) &&
@@ -138,8 +136,10 @@ static bool ep_suits(const struct fi_info *info, const struct fi_ep_attr *want)
 		within("protocol_version", want->protocol_version, ep->protocol_version) &&
 		within("max_msg_size", want->max_msg_size, ep->max_msg_size) &&
 		within("msg_prefix_size", want->msg_prefix_size, 0) &&
-		within("tx_ctx_cnt", want->tx_ctx_cnt, ep->tx_ctx_cnt) &&
-		within("rx_ctx_cnt", want->rx_ctx_cnt, ep->rx_ctx_cnt) &&
+		(want->tx_ctx_cnt == FI_SHARED_CONTEXT ||
+		 within("tx_ctx_cnt", want->tx_ctx_cnt, ep->tx_ctx_cnt)) &&
+		(want->rx_ctx_cnt == FI_SHARED_CONTEXT ||
+		 within("rx_ctx_cnt", want->rx_ctx_cnt, ep->rx_ctx_cnt)) &&
 		within("auth_key_size", want->auth_key_size, 0));
 }
 
@@ -218,6 +218,16 @@ static void answer_caps(struct fi_info *info, const struct fi_info *hints)
 		info->rx_attr->caps &= rx | FI_RECV;
 }
 
+static void answer_ep(struct fi_ep_attr *ep, const struct fi_ep_attr *want)
+{
+	if (want->mem_tag_format)
+		ep->mem_tag_format = want->mem_tag_format;
+	if (want->tx_ctx_cnt == FI_SHARED_CONTEXT)
+		ep->tx_ctx_cnt = FI_SHARED_CONTEXT;
+	if (want->rx_ctx_cnt == FI_SHARED_CONTEXT)
+		ep->rx_ctx_cnt = FI_SHARED_CONTEXT;
+}
+
 /* The hints are known to suit: says so in the entry. */
 static void entry_answer(struct fi_info *info, uint32_t version, const struct fi_info *hints)
 {
@@ -231,8 +241,8 @@ static void entry_answer(struct fi_info *info, uint32_t version, const struct fi
 		info->tx_attr->op_flags = hints->tx_attr->op_flags;
 	if (hints->rx_attr)
 		info->rx_attr->op_flags = hints->rx_attr->op_flags;
-	if (hints->ep_attr && hints->ep_attr->mem_tag_format)
-		info->ep_attr->mem_tag_format = hints->ep_attr->mem_tag_format;
+	if (hints->ep_attr)
+		answer_ep(info->ep_attr, hints->ep_attr);
 	if (hints->handle && hints->handle->fclass == FI_CLASS_PEP)
 		info->handle = hints->handle;
 	if (!want)

@@ -42,7 +42,7 @@ void switch_msg_connected(struct switch_conn *conn)
 {
 	struct switch_ep *ep = conn->ep;
 
-	push_cm_event(ep->eq, FI_CONNECTED, &ep->ep_fid.fid, NULL, conn->cm_data,
+	push_cm_event(ep->eq, FI_CONNECTED, &ep->face.fid.fid, NULL, conn->cm_data,
 		      conn->cm_data_len);
 }
 
@@ -54,7 +54,7 @@ void switch_msg_shutdown(struct switch_conn *conn)
 		return;
 	ep->shut_down = true;
 	sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
-	push_cm_event(ep->eq, FI_SHUTDOWN, &ep->ep_fid.fid, NULL, NULL, 0);
+	push_cm_event(ep->eq, FI_SHUTDOWN, &ep->face.fid.fid, NULL, NULL, 0);
 }
 
 void switch_msg_failed(struct switch_conn *conn, int error)
@@ -62,7 +62,7 @@ void switch_msg_failed(struct switch_conn *conn, int error)
 	struct switch_ep *ep = conn->ep;
 
 	sess_ep_end(ep->sess_ep, error ? error : FI_ECONNABORTED);
-	if (switch_eq_push_error(ep->eq, &ep->ep_fid.fid, ep->ep_fid.fid.context,
+	if (switch_eq_push_error(ep->eq, &ep->face.fid.fid, ep->face.fid.fid.context,
 				 error ? error : FI_ECONNABORTED, error, conn->cm_data,
 				 conn->cm_data_len))
 		SW_WARN(EQ, "no memory to tell that a connection failed\n");
@@ -95,12 +95,12 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 
 static int enable_if_needed(struct switch_ep *ep)
 {
-	return ep->enabled ? 0 : fi_enable(&ep->ep_fid);
+	return ep->enabled ? 0 : fi_enable(&ep->face.fid);
 }
 
 static int msg_connect(struct fid_ep *fid, const void *addr, const void *param, size_t paramlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_ep *ep = switch_ep_of(&fid->fid);
 	size_t addr_len = ep->info->dest_addrlen;
 	int ret = enable_if_needed(ep);
 
@@ -151,7 +151,7 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 
 static int msg_accept(struct fid_ep *fid, const void *param, size_t paramlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_ep *ep = switch_ep_of(&fid->fid);
 	int ret = enable_if_needed(ep);
 
 	if (ret)
@@ -167,7 +167,7 @@ static int msg_accept(struct fid_ep *fid, const void *param, size_t paramlen)
 
 static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_ep *ep = switch_ep_of(&fid->fid);
 	int ret = 0;
 
 	if (flags)
@@ -216,7 +216,7 @@ static int give_addr(const void *from, size_t from_len, void *addr, size_t *addr
 
 static int msg_getname(fid_t fid, void *addr, size_t *addrlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 	struct switch_addr name;
 	size_t len = sizeof(name.bytes);
 	int ret = -FI_EADDRNOTAVAIL;
@@ -231,7 +231,7 @@ static int msg_getname(fid_t fid, void *addr, size_t *addrlen)
 
 static int msg_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_ep *ep = switch_ep_of(&fid->fid);
 	struct switch_addr name;
 	size_t len = sizeof(name.bytes);
 	int ret = -FI_ENOTCONN;
@@ -245,7 +245,7 @@ static int msg_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
 
 static int rdm_getname(fid_t fid, void *addr, size_t *addrlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 
 	if (!ep->listener)
 		return -FI_EOPBADSTATE;
@@ -254,7 +254,7 @@ static int rdm_getname(fid_t fid, void *addr, size_t *addrlen)
 
 static int ep_setname(fid_t fid, void *addr, size_t addrlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 	void *copy;
 
 	if (ep->enabled)

@@ -51,6 +51,7 @@ static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
 	switch_domain_lock(cntr->domain);
 	*which = value;
+	cntr->polled = cntr->value + cntr->errors;
 	switch_wait_signal(&cntr->wait);
 	switch_domain_unlock(cntr->domain);
 	return 0;
@@ -60,6 +61,7 @@ static int cntr_increase(struct switch_cntr *cntr, uint64_t *which, uint64_t val
 {
 	switch_domain_lock(cntr->domain);
 	*which += value;
+	cntr->polled = cntr->value + cntr->errors;
 	switch_wait_signal(&cntr->wait);
 	switch_domain_unlock(cntr->domain);
 	return 0;
@@ -93,16 +95,26 @@ static int switch_cntr_seterr(struct fid_cntr *fid, uint64_t value)
 	return cntr_set(cntr, &cntr->errors, value);
 }
 
+bool switch_cntr_ready(const struct switch_cntr *cntr)
+{
+	return cntr->value + cntr->errors != cntr->seen;
+}
+
+bool switch_cntr_polled(struct switch_cntr *cntr)
+{
+	const uint64_t sum = cntr->value + cntr->errors;
+	const bool changed = sum != cntr->polled;
+
+	cntr->polled = sum;
+	return changed;
+}
+
 int switch_cntr_trywait(struct switch_cntr *cntr)
 {
 	int ret = switch_domain_trywait(cntr->domain);
-	const uint64_t sum = cntr->value + cntr->errors;
 
 	switch_wait_arm(&cntr->wait);
-	if (sum == cntr->seen)
-		return ret;
-	cntr->seen = sum;
-	return -FI_EAGAIN;
+	return switch_cntr_ready(cntr) ? -FI_EAGAIN : ret;
 }
 
 /* One pass of a wait: 0 or -FI_EAVAIL when it is over, -FI_EAGAIN to go on,
@@ -202,8 +214,9 @@ int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
 
 	if (!attr || attr->flags || attr->events != FI_CNTR_EVENTS_COMP)
 		return -FI_EINVAL;
-	if (!switch_wait_supported(attr->wait_obj))
-		return -FI_ENOSYS;
+	ret = switch_wait_check(attr->wait_obj, attr->wait_set);
+	if (ret)
+		return ret;
 	cntr = calloc(1, sizeof(*cntr));
 	if (!cntr)
 		return -FI_ENOMEM;
@@ -221,6 +234,13 @@ int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
 	switch_domain_unlock(domain);
 	if (ret) {
 		free(cntr);
+		return ret;
+	}
+	if (attr->wait_obj == FI_WAIT_SET)
+		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cntr->wait,
+					   &cntr->cntr_fid.fid);
+	if (ret) {
+		switch_cntr_close(&cntr->cntr_fid.fid);
 		return ret;
 	}
 	*cntr_fid = &cntr->cntr_fid;

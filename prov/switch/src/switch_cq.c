@@ -160,12 +160,17 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 	return ret;
 }
 
+bool switch_cq_ready(const struct switch_cq *cq)
+{
+	return !STAILQ_EMPTY(&cq->done) || cq->signaled;
+}
+
 int switch_cq_trywait(struct switch_cq *cq)
 {
 	int ret = switch_domain_trywait(cq->domain);
 
 	switch_wait_arm(&cq->wait);
-	return STAILQ_EMPTY(&cq->done) && !cq->signaled ? ret : -FI_EAGAIN;
+	return switch_cq_ready(cq) ? -FI_EAGAIN : ret;
 }
 
 static size_t entry_size(enum fi_cq_format format)
@@ -317,7 +322,7 @@ static int attr_check(const struct fi_cq_attr *attr)
 	if (!attr || attr->flags & ~FI_AFFINITY || attr->format > FI_CQ_FORMAT_TAGGED ||
 	    attr->wait_cond > FI_CQ_COND_THRESHOLD)
 		return -FI_EINVAL;
-	return switch_wait_supported(attr->wait_obj) ? 0 : -FI_ENOSYS;
+	return switch_wait_check(attr->wait_obj, attr->wait_set);
 }
 
 int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struct fid_cq **cq_fid,
@@ -349,6 +354,13 @@ int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struc
 	switch_domain_unlock(domain);
 	if (ret) {
 		free(cq);
+		return ret;
+	}
+	if (attr->wait_obj == FI_WAIT_SET)
+		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cq->wait,
+					   &cq->cq_fid.fid);
+	if (ret) {
+		switch_cq_close(&cq->cq_fid.fid);
 		return ret;
 	}
 	*cq_fid = &cq->cq_fid;

@@ -189,27 +189,6 @@ static int switch_no_scalable_ep(struct fid_domain *domain, struct fi_info *info
 	return -FI_ENOSYS;
 }
 
-static int switch_no_poll_open(struct fid_domain *domain, struct fi_poll_attr *attr,
-			       struct fid_poll **pollset)
-{
-	(void)domain, (void)attr, (void)pollset;
-	return -FI_ENOSYS;
-}
-
-static int switch_no_stx_ctx(struct fid_domain *domain, struct fi_tx_attr *attr,
-			     struct fid_stx **stx, void *context)
-{
-	(void)domain, (void)attr, (void)stx, (void)context;
-	return -FI_ENOSYS;
-}
-
-static int switch_no_srx_ctx(struct fid_domain *domain, struct fi_rx_attr *attr,
-			     struct fid_ep **rx_ep, void *context)
-{
-	(void)domain, (void)attr, (void)rx_ep, (void)context;
-	return -FI_ENOSYS;
-}
-
 static int switch_no_query_atomic(struct fid_domain *domain, enum fi_datatype datatype,
 				  enum fi_op op, struct fi_atomic_attr *attr, uint64_t flags)
 {
@@ -239,9 +218,9 @@ static struct fi_ops_domain switch_domain_ops = {
 	.endpoint = switch_ep_open,
 	.scalable_ep = switch_no_scalable_ep,
 	.cntr_open = switch_cntr_open,
-	.poll_open = switch_no_poll_open,
-	.stx_ctx = switch_no_stx_ctx,
-	.srx_ctx = switch_no_srx_ctx,
+	.poll_open = switch_poll_open,
+	.stx_ctx = switch_stx_open,
+	.srx_ctx = switch_srx_open,
 	.query_atomic = switch_no_query_atomic,
 	.query_collective = switch_no_query_collective,
 };

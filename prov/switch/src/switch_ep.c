@@ -5,7 +5,6 @@
  * switch_rdm.c and switch_cm.c.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "switch.h"
 
@@ -86,6 +85,10 @@ static int bind_locked(struct switch_ep *ep, struct fid *bfid, uint64_t flags)
 			return -FI_EINVAL;
 		switch_av_bind_ep(ep->av, ep);
 		return 0;
+	case FI_CLASS_STX_CTX:
+		return flags ? -FI_EINVAL : switch_stx_bind(ep, bfid);
+	case FI_CLASS_SRX_CTX:
+		return flags ? -FI_EINVAL : switch_srx_bind(ep, bfid);
 	default:
 		return -FI_EINVAL;
 	}
@@ -93,7 +96,7 @@ static int bind_locked(struct switch_ep *ep, struct fid *bfid, uint64_t flags)
 
 static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 	int ret;
 
 	if (!bfid)
@@ -114,6 +117,18 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 /* -- enabling ---------------------------------------------------------------------- */
 
+/* Sources would have two names if those who share receives did not share the
+ * address vector. */
+static bool srx_fits(const struct switch_ep *ep)
+{
+	const struct switch_ep *other;
+
+	LIST_FOREACH (other, &ep->srx->eps, srx_link)
+		if (other->enabled && other->av != ep->av)
+			return false;
+	return true;
+}
+
 static int enable_locked(struct switch_ep *ep)
 {
 	int ret = 0;
@@ -129,6 +144,10 @@ static int enable_locked(struct switch_ep *ep)
 		return -FI_ENOEQ;
 	if (ep->type == FI_EP_RDM && !ep->av)
 		return -FI_ENOAV;
+	if ((ep->wants_srx && !ep->srx) || (ep->wants_stx && !ep->stx))
+		return -FI_EOPBADSTATE;
+	if (ep->srx && !srx_fits(ep))
+		return -FI_EINVAL;
 	if (ep->type == FI_EP_RDM)
 		ret = switch_rdm_enable(ep);
 	ep->enabled = !ret;
@@ -137,12 +156,11 @@ static int enable_locked(struct switch_ep *ep)
 
 static int ep_control(struct fid *fid, int command, void *arg)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 	int ret;
 
-	(void)arg;
 	if (command != FI_ENABLE)
-		return -FI_ENOSYS;
+		return switch_face_control(&ep->face, command, arg);
 	switch_domain_lock(ep->domain);
 	ret = enable_locked(ep);
 	switch_domain_unlock(ep->domain);
@@ -153,51 +171,27 @@ static int ep_control(struct fid *fid, int command, void *arg)
 
 static int ep_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
 {
-	const struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
-	size_t value;
+	const struct switch_ep *ep = switch_ep_of(fid);
 
 	if (level != FI_OPT_ENDPOINT)
 		return -FI_ENOPROTOOPT;
-	if (!optval || !optlen)
-		return -FI_EINVAL;
-	switch (optname) {
-	case FI_OPT_MIN_MULTI_RECV:
-		value = ep->min_multi_recv;
-		break;
-	case FI_OPT_CM_DATA_SIZE:
-		value = switch_cm_size(ep->domain) - SESS_PREAMBLE_LEN;
-		break;
-	default:
-		return -FI_ENOPROTOOPT;
-	}
-	if (*optlen < sizeof(value)) {
-		*optlen = sizeof(value);
-		return -FI_ETOOSMALL;
-	}
-	memcpy(optval, &value, sizeof(value));
-	*optlen = sizeof(value);
-	return 0;
+	if (optname != FI_OPT_CM_DATA_SIZE)
+		return switch_rx_getopt(&ep->own_rx, optname, optval, optlen);
+	return switch_opt_size(switch_cm_size(ep->domain) - SESS_PREAMBLE_LEN, optval, optlen);
 }
 
 static int ep_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
-
-	if (level != FI_OPT_ENDPOINT || optname != FI_OPT_MIN_MULTI_RECV)
-		return -FI_ENOPROTOOPT;
-	if (!optval || optlen != sizeof(ep->min_multi_recv))
-		return -FI_EINVAL;
-	memcpy(&ep->min_multi_recv, optval, optlen);
-	return 0;
+	return switch_rx_setopt(&switch_ep_of(fid)->own_rx, level, optname, optval, optlen);
 }
 
 static ssize_t ep_cancel(fid_t fid, void *context)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 	ssize_t ret;
 
 	switch_domain_lock(ep->domain);
-	ret = switch_op_cancel(ep->domain, ep, context);
+	ret = switch_op_cancel(ep->domain, ep, &ep->own_rx, context);
 	switch_domain_submitted(ep->domain);
 	switch_domain_unlock(ep->domain);
 	return ret;
@@ -261,6 +255,7 @@ static void unbind(struct switch_ep *ep)
 		ep->rx_cntr->refs--;
 	for (unsigned i = 0; i < ep->rma_cntrs; i++)
 		ep->rma_cntr[i]->refs--;
+	switch_shared_unbind(ep);
 }
 
 static void ep_free(struct switch_ep *ep)
@@ -273,10 +268,14 @@ static void ep_free(struct switch_ep *ep)
 
 static int ep_close(struct fid *fid)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid.fid);
+	struct switch_ep *ep = switch_ep_of(fid);
 	struct switch_domain *domain = ep->domain;
 
 	switch_domain_lock(domain);
+	if (ep->aliases) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
 	ep->closing = true;
 	ep->shut_down = true; /* nobody hears of events any more */
 	sess_ep_close(ep->sess_ep, FI_ECANCELED);
@@ -286,7 +285,7 @@ static int ep_close(struct fid *fid)
 		domain->core_ops->listener_close(ep->listener);
 	switch_stats_write(ep);
 	leave_conns(ep);
-	switch_op_forget_ep(domain, ep);
+	switch_op_forget(domain, ep, &ep->own_rx);
 	sess_ep_destroy(ep->sess_ep);
 	switch_domain_perform(domain);
 	switch_progress_wake(domain);
@@ -296,7 +295,7 @@ static int ep_close(struct fid *fid)
 	domain->refs--;
 	switch_domain_unlock(domain);
 	if (ep->eq) {
-		switch_eq_remove(ep->eq, &ep->ep_fid.fid);
+		switch_eq_remove(ep->eq, &ep->face.fid.fid);
 		pthread_mutex_lock(&domain->fabric->lock);
 		ep->eq->refs--;
 		pthread_mutex_unlock(&domain->fabric->lock);
@@ -334,12 +333,15 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->type = info->ep_attr->type;
 	ep->sends = both || caps & FI_SEND;
 	ep->receives = both || caps & FI_RECV;
-	ep->directed = caps & FI_DIRECTED_RECV;
-	ep->min_multi_recv = SWITCH_MIN_MULTI_RECV;
-	ep->tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
-	ep->rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
+	ep->own_rx.directed = caps & FI_DIRECTED_RECV;
+	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
+	ep->own_rx.left =
+		info->rx_attr && info->rx_attr->size ? info->rx_attr->size : SWITCH_RX_SIZE;
+	ep->wants_srx = info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT;
+	ep->wants_stx = info->ep_attr->tx_ctx_cnt == FI_SHARED_CONTEXT;
+	ep->face.tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
+	ep->face.rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
 	ep->tx_left = info->tx_attr && info->tx_attr->size ? info->tx_attr->size : SWITCH_TX_SIZE;
-	ep->rx_left = info->rx_attr && info->rx_attr->size ? info->rx_attr->size : SWITCH_RX_SIZE;
 	ep->max_msg_size = SIZE_MAX / 2;
 	if (info->ep_attr->max_msg_size && info->ep_attr->max_msg_size < ep->max_msg_size)
 		ep->max_msg_size = info->ep_attr->max_msg_size;
@@ -376,6 +378,7 @@ static int ep_setup(struct switch_ep *ep, struct fi_info *info)
 		ret = sess_ep_create(ep->domain->engine, ep, &ep->sess_ep);
 	if (ret)
 		return ret;
+	ep->own_rx.sess_rx = sess_ep_rx(ep->sess_ep);
 	ret = take_handle(ep, info->handle);
 	if (ret)
 		sess_ep_destroy(ep->sess_ep);
@@ -397,15 +400,21 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 		return -FI_ENOMEM;
 	ep->domain = domain;
 	LIST_INIT(&ep->unnamed);
-	ep->ep_fid.fid.fclass = FI_CLASS_EP;
-	ep->ep_fid.fid.context = context;
-	ep->ep_fid.fid.ops = &ep_fid_ops;
-	ep->ep_fid.ops = &ep_ops;
-	ep->ep_fid.msg = &switch_msg_ops;
-	ep->ep_fid.tagged = &switch_tagged_ops;
-	ep->ep_fid.rma = &switch_no_rma_ops;
+	ep->face.fid.fid.fclass = FI_CLASS_EP;
+	ep->face.fid.fid.context = context;
+	ep->face.fid.fid.ops = &ep_fid_ops;
+	ep->face.fid.ops = &ep_ops;
+	ep->face.fid.msg = &switch_msg_ops;
+	ep->face.fid.tagged = &switch_tagged_ops;
+	ep->face.fid.rma = &switch_no_rma_ops;
+	ep->face.fid.atomic = &switch_no_atomic_ops;
+	ep->face.fid.collective = &switch_no_collective_ops;
+	ep->face.ep = ep;
+	ep->face.rx = &ep->own_rx;
+	ep->own_rx.ep = ep;
+	ep->own_rx.domain = domain;
 	take_attrs(ep, info);
-	ep->ep_fid.cm = ep->type == FI_EP_MSG ? &switch_msg_cm_ops : &switch_rdm_cm_ops;
+	ep->face.fid.cm = ep->type == FI_EP_MSG ? &switch_msg_cm_ops : &switch_rdm_cm_ops;
 	switch_domain_lock(domain);
 	ret = ep_setup(ep, info);
 	if (!ret) {
@@ -417,6 +426,6 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 		ep_free(ep);
 		return ret;
 	}
-	*out = &ep->ep_fid;
+	*out = &ep->face.fid;
 	return 0;
 }

@@ -184,6 +184,16 @@ static ssize_t switch_eq_read(struct fid_eq *fid, uint32_t *event, void *buf, si
 	return eq_take(eq, event, buf, len, flags);
 }
 
+bool switch_eq_ready(struct switch_eq *eq)
+{
+	bool ready;
+
+	pthread_mutex_lock(&eq->lock);
+	ready = !STAILQ_EMPTY(&eq->events);
+	pthread_mutex_unlock(&eq->lock);
+	return ready;
+}
+
 int switch_eq_trywait(struct switch_eq *eq)
 {
 	int ret = switch_fabric_trywait(eq->fabric);
@@ -369,8 +379,9 @@ int switch_eq_open(struct fid_fabric *fabric_fid, struct fi_eq_attr *attr, struc
 
 	if (!attr || attr->flags & ~(FI_WRITE | FI_AFFINITY))
 		return -FI_EINVAL;
-	if (!switch_wait_supported(attr->wait_obj))
-		return -FI_ENOSYS;
+	ret = switch_wait_check(attr->wait_obj, attr->wait_set);
+	if (ret)
+		return ret;
 	eq = calloc(1, sizeof(*eq));
 	if (!eq)
 		return -FI_ENOMEM;
@@ -397,6 +408,12 @@ int switch_eq_open(struct fid_fabric *fabric_fid, struct fi_eq_attr *attr, struc
 	if (ret) {
 		pthread_mutex_destroy(&eq->lock);
 		free(eq);
+		return ret;
+	}
+	if (attr->wait_obj == FI_WAIT_SET)
+		ret = switch_waitset_enter(attr->wait_set, fabric, &eq->wait, &eq->eq_fid.fid);
+	if (ret) {
+		switch_eq_close(&eq->eq_fid.fid);
 		return ret;
 	}
 	*eq_fid = &eq->eq_fid;

@@ -52,13 +52,6 @@ int switch_fabric_trywait(struct switch_fabric *fabric)
 	return ret;
 }
 
-static int switch_no_wait_open(struct fid_fabric *fabric, struct fi_wait_attr *attr,
-			       struct fid_wait **waitset)
-{
-	(void)fabric, (void)attr, (void)waitset;
-	return -FI_ENOSYS;
-}
-
 static int switch_fabric_close(struct fid *fid)
 {
 	struct switch_fabric *fabric = container_of(fid, struct switch_fabric, fabric_fid.fid);
@@ -91,7 +84,7 @@ static struct fi_ops_fabric switch_fabric_ops = {
 	.domain = switch_domain_open,
 	.passive_ep = switch_pep_open,
 	.eq_open = switch_eq_open,
-	.wait_open = switch_no_wait_open,
+	.wait_open = switch_waitset_open,
 	.trywait = switch_trywait,
 };
 

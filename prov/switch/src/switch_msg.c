@@ -4,15 +4,10 @@
  */
 #include "switch.h"
 
-static inline struct switch_ep *ep_of(struct fid_ep *fid)
-{
-	return container_of(fid, struct switch_ep, ep_fid);
-}
-
 static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, fi_addr_t src_addr,
 			void *context)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct iovec iov = {.iov_base = buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -22,13 +17,13 @@ static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, f
 		.context = context,
 	};
 
-	return switch_post_recv(ep, &args, ep->rx_op_flags);
+	return switch_post_recv(face->rx, &args, face->rx_op_flags);
 }
 
 static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
 			 fi_addr_t src_addr, void *context)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct switch_args args = {
 		.iov = iov,
 		.iov_cnt = count,
@@ -37,7 +32,7 @@ static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **des
 		.context = context,
 	};
 
-	return switch_post_recv(ep, &args, ep->rx_op_flags);
+	return switch_post_recv(face->rx, &args, face->rx_op_flags);
 }
 
 static ssize_t msg_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)
@@ -50,13 +45,13 @@ static ssize_t msg_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_
 		.context = msg->context,
 	};
 
-	return switch_post_recv(ep_of(fid), &args, flags);
+	return switch_post_recv(switch_face_of(&fid->fid)->rx, &args, flags);
 }
 
 static ssize_t msg_send(struct fid_ep *fid, const void *buf, size_t len, void *desc,
 			fi_addr_t dest_addr, void *context)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -66,13 +61,13 @@ static ssize_t msg_send(struct fid_ep *fid, const void *buf, size_t len, void *d
 		.context = context,
 	};
 
-	return switch_post_send(ep, &args, ep->tx_op_flags);
+	return switch_post_send(face->ep, &args, face->tx_op_flags);
 }
 
 static ssize_t msg_sendv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
 			 fi_addr_t dest_addr, void *context)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct switch_args args = {
 		.iov = iov,
 		.iov_cnt = count,
@@ -81,7 +76,7 @@ static ssize_t msg_sendv(struct fid_ep *fid, const struct iovec *iov, void **des
 		.context = context,
 	};
 
-	return switch_post_send(ep, &args, ep->tx_op_flags);
+	return switch_post_send(face->ep, &args, face->tx_op_flags);
 }
 
 static ssize_t msg_sendmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)
@@ -95,12 +90,12 @@ static ssize_t msg_sendmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_
 		.data = msg->data,
 	};
 
-	return switch_post_send(ep_of(fid), &args, flags);
+	return switch_post_send(switch_face_of(&fid->fid)->ep, &args, flags);
 }
 
 static ssize_t msg_inject(struct fid_ep *fid, const void *buf, size_t len, fi_addr_t dest_addr)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -110,13 +105,13 @@ static ssize_t msg_inject(struct fid_ep *fid, const void *buf, size_t len, fi_ad
 		.silent = true,
 	};
 
-	return switch_post_send(ep, &args, FI_INJECT);
+	return switch_post_send(face->ep, &args, FI_INJECT);
 }
 
 static ssize_t msg_senddata(struct fid_ep *fid, const void *buf, size_t len, void *desc,
 			    uint64_t data, fi_addr_t dest_addr, void *context)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -127,13 +122,13 @@ static ssize_t msg_senddata(struct fid_ep *fid, const void *buf, size_t len, voi
 		.data = data,
 	};
 
-	return switch_post_send(ep, &args, ep->tx_op_flags | FI_REMOTE_CQ_DATA);
+	return switch_post_send(face->ep, &args, face->tx_op_flags | FI_REMOTE_CQ_DATA);
 }
 
 static ssize_t msg_injectdata(struct fid_ep *fid, const void *buf, size_t len, uint64_t data,
 			      fi_addr_t dest_addr)
 {
-	struct switch_ep *ep = ep_of(fid);
+	struct switch_face *face = switch_face_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -144,7 +139,7 @@ static ssize_t msg_injectdata(struct fid_ep *fid, const void *buf, size_t len, u
 		.silent = true,
 	};
 
-	return switch_post_send(ep, &args, FI_INJECT | FI_REMOTE_CQ_DATA);
+	return switch_post_send(face->ep, &args, FI_INJECT | FI_REMOTE_CQ_DATA);
 }
 
 struct fi_ops_msg switch_msg_ops = {

@@ -74,7 +74,55 @@ ssize_t switch_no_size_left(struct fid_ep *ep)
 	return -FI_ENOSYS;
 }
 
-/* One-sided operations. */
+ssize_t switch_no_cancel(fid_t fid, void *context)
+{
+	(void)fid, (void)context;
+	return -FI_ENOENT;
+}
+
+static int no_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
+{
+	(void)fid, (void)level, (void)optname, (void)optval, (void)optlen;
+	return -FI_ENOPROTOOPT;
+}
+
+int switch_no_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)
+{
+	(void)fid, (void)level, (void)optname, (void)optval, (void)optlen;
+	return -FI_ENOPROTOOPT;
+}
+
+struct fi_ops_ep switch_no_ep_ops = {
+	.size = sizeof(struct fi_ops_ep),
+	.cancel = switch_no_cancel,
+	.getopt = no_getopt,
+	.setopt = switch_no_setopt,
+	.tx_ctx = switch_no_tx_ctx,
+	.rx_ctx = switch_no_rx_ctx,
+	.rx_size_left = switch_no_size_left,
+	.tx_size_left = switch_no_size_left,
+};
+
+static int no_getname(fid_t fid, void *addr, size_t *addrlen)
+{
+	(void)fid, (void)addr, (void)addrlen;
+	return -FI_ENOSYS;
+}
+
+struct fi_ops_cm switch_no_cm_ops = {
+	.size = sizeof(struct fi_ops_cm),
+	.setname = switch_no_setname,
+	.getname = no_getname,
+	.getpeer = switch_no_getpeer,
+	.connect = switch_no_connect,
+	.listen = switch_no_listen,
+	.accept = switch_no_accept,
+	.reject = switch_no_reject,
+	.shutdown = switch_no_shutdown,
+	.join = switch_no_join,
+};
+
+/* -- one-sided operations ------------------------------------------------------- */
 
 static ssize_t no_read(struct fid_ep *ep, void *buf, size_t len, void *desc, fi_addr_t src_addr,
 		       uint64_t addr, uint64_t key, void *context)

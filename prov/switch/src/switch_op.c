@@ -48,20 +48,43 @@ struct switch_op *switch_op_alloc(struct switch_domain *domain)
 		return NULL;
 	op = container_of(STAILQ_FIRST(&domain->free_ops), struct switch_op, sess);
 	STAILQ_REMOVE_HEAD(&domain->free_ops, link);
+	op->rx = NULL;
 	op->whole = NULL;
 	return op;
 }
 
 void switch_op_free(struct switch_domain *domain, struct switch_op *op)
 {
-	if (op->ep && !op->whole) {
-		if (op->sess.flags & SESS_RECV)
-			op->ep->rx_left++;
-		else
-			op->ep->tx_left++;
-	}
+	if (op->ep)
+		op->ep->tx_left++;
+	if (op->rx && !op->whole)
+		op->rx->left++;
 	op->ep = NULL;
+	op->rx = NULL;
 	STAILQ_INSERT_HEAD(&domain->free_ops, &op->sess, link);
+}
+
+void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep)
+{
+	op->cq = ep->rx_cq;
+	op->cntr = op->sess.flags & SESS_PEEK ? NULL : ep->rx_cntr;
+	op->wants_entry |= !ep->rx_selective;
+}
+
+/* A receive of a shared context reports to the endpoint that its message came
+ * to; without one (it was canceled, or there is no such message) to any. */
+static void find_reporter(struct switch_op *op)
+{
+	const struct switch_ep *ep = op->sess.user;
+
+	if (!op->rx || op->rx->ep)
+		return;
+	if (!ep)
+		ep = LIST_FIRST(&op->rx->eps);
+	op->cq = NULL;
+	op->cntr = NULL;
+	if (ep)
+		switch_op_report_to(op, ep);
 }
 
 /* Counts it, and queues its entry or frees it. */
@@ -69,6 +92,7 @@ static void report(struct switch_domain *domain, struct switch_op *op)
 {
 	const bool failed = op->sess.error;
 
+	find_reporter(op);
 	if (op->cntr)
 		switch_cntr_add(op->cntr, failed);
 	if (op->cq && (op->wants_entry || failed))
@@ -82,11 +106,11 @@ static void report(struct switch_domain *domain, struct switch_op *op)
 struct sess_op *switch_op_part(struct sess_op *sess_whole)
 {
 	struct switch_op *whole = container_of(sess_whole, struct switch_op, sess);
-	struct switch_op *part = switch_op_alloc(whole->ep->domain);
+	struct switch_op *part = switch_op_alloc(whole->rx->domain);
 
 	if (!part)
 		return NULL;
-	part->ep = whole->ep;
+	part->rx = whole->rx;
 	part->cq = whole->cq;
 	part->cntr = whole->cntr;
 	part->context = whole->context;
@@ -133,7 +157,14 @@ void switch_op_complete(struct switch_domain *domain, struct switch_op *op)
 	}
 }
 
-void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep)
+static bool is_of(const struct switch_op *op, const struct switch_ep *ep,
+		  const struct switch_rx *rx)
+{
+	return (op->ep && op->ep == ep) || (op->rx && op->rx == rx);
+}
+
+void switch_op_forget(struct switch_domain *domain, const struct switch_ep *ep,
+		      const struct switch_rx *rx)
 {
 	struct switch_op_chunk *chunk;
 
@@ -141,16 +172,18 @@ void switch_op_forget_ep(struct switch_domain *domain, struct switch_ep *ep)
 		for (size_t i = 0; i < chunk->cnt; i++) {
 			struct switch_op *op = &chunk->ops[i];
 
-			if (op->ep != ep)
+			if (!is_of(op, ep, rx))
 				continue;
 			op->ep = NULL;
+			op->rx = NULL;
 			op->cq = NULL;
 			op->cntr = NULL;
 		}
 	}
 }
 
-int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const void *context)
+int switch_op_cancel(struct switch_domain *domain, const struct switch_ep *ep,
+		     const struct switch_rx *rx, const void *context)
 {
 	struct switch_op_chunk *chunk;
 
@@ -158,7 +191,7 @@ int switch_op_cancel(struct switch_domain *domain, struct switch_ep *ep, const v
 		for (size_t i = 0; i < chunk->cnt; i++) {
 			struct switch_op *op = &chunk->ops[i];
 
-			if (op->ep == ep && op->context == context &&
+			if (is_of(op, ep, rx) && op->context == context &&
 			    !sess_cancel(&op->sess))
 				return 0;
 		}

@@ -224,27 +224,9 @@ static int pep_getopt(fid_t fid, int level, int optname, void *optval, size_t *o
 
 	if (level != FI_OPT_ENDPOINT || optname != FI_OPT_CM_DATA_SIZE)
 		return -FI_ENOPROTOOPT;
-	if (*optlen < sizeof(size_t)) {
-		*optlen = sizeof(size_t);
-		return -FI_ETOOSMALL;
-	}
 	if (size > SWITCH_CM_DATA_MAX)
 		size = SWITCH_CM_DATA_MAX;
-	*(size_t *)optval = size - SESS_PREAMBLE_LEN;
-	*optlen = sizeof(size_t);
-	return 0;
-}
-
-static int pep_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)
-{
-	(void)fid, (void)level, (void)optname, (void)optval, (void)optlen;
-	return -FI_ENOPROTOOPT;
-}
-
-static ssize_t pep_cancel(fid_t fid, void *context)
-{
-	(void)fid, (void)context;
-	return -FI_ENOENT;
+	return switch_opt_size(size - SESS_PREAMBLE_LEN, optval, optlen);
 }
 
 static struct fi_ops pep_fid_ops = {
@@ -257,9 +239,9 @@ static struct fi_ops pep_fid_ops = {
 
 static struct fi_ops_ep pep_ops = {
 	.size = sizeof(struct fi_ops_ep),
-	.cancel = pep_cancel,
+	.cancel = switch_no_cancel,
 	.getopt = pep_getopt,
-	.setopt = pep_setopt,
+	.setopt = switch_no_setopt,
 	.tx_ctx = switch_no_tx_ctx,
 	.rx_ctx = switch_no_rx_ctx,
 	.rx_size_left = switch_no_size_left,

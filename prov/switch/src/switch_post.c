@@ -26,9 +26,10 @@ static bool args_len(const struct switch_args *args, size_t max, size_t *len)
 	return true;
 }
 
-static void fill_iov(const struct switch_ep *ep, struct sess_op *op, const struct switch_args *args)
+static void fill_iov(const struct switch_domain *domain, struct sess_op *op,
+		     const struct switch_args *args)
 {
-	const bool registered = ep->domain->caps->mr_local;
+	const bool registered = domain->caps->mr_local;
 
 	for (size_t i = 0; i < args->iov_cnt; i++) {
 		op->iov[i].addr = args->iov[i].iov_base;
@@ -67,7 +68,7 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 	op = switch_op_alloc(domain);
 	if (!op)
 		return -FI_ENOMEM;
-	fill_iov(ep, &op->sess, args);
+	fill_iov(domain, &op->sess, args);
 	op->sess.tag = args->tag;
 	op->sess.data = args->data;
 	op->sess.flags = (uint16_t)((args->tagged ? SESS_TAGGED : 0) |
@@ -96,6 +97,8 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 	ssize_t ret;
 	size_t len;
 
+	if (!ep)
+		return -FI_ENOSYS; /* a shared receive context */
 	if (!ep->enabled)
 		return -FI_EOPBADSTATE;
 	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->sends)
@@ -116,40 +119,48 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 
 /* -- receives -------------------------------------------------------------------------- */
 
-static ssize_t recv_locked(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
+/* The key of the source that is asked for. */
+static uint64_t find_source(const struct switch_rx *rx, fi_addr_t fi_addr)
 {
-	struct switch_domain *domain = ep->domain;
+	const struct switch_ep *ep = rx->ep ? rx->ep : LIST_FIRST(&rx->eps);
+
+	if (!rx->directed || fi_addr == FI_ADDR_UNSPEC)
+		return SESS_SOURCE_ANY;
+	return ep && ep->av ? switch_rdm_first(ep, fi_addr) : fi_addr;
+}
+
+static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args, uint64_t flags)
+{
+	struct switch_domain *domain = rx->domain;
 	struct switch_op *op;
 	int ret;
 
-	if (!ep->rx_left)
+	if (!rx->left)
 		return -FI_EAGAIN;
 	op = switch_op_alloc(domain);
 	if (!op)
 		return -FI_ENOMEM;
-	fill_iov(ep, &op->sess, args);
+	fill_iov(domain, &op->sess, args);
 	op->sess.tag = args->tag;
 	op->sess.ignore = args->ignore;
-	op->sess.source = SESS_SOURCE_ANY;
-	if (ep->directed && args->addr != FI_ADDR_UNSPEC)
-		op->sess.source = switch_rdm_first(ep, args->addr);
+	op->sess.source = find_source(rx, args->addr);
 	op->sess.claim = args->context;
 	op->sess.flags =
 		(uint16_t)(SESS_RECV | (args->tagged ? SESS_TAGGED : 0) |
 			   (flags & FI_PEEK ? SESS_PEEK : 0) | (flags & FI_CLAIM ? SESS_CLAIM : 0) |
 			   (flags & FI_DISCARD ? SESS_DISCARD : 0) |
 			   (flags & FI_MULTI_RECV ? SESS_MULTI : 0));
-	op->sess.multi_min = ep->min_multi_recv;
+	op->sess.multi_min = rx->min_multi_recv;
 	op->parts = 0;
 	op->ended = false;
-	op->cq = ep->rx_cq;
-	op->cntr = flags & FI_PEEK ? NULL : ep->rx_cntr;
 	op->context = args->context;
 	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);
-	op->wants_entry = !ep->rx_selective || flags & FI_COMPLETION || flags & FI_PEEK;
-	op->ep = ep;
-	ep->rx_left--;
-	ret = sess_recv(sess_ep_rx(ep->sess_ep), &op->sess);
+	op->wants_entry = flags & (FI_COMPLETION | FI_PEEK);
+	if (rx->ep)
+		switch_op_report_to(op, rx->ep);
+	op->rx = rx;
+	rx->left--;
+	ret = sess_recv(rx->sess_rx, &op->sess);
 	if (ret) {
 		switch_op_free(domain, op);
 		return ret;
@@ -158,21 +169,30 @@ static ssize_t recv_locked(struct switch_ep *ep, const struct switch_args *args,
 	return 0;
 }
 
-ssize_t switch_post_recv(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
+/* A connected endpoint takes receives before it is enabled: nothing that comes
+ * right behind the connection is to find none. */
+static bool may_post(const struct switch_ep *ep)
+{
+	return ep->enabled || (ep->type == FI_EP_MSG && (ep->rx_cq || ep->rx_cntr));
+}
+
+ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, uint64_t flags)
 {
 	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : MULTI_FLAGS);
 	ssize_t ret;
 
-	if (!ep->enabled && (ep->type == FI_EP_RDM || (!ep->rx_cq && !ep->rx_cntr)))
+	if (rx->ep && !may_post(rx->ep))
 		return -FI_EOPBADSTATE;
-	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->receives)
+	if (rx->ep && (rx->ep->srx || !rx->ep->receives))
+		return -FI_EINVAL;
+	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov))
 		return -FI_EINVAL;
 	if (flags & ~allowed)
 		return -FI_EBADFLAGS;
-	switch_domain_lock(ep->domain);
-	ret = recv_locked(ep, args, flags);
+	switch_domain_lock(rx->domain);
+	ret = recv_locked(rx, args, flags);
 	if (ret == -FI_EAGAIN || flags & FI_PEEK)
-		switch_domain_progress(ep->domain);
-	switch_domain_unlock(ep->domain);
+		switch_domain_progress(rx->domain);
+	switch_domain_unlock(rx->domain);
 	return ret;
 }

@@ -41,7 +41,7 @@ static uint64_t count_sessions(const struct switch_ep *ep)
 
 static int ep_stats(struct fid_ep *fid, struct fi_switch_stats *stats)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_ep *ep = switch_ep_of(&fid->fid);
 	struct sess_stats sum;
 	uint64_t sessions;
 
@@ -54,7 +54,7 @@ static int ep_stats(struct fid_ep *fid, struct fi_switch_stats *stats)
 
 static int peer_stats(struct fid_ep *fid, fi_addr_t fi_addr, struct fi_switch_stats *stats)
 {
-	struct switch_ep *ep = container_of(fid, struct switch_ep, ep_fid);
+	struct switch_ep *ep = switch_ep_of(&fid->fid);
 	struct switch_conn *conn = ep->conn;
 	struct sess_stats part;
 

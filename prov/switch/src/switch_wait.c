@@ -18,7 +18,7 @@
 
 #define CORE_FDS_MAX 8
 
-int switch_wait_init(struct switch_wait *wait)
+static int wait_init(struct switch_wait *wait)
 {
 	int ret;
 
@@ -36,11 +36,14 @@ int switch_wait_init(struct switch_wait *wait)
 
 void switch_wait_fini(struct switch_wait *wait)
 {
+	if (wait->set)
+		switch_waitset_leave(wait);
 	if (wait->epoll_fd >= 0)
 		close(wait->epoll_fd);
 	if (wait->event_fd >= 0)
 		close(wait->event_fd);
 	wait->epoll_fd = wait->event_fd = -1;
+	wait->set = NULL;
 }
 
 int switch_wait_add_fd(struct switch_wait *wait, int fd)
@@ -95,10 +98,19 @@ void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *doma
 		switch_wait_del_fd(wait, fds[i]);
 }
 
-bool switch_wait_supported(enum fi_wait_obj wait_obj)
+int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set)
 {
-	return wait_obj == FI_WAIT_NONE || wait_obj == FI_WAIT_UNSPEC || wait_obj == FI_WAIT_FD ||
-	       wait_obj == FI_WAIT_YIELD;
+	switch (wait_obj) {
+	case FI_WAIT_NONE:
+	case FI_WAIT_UNSPEC:
+	case FI_WAIT_FD:
+	case FI_WAIT_YIELD:
+		return 0;
+	case FI_WAIT_SET:
+		return set ? 0 : -FI_EINVAL;
+	default:
+		return -FI_ENOSYS;
+	}
 }
 
 int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
@@ -109,7 +121,7 @@ int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
 	*wait = (struct switch_wait){.epoll_fd = -1, .event_fd = -1};
 	if (wait_obj == FI_WAIT_NONE)
 		return 0;
-	ret = switch_wait_init(wait);
+	ret = wait_init(wait);
 	if (!ret && domain) {
 		ret = switch_wait_add_domain(wait, domain);
 		if (ret)
@@ -206,7 +218,7 @@ int switch_domain_trywait(struct switch_domain *domain)
 	return domain->core_ops->trywait(domain->core);
 }
 
-static int cq_trywait(struct switch_cq *cq)
+static int cq_trywait(struct switch_cq *cq, bool *ready)
 {
 	struct switch_domain *domain = cq->domain;
 	int ret;
@@ -215,11 +227,12 @@ static int cq_trywait(struct switch_cq *cq)
 		return -FI_EINVAL;
 	switch_domain_lock(domain);
 	ret = switch_cq_trywait(cq);
+	*ready |= switch_cq_ready(cq);
 	switch_domain_unlock(domain);
 	return ret;
 }
 
-static int cntr_trywait(struct switch_cntr *cntr)
+static int cntr_trywait(struct switch_cntr *cntr, bool *ready)
 {
 	struct switch_domain *domain = cntr->domain;
 	int ret;
@@ -228,36 +241,45 @@ static int cntr_trywait(struct switch_cntr *cntr)
 		return -FI_EINVAL;
 	switch_domain_lock(domain);
 	ret = switch_cntr_trywait(cntr);
+	*ready |= switch_cntr_ready(cntr);
 	switch_domain_unlock(domain);
 	return ret;
 }
 
-static int eq_trywait(struct switch_eq *eq)
+static int eq_trywait(struct switch_eq *eq, bool *ready)
 {
-	return eq->wait.epoll_fd < 0 ? -FI_EINVAL : switch_eq_trywait(eq);
+	int ret;
+
+	if (eq->wait.epoll_fd < 0)
+		return -FI_EINVAL;
+	ret = switch_eq_trywait(eq);
+	*ready |= switch_eq_ready(eq);
+	return ret;
+}
+
+int switch_fid_trywait(struct fid *fid, bool *ready)
+{
+	switch (fid->fclass) {
+	case FI_CLASS_CQ:
+		return cq_trywait(container_of(fid, struct switch_cq, cq_fid.fid), ready);
+	case FI_CLASS_CNTR:
+		return cntr_trywait(container_of(fid, struct switch_cntr, cntr_fid.fid), ready);
+	case FI_CLASS_EQ:
+		return eq_trywait(container_of(fid, struct switch_eq, eq_fid.fid), ready);
+	case FI_CLASS_WAIT:
+		return switch_waitset_trywait(fid);
+	default:
+		return -FI_ENOSYS;
+	}
 }
 
 int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count)
 {
-	(void)fabric;
-	for (int i = 0; i < count; i++) {
-		int ret;
+	bool ready = false;
+	int ret = 0;
 
-		switch (fids[i]->fclass) {
-		case FI_CLASS_CQ:
-			ret = cq_trywait(container_of(fids[i], struct switch_cq, cq_fid.fid));
-			break;
-		case FI_CLASS_CNTR:
-			ret = cntr_trywait(container_of(fids[i], struct switch_cntr, cntr_fid.fid));
-			break;
-		case FI_CLASS_EQ:
-			ret = eq_trywait(container_of(fids[i], struct switch_eq, eq_fid.fid));
-			break;
-		default:
-			ret = -FI_ENOSYS;
-		}
-		if (ret)
-			return ret;
-	}
-	return 0;
+	(void)fabric;
+	for (int i = 0; i < count && !ret; i++)
+		ret = switch_fid_trywait(fids[i], &ready);
+	return ret;
 }

@@ -327,6 +327,8 @@ struct fi_info *func_hints(const struct func_conf *conf)
 	hints->domain_attr->av_type = conf->av;
 	hints->domain_attr->threading = conf->threading;
 	hints->domain_attr->data_progress = conf->progress;
+	if (conf->shared)
+		hints->ep_attr->tx_ctx_cnt = hints->ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT;
 	hints->tx_attr->op_flags = conf->tx_op_flags;
 	hints->rx_attr->op_flags = conf->rx_op_flags;
 	return hints;
@@ -409,6 +411,10 @@ void func_open_domain(struct func_node *node)
 	open_cqs(node);
 	if (node->info->ep_attr->type == FI_EP_RDM)
 		FUNC_OK(fi_av_open(node->domain, &attr, &node->av, NULL));
+	if (node->conf.shared) {
+		FUNC_OK(fi_stx_context(node->domain, node->info->tx_attr, &node->stx, NULL));
+		FUNC_OK(fi_srx_context(node->domain, node->info->rx_attr, &node->srx, NULL));
+	}
 }
 
 void func_open_ep(struct func_node *node)
@@ -430,6 +436,10 @@ void func_open_ep(struct func_node *node)
 		FUNC_OK(fi_ep_bind(node->ep, &node->eq->fid, 0));
 	if (node->av)
 		FUNC_OK(fi_ep_bind(node->ep, &node->av->fid, 0));
+	if (node->srx) {
+		FUNC_OK(fi_ep_bind(node->ep, &node->srx->fid, 0));
+		FUNC_OK(fi_ep_bind(node->ep, &node->stx->fid, 0));
+	}
 	FUNC_OK(fi_enable(node->ep));
 }
 
@@ -452,6 +462,8 @@ void func_close(struct func_node *node)
 {
 	struct fid *fids[] = {
 		node->pep ? &node->pep->fid : NULL,
+		node->srx ? &node->srx->fid : NULL,
+		node->stx ? &node->stx->fid : NULL,
 		node->tx_cq != node->rx_cq ? &node->tx_cq->fid : NULL,
 		node->rx_cq ? &node->rx_cq->fid : NULL,
 		node->tx_cntr ? &node->tx_cntr->fid : NULL,

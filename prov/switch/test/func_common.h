@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_domain.h>
 #include <rdma/fi_endpoint.h>
@@ -188,6 +189,7 @@ struct func_conf {
 	size_t cq_size;
 	bool two_cqs; /* one for sends, one for receives */
 	bool counters;
+	bool shared; /* endpoints have shared contexts */
 	uint64_t selective; /* FI_TRANSMIT, FI_RECV: those that complete selectively */
 	uint64_t tx_op_flags, rx_op_flags;
 	const struct func_addr *src; /* default: any port of FUNC_HOST */
@@ -203,6 +205,8 @@ struct func_node {
 	struct fid_av *av;
 	struct fid_cq *tx_cq, *rx_cq; /* may be the same */
 	struct fid_cntr *tx_cntr, *rx_cntr;
+	struct fid_stx *stx;
+	struct fid_ep *srx;
 	struct fid_ep *ep;
 	bool borrows; /* fabric, eq, domain and completion objects belong to another node */
 	fi_addr_t peer[FUNC_MAX]; /* of the team's members (func_join) */

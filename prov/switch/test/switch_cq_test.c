@@ -212,28 +212,29 @@ Test(cq, what_is_not_wanted_is_counted_only)
 Test(cq, operations_return_their_place_to_the_endpoint)
 {
 	enum { CNT = 100 };
-	struct switch_ep ep = {.rx_left = 0}, other = {.rx_left = 0};
+	struct switch_ep ep = {.tx_left = 0};
+	struct switch_rx rx = {.ep = &ep}, other = {.ep = &ep};
 	struct fi_cq_tagged_entry entries[CNT];
 	struct switch_op *ops[CNT];
 
 	for (size_t i = 0; i < CNT; i++) {
 		ops[i] = receive(cq, i);
-		ops[i]->ep = i % 2 ? &ep : &other;
+		ops[i]->rx = i % 2 ? &rx : &other;
 	}
 	for (size_t i = 0; i < CNT / 2; i++)
 		complete(ops[i]);
-	cr_assert_eq(ep.rx_left, 0, "an entry that was not read holds its place");
+	cr_assert_eq(rx.left, 0, "an entry that was not read holds its place");
 	cr_assert_eq(fi_cq_read(cq, entries, CNT), CNT / 2);
-	cr_assert_eq(ep.rx_left, CNT / 4);
-	cr_assert_eq(other.rx_left, CNT / 4);
+	cr_assert_eq(rx.left, CNT / 4);
+	cr_assert_eq(other.left, CNT / 4);
 	complete(ops[CNT - 1]);
-	switch_op_forget_ep(the_domain(), &ep);
+	switch_op_forget(the_domain(), &ep, &rx);
 	for (size_t i = CNT / 2; i < CNT - 1; i++)
 		complete(ops[i]);
 	/* what was queued before stays, the rest of the closed endpoint is gone */
 	cr_assert_eq(fi_cq_read(cq, entries, CNT), 1 + CNT / 4);
-	cr_assert_eq(ep.rx_left, CNT / 4);
-	cr_assert_eq(other.rx_left, CNT / 2);
+	cr_assert_eq(rx.left, CNT / 4);
+	cr_assert_eq(other.left, CNT / 2);
 }
 
 /* -- waiting ------------------------------------------------------------- */

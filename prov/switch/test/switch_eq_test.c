@@ -185,12 +185,14 @@ Test(eq, the_descriptor_sleeps_after_trywait_and_wakes)
 Test(eq, attributes_are_checked)
 {
 	struct fi_eq_attr plain = {.wait_obj = FI_WAIT_NONE}, set = {.wait_obj = FI_WAIT_SET};
+	struct fi_eq_attr mutex = {.wait_obj = FI_WAIT_MUTEX_COND};
 	struct fi_eq_entry entry = {.fid = &one};
 	struct fid_eq *fid;
 	uint32_t event;
 
 	cr_assert_eq(fi_eq_open(fabric, NULL, &fid, NULL), -FI_EINVAL);
-	cr_assert_eq(fi_eq_open(fabric, &set, &fid, NULL), -FI_ENOSYS);
+	cr_assert_eq(fi_eq_open(fabric, &set, &fid, NULL), -FI_EINVAL, "it names none");
+	cr_assert_eq(fi_eq_open(fabric, &mutex, &fid, NULL), -FI_ENOSYS);
 	cr_assert_eq(fi_eq_open(fabric, &plain, &fid, NULL), 0);
 	cr_assert_eq(fi_eq_write(fid, FI_NOTIFY, &entry, sizeof(entry), 0), -FI_ENOSYS);
 	cr_assert_eq(fi_eq_sread(fid, &event, &entry, sizeof(entry), -1, 0), -FI_ENOSYS);

@@ -96,8 +96,8 @@ Test(info, what_cannot_be_had_is_refused)
 	refused("tx size");
 	hints->rx_attr->iov_limit = SESS_IOV_MAX + 1;
 	refused("iov_limit");
-	hints->ep_attr->rx_ctx_cnt = FI_SHARED_CONTEXT;
-	refused("shared receive context");
+	hints->ep_attr->rx_ctx_cnt = 2;
+	refused("scalable endpoint");
 	hints->ep_attr->max_msg_size = SIZE_MAX;
 	refused("max_msg_size");
 	hints->ep_attr->protocol = FI_PROTO_RXM;

@@ -70,17 +70,12 @@ Test(mr, raw_keys)
 
 Test(mr, what_a_domain_does_not_offer)
 {
-	struct fi_poll_attr poll_attr = {0};
-	struct fid_poll *poll_set;
+	struct fi_wait_attr mutex = {.wait_obj = FI_WAIT_MUTEX_COND};
 	struct fid_wait *wait_set;
-	struct fid_stx *stx;
 	struct fid_ep *ep;
 	void *ops;
 
-	cr_assert_eq(fi_poll_open(domain, &poll_attr, &poll_set), -FI_ENOSYS);
-	cr_assert_eq(fi_wait_open(fabric, NULL, &wait_set), -FI_ENOSYS);
-	cr_assert_eq(domain->ops->stx_ctx(domain, NULL, &stx, NULL), -FI_ENOSYS);
-	cr_assert_eq(domain->ops->srx_ctx(domain, NULL, &ep, NULL), -FI_ENOSYS);
+	cr_assert_eq(fi_wait_open(fabric, &mutex, &wait_set), -FI_ENOSYS);
 	cr_assert_eq(domain->ops->scalable_ep(domain, NULL, &ep, NULL), -FI_ENOSYS);
 	cr_assert_eq(fi_domain_bind(domain, &fabric->fid, 0), -FI_ENOSYS);
 	cr_assert_eq(fi_open_ops(&domain->fid, "nosuch", 0, &ops, NULL), -FI_ENOSYS);
