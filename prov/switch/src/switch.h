@@ -500,6 +500,7 @@ struct switch_ep {
 	/* MSG */
 	struct switch_conn *conn;
 	struct switch_connreq *connreq; /* to be accepted */
+	struct core_listener *origin;	/* of a passive endpoint, whose address it takes over */
 	bool tried;			/* to connect or accept: once in its life */
 	bool shut_down;			/* FI_SHUTDOWN was told */
 };
@@ -512,6 +513,7 @@ struct switch_pep {
 	struct switch_eq *eq;
 	struct core_listener *listener;
 	bool listening;
+	bool taken; /* an endpoint has its address */
 };
 
 /* info->handle of a connection request, until it is accepted or rejected. */
@@ -559,6 +561,9 @@ void switch_conn_bye(struct switch_conn *conn);
 void switch_conn_down(struct switch_conn *conn, int error);
 
 void switch_msg_close(struct switch_ep *ep);
+/* The endpoint takes over the address of a passive endpoint (info->handle).  0
+ * or a negative errno. */
+int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep);
 
 /* RDM (switch_rdm.c): the session with a peer, made if there is none.  0 or a
  * negative errno. */

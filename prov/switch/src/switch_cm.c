@@ -16,6 +16,19 @@ size_t switch_cm_size(const struct switch_domain *domain)
 	return size < SWITCH_CM_DATA_MAX ? size : SWITCH_CM_DATA_MAX;
 }
 
+static int set_source(struct fi_info *info, const void *addr, size_t len)
+{
+	void *copy = malloc(len);
+
+	if (!copy)
+		return -FI_ENOMEM;
+	memcpy(copy, addr, len);
+	free(info->src_addr);
+	info->src_addr = copy;
+	info->src_addrlen = len;
+	return 0;
+}
+
 /* -- events ------------------------------------------------------------------------ */
 
 static void push_cm_event(struct switch_eq *eq, uint32_t event, fid_t fid, struct fi_info *info,
@@ -68,6 +81,38 @@ void switch_msg_failed(struct switch_conn *conn, int error)
 		SW_WARN(EQ, "no memory to tell that a connection failed\n");
 }
 
+/* -- the address of a passive endpoint ------------------------------------------------- */
+
+static void return_address(struct switch_ep *ep)
+{
+	if (!ep->origin)
+		return;
+	ep->core_info->handle = NULL;
+	core_msg_passive_return(ep->origin);
+	ep->origin = NULL;
+}
+
+int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep)
+{
+	uint8_t addr[CORE_ADDR_MAX];
+	size_t len = sizeof(addr);
+	int ret;
+
+	if (pep->fabric != ep->domain->fabric)
+		return -FI_EINVAL;
+	if (pep->listening || pep->taken)
+		return -FI_EBUSY;
+	ret = core_msg_ops.listener_name(pep->listener, addr, &len);
+	if (!ret)
+		ret = set_source(ep->info, addr, len);
+	if (ret)
+		return ret;
+	pep->taken = true;
+	ep->origin = pep->listener;
+	ep->core_info->handle = core_msg_passive_lend(pep->listener);
+	return 0;
+}
+
 /* -- active endpoints ---------------------------------------------------------------- */
 
 static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t addr_len,
@@ -84,6 +129,8 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 	ret = sess_connect(ep->sess_ep, conn, SESS_SOURCE_ANY, &conn->sess);
 	if (!ret)
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
+	if (!ret)
+		return_address(ep); /* the path has it */
 	if (ret) {
 		switch_conn_end(conn);
 		return ret;
@@ -190,9 +237,10 @@ static void reject_request(struct core_request *request, const void *param, size
 	core_msg_ops.reject(request, param, paramlen);
 }
 
-/* The endpoint is closed before it answered. */
+/* The endpoint is closed before it connected or answered. */
 void switch_msg_close(struct switch_ep *ep)
 {
+	return_address(ep);
 	if (!ep->connreq)
 		return;
 	reject_request(ep->connreq->request, NULL, 0);
@@ -255,20 +303,12 @@ static int rdm_getname(fid_t fid, void *addr, size_t *addrlen)
 static int ep_setname(fid_t fid, void *addr, size_t addrlen)
 {
 	struct switch_ep *ep = switch_ep_of(fid);
-	void *copy;
 
-	if (ep->enabled)
+	if (ep->enabled || ep->origin)
 		return -FI_EOPBADSTATE;
 	if (!addr || addrlen < sizeof(uint16_t) || addrlen > CORE_ADDR_MAX)
 		return -FI_EINVAL;
-	copy = malloc(addrlen);
-	if (!copy)
-		return -FI_ENOMEM;
-	memcpy(copy, addr, addrlen);
-	free(ep->core_info->src_addr);
-	ep->core_info->src_addr = copy;
-	ep->core_info->src_addrlen = addrlen;
-	return 0;
+	return set_source(ep->core_info, addr, addrlen);
 }
 
 /* -- tables ------------------------------------------------------------------------------- */

@@ -357,6 +357,9 @@ static int take_handle(struct switch_ep *ep, fid_t handle)
 {
 	if (!handle)
 		return 0;
+	if (ep->type == FI_EP_MSG && handle->fclass == FI_CLASS_PEP)
+		return switch_msg_take_address(
+			ep, container_of(handle, struct switch_pep, pep_fid.fid));
 	if (ep->type != FI_EP_MSG || handle->fclass != FI_CLASS_CONNREQ)
 		return -FI_EINVAL;
 	ep->connreq = container_of(handle, struct switch_connreq, fid);

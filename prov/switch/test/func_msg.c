@@ -362,6 +362,91 @@ static void unanswered(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+static bool same_addr(const struct func_addr *a, const struct func_addr *b)
+{
+	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
+/* Connects from an address that was bound before: that of a passive endpoint,
+ * which is closed meanwhile. */
+static void from_passive(struct func_team *team, int rank)
+{
+	struct func_addr bound, name, peer = {.len = sizeof(peer.bytes)};
+	struct func_conf conf = conf_msg();
+	struct func_event event;
+	struct func_node node;
+	struct fid_pep *pep;
+	struct fid_ep *other;
+	char buf[64];
+
+	if (rank == 0) {
+		listen_at(team, rank, &node);
+		FUNC_EVENT(&node, &event, FI_CONNREQ);
+		func_accept(&node, &node, event.info, NULL, 0);
+		FUNC_EVENT(&node, &event, FI_CONNECTED);
+		FUNC_OK(fi_getpeer(node.ep, peer.bytes, &peer.len));
+		FUNC_TRUE(same_addr(&peer, func_addr_of(team, 1, &node)));
+		recv_one(&node, buf, sizeof(buf), team->seed);
+		func_meet(team, &node);
+		func_close(&node);
+		return;
+	}
+	func_open_fabric(&node, &conf, func_need_info(&conf, func_addr_of(team, 0, NULL)));
+	func_open_domain(&node);
+	FUNC_OK(fi_passive_ep(node.fabric, node.info, &pep, NULL));
+	func_name(&pep->fid, &bound);
+	FUNC_TRUE(port_of(&bound));
+	func_publish(team, rank, &bound);
+	node.info->handle = &pep->fid;
+	func_open_ep(&node);
+	FUNC_ERR(fi_endpoint(node.domain, node.info, &other, NULL), FI_EBUSY);
+	FUNC_OK(fi_pep_bind(pep, &node.eq->fid, 0));
+	FUNC_ERR(fi_listen(pep), FI_EOPBADSTATE);
+	FUNC_ERR(fi_setname(&pep->fid, bound.bytes, bound.len), FI_EOPBADSTATE);
+	FUNC_OK(fi_close(&pep->fid));
+	func_name(&node.ep->fid, &name);
+	FUNC_TRUE(same_addr(&name, &bound));
+	FUNC_OK(fi_connect(node.ep, team->addr[0].bytes, NULL, 0));
+	FUNC_EVENT(&node, &event, FI_CONNECTED);
+	func_name(&node.ep->fid, &name);
+	FUNC_TRUE(same_addr(&name, &bound));
+	send_one(&node, buf, sizeof(buf), team->seed);
+	func_meet(team, &node);
+	func_close(&node);
+}
+
+/* One that listens keeps its address; one that is never used gives it back. */
+static void passive_kept(struct func_team *team, int rank)
+{
+	struct func_conf conf = conf_msg();
+	struct func_addr bound;
+	struct func_node node;
+	struct fid_pep *pep;
+	struct fid_ep *ep;
+
+	listen_at(team, rank, &node);
+	func_open_domain(&node);
+	node.info->handle = &node.pep->fid;
+	FUNC_ERR(fi_endpoint(node.domain, node.info, &ep, NULL), FI_EBUSY);
+
+	node.info->handle = NULL;
+	FUNC_OK(fi_passive_ep(node.fabric, node.info, &pep, NULL));
+	func_name(&pep->fid, &bound);
+	node.info->handle = &pep->fid;
+	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
+	FUNC_OK(fi_close(&pep->fid));
+	FUNC_OK(fi_close(&ep->fid));
+	node.info->handle = NULL;
+	func_close(&node);
+
+	conf.src = &bound;
+	func_open_fabric(&node, &conf, func_need_info(&conf, NULL));
+	FUNC_OK(fi_passive_ep(node.fabric, node.info, &node.pep, NULL));
+	FUNC_OK(fi_pep_bind(node.pep, &node.eq->fid, 0));
+	FUNC_OK(fi_listen(node.pep));
+	func_close(&node);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
@@ -375,6 +460,8 @@ int main(int argc, char **argv)
 		{"close at once", 2, close_at_once, FUNC_MODES, 0},
 		{"crowd", 9, crowd, FUNC_MODES, 0},
 		{"unanswered", 2, unanswered, 0, 0},
+		{"from a passive endpoint's address", 2, from_passive, 0, 0},
+		{"passive endpoints keep their address", 1, passive_kept, FUNC_SWITCH, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -135,7 +135,8 @@ struct core_ops {
 	 * A path to a peer that listens at addr.  user comes back in events;
 	 * data (at most cm_data_size bytes) travels with the request.  The path
 	 * starts at info->src_addr if there is one, but never at the port of a
-	 * listener of this domain.  CORE_CONNECTED or CORE_REFUSED follows if it
+	 * listener of this domain; or it takes over the address that
+	 * info->handle has (core_msg_passive_lend()).  CORE_CONNECTED or CORE_REFUSED follows if it
 	 * succeeds.
 	 */
 	int (*connect)(struct core_domain *domain, struct fi_info *info, const void *addr,
@@ -216,6 +217,11 @@ int core_msg_passive_poll(struct core_listener *listener, struct core_event *eve
 void core_msg_passive_release(struct core_listener *listener, struct core_event *event);
 int core_msg_passive_trywait(struct core_listener *listener);
 int core_msg_passive_fd(struct core_listener *listener);
+/* What a path takes the listener's address over from, as info->handle of
+ * connect; the listener, which must not listen, keeps it until it is given back
+ * by core_msg_passive_return(), closed meanwhile or not. */
+struct fid *core_msg_passive_lend(struct core_listener *listener);
+void core_msg_passive_return(struct core_listener *listener);
 /* Bytes that travel with a connection request. */
 size_t core_msg_passive_cm_size(struct core_listener *listener);
 

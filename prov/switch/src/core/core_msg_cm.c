@@ -59,7 +59,8 @@ int core_msg_ep_info(const struct core_domain *domain, const struct fi_info *inf
 	copy->ep_attr = *info->ep_attr;
 	copy->info.ep_attr = &copy->ep_attr;
 	copy->info.next = NULL;
-	copy->info.handle = NULL;
+	if (copy->info.handle && copy->info.handle->fclass != FI_CLASS_PEP)
+		copy->info.handle = NULL;
 	copy->ep_attr.rx_ctx_cnt = domain->rx_ctx_cnt;
 	if (info->src_addr) {
 		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);

@@ -219,6 +219,17 @@ int core_msg_passive_listen(struct core_listener *listener)
 	return ret ? core_msg_failed("fi_listen", ret) : 0;
 }
 
+struct fid *core_msg_passive_lend(struct core_listener *listener)
+{
+	atomic_fetch_add(&listener->refs, 1);
+	return &listener->pep->fid;
+}
+
+void core_msg_passive_return(struct core_listener *listener)
+{
+	core_msg_listener_put(listener);
+}
+
 int core_msg_passive_trywait(struct core_listener *listener)
 {
 	return core_msg_eq_trywait(listener->fabric, listener->eq);
