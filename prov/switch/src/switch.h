@@ -183,6 +183,8 @@ struct switch_domain {
 	STAILQ_HEAD(, sess_op) free_ops;
 	SLIST_HEAD(, switch_op_chunk) op_chunks;
 	struct switch_mr *mrs;	   /* uthash by key */
+	struct switch_stranger *strangers; /* uthash by address */
+	bool names_sources;	   /* completions need switch_name_source() */
 	uint64_t next_key;
 	int refs;
 };
@@ -239,6 +241,7 @@ struct switch_op {
 	void *context;
 	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
 	bool wants_entry;  /* false: an entry only on error */
+	const struct switch_addr *stranger; /* with FI_EADDRNOTAVAIL: who sent it */
 
 	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and
 	 * whether it is itself; of a part, its receive */
@@ -392,6 +395,8 @@ const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr)
 /* The entry with this address, FI_ADDR_NOTAVAIL if there is none.  With
  * several equal entries the first inserted. */
 fi_addr_t switch_av_find(struct switch_av *av, const void *addr, size_t len);
+/* What completions call the peer with this entry (FI_AV_USER_ID). */
+fi_addr_t switch_av_user_id(const struct switch_av *av, fi_addr_t fi_addr);
 /* Called with the domain's lock for every endpoint bound when entries come or go. */
 void switch_ep_av_inserted(struct switch_ep *ep, fi_addr_t fi_addr);
 void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr);
@@ -472,7 +477,7 @@ struct switch_ep {
 	struct fi_info *info;
 	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
 	enum fi_ep_type type;
-	bool enabled, sends, receives, closing;
+	bool enabled, sends, receives, source_err, closing;
 	struct switch_av *av;
 	struct switch_eq *eq;
 	struct switch_cq *tx_cq, *rx_cq;
@@ -564,6 +569,14 @@ void switch_msg_close(struct switch_ep *ep);
 /* The endpoint takes over the address of a passive endpoint (info->handle).  0
  * or a negative errno. */
 int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep);
+
+/* Sources (switch_stranger.c): the engine's key for a peer, by its entry or, if
+ * that is FI_ADDR_NOTAVAIL, by its address. */
+uint64_t switch_source_key(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch_addr *addr);
+/* A receive of ep is complete: puts the name for the application into the
+ * place of the key, or makes it the error FI_EADDRNOTAVAIL. */
+void switch_name_source(struct switch_op *op, const struct switch_ep *ep);
+void switch_strangers_free(struct switch_domain *domain);
 
 /* RDM (switch_rdm.c): the session with a peer, made if there is none.  0 or a
  * negative errno. */

@@ -17,11 +17,13 @@
 #define PRIMARY_CAPS (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV)
 #define MODIFIERS    (FI_SEND | FI_RECV)
 #define COMM_CAPS    (FI_LOCAL_COMM | FI_REMOTE_COMM)
-#define RDM_CAPS     (PRIMARY_CAPS | MODIFIERS | COMM_CAPS | FI_SOURCE | FI_MULTI_RECV)
-#define MSG_CAPS     (RDM_CAPS & ~(FI_DIRECTED_RECV | FI_SOURCE))
+#define RDM_CAPS                                                                                   \
+	(PRIMARY_CAPS | MODIFIERS | COMM_CAPS | FI_SOURCE | FI_SOURCE_ERR | FI_MULTI_RECV |        \
+	 FI_AV_USER_ID)
+#define MSG_CAPS (RDM_CAPS & ~(FI_DIRECTED_RECV | FI_SOURCE | FI_SOURCE_ERR | FI_AV_USER_ID))
 #define TX_CAPS	     (FI_MSG | FI_TAGGED | FI_SEND)
 #define RX_CAPS                                                                                    \
-	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV)
+	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV | FI_SOURCE_ERR)
 
 #define OBJECT_CNT 65536 /* endpoints, queues, counters: bounded by memory only */
 
@@ -78,7 +80,7 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 		.max_ep_srx_ctx = OBJECT_CNT,
 		.cntr_cnt = OBJECT_CNT,
 		.mr_iov_limit = SESS_IOV_MAX,
-		.caps = COMM_CAPS,
+		.caps = caps & (COMM_CAPS | FI_AV_USER_ID),
 		.mr_cnt = OBJECT_CNT,
 	};
 }
@@ -179,6 +181,8 @@ static bool entry_suits(const struct fi_info *info, const struct fi_info *hints)
 {
 	if (!hints)
 		return true;
+	if (hints->caps & FI_SOURCE_ERR && !(hints->caps & FI_SOURCE))
+		return false;
 	if (hints->fabric_attr && hints->fabric_attr->name &&
 	    strcmp(hints->fabric_attr->name, info->fabric_attr->name))
 		return false;
@@ -198,7 +202,8 @@ static int answer_mr_mode(uint32_t version, const struct fi_domain_attr *want)
 	return FI_VERSION_LT(version, FI_VERSION(1, 5)) ? FI_MR_SCALABLE : 0;
 }
 
-/* Primary capabilities and what widens a message's matching only if asked. */
+/* What is asked for, else everything but what only some can live with: entries
+ * of strangers that are errors. */
 static void answer_caps(struct fi_info *info, const struct fi_info *hints)
 {
 	const uint64_t tx = hints->tx_attr ? hints->tx_attr->caps & TX_CAPS : 0;
@@ -234,6 +239,8 @@ static void entry_answer(struct fi_info *info, uint32_t version, const struct fi
 	const struct fi_domain_attr *want = hints ? hints->domain_attr : NULL;
 
 	info->domain_attr->mr_mode = answer_mr_mode(version, want);
+	info->caps &= ~FI_SOURCE_ERR;
+	info->rx_attr->caps &= ~FI_SOURCE_ERR;
 	if (!hints)
 		return;
 	answer_caps(info, hints);

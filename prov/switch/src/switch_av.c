@@ -43,6 +43,8 @@ struct switch_av {
 	uint32_t hole_cnt; /* free entries below end */
 	uint32_t twin_cnt; /* entries that are not in the table */
 	struct av_entry *table;
+	fi_addr_t *user_ids; /* of all entries if one has one, else NULL */
+	size_t user_id_cnt;
 };
 
 /* -- entries ------------------------------------------------------------- */
@@ -166,8 +168,39 @@ fi_addr_t switch_av_find(struct switch_av *av, const void *addr, size_t len)
 	return entry ? entry->idx : FI_ADDR_NOTAVAIL;
 }
 
+fi_addr_t switch_av_user_id(const struct switch_av *av, fi_addr_t fi_addr)
+{
+	return fi_addr < av->user_id_cnt ? av->user_ids[fi_addr] : fi_addr;
+}
+
+/* Entries that were given no number have their own.  user_id NULL: this one is
+ * given none. */
+static int set_user_id(struct switch_av *av, uint32_t idx, const fi_addr_t *user_id)
+{
+	size_t cnt = av->user_id_cnt ? av->user_id_cnt : CHUNK_CNT;
+	fi_addr_t *ids;
+
+	if (!user_id && idx >= av->user_id_cnt)
+		return 0;
+	if (idx >= av->user_id_cnt) {
+		while (cnt <= idx)
+			cnt *= 2;
+		ids = realloc(av->user_ids, cnt * sizeof(ids[0]));
+		if (!ids)
+			return FI_ENOMEM;
+		for (size_t i = av->user_id_cnt; i < cnt; i++)
+			ids[i] = i;
+		av->user_ids = ids;
+		av->user_id_cnt = cnt;
+		av->domain->names_sources = true;
+	}
+	av->user_ids[idx] = user_id ? *user_id : idx;
+	return 0;
+}
+
 /* 0 with the new index, or a positive error. */
-static int av_add(struct switch_av *av, const struct switch_addr *addr, fi_addr_t *fi_addr)
+static int av_add(struct switch_av *av, const struct switch_addr *addr, const fi_addr_t *user_id,
+		  fi_addr_t *fi_addr)
 {
 	struct av_entry *entry = entry_take(av);
 	struct switch_ep *ep;
@@ -175,7 +208,7 @@ static int av_add(struct switch_av *av, const struct switch_addr *addr, fi_addr_
 	if (!entry)
 		return FI_ENOMEM;
 	memcpy(&entry->addr, addr, offsetof(struct switch_addr, bytes) + addr->len);
-	if (table_add(av, entry)) {
+	if (set_user_id(av, entry->idx, user_id) || table_add(av, entry)) {
 		entry_release(av, entry);
 		return FI_ENOMEM;
 	}
@@ -206,6 +239,7 @@ static void av_del(struct switch_av *av, struct av_entry *entry)
 struct insertion {
 	struct switch_av *av;
 	fi_addr_t *fi_addr; /* or NULL */
+	bool user_ids;	    /* are in there */
 	int *errors;	    /* FI_SYNC_ERR, or NULL */
 	void *context;
 	size_t idx, added;
@@ -216,8 +250,10 @@ static int insertion_begin(struct insertion *ins, struct fid_av *fid, fi_addr_t 
 {
 	struct switch_av *av = container_of(fid, struct switch_av, av_fid);
 
-	if (flags & ~(FI_MORE | FI_SYNC_ERR))
+	if (flags & ~(FI_MORE | FI_SYNC_ERR | FI_AV_USER_ID))
 		return -FI_EBADFLAGS;
+	if (flags & FI_AV_USER_ID && !fi_addr)
+		return -FI_EINVAL;
 	if (av->async && !av->eq)
 		return -FI_ENOEQ;
 	if (flags & FI_SYNC_ERR && (av->async || !context))
@@ -225,6 +261,7 @@ static int insertion_begin(struct insertion *ins, struct fid_av *fid, fi_addr_t 
 	*ins = (struct insertion){
 		.av = av,
 		.fi_addr = fi_addr,
+		.user_ids = flags & FI_AV_USER_ID,
 		.errors = flags & FI_SYNC_ERR ? context : NULL,
 		.context = context,
 	};
@@ -245,7 +282,8 @@ static void insertion_put(struct insertion *ins, const void *addr, size_t len, i
 		error = FI_EADDRNOTAVAIL;
 	if (!error) {
 		switch_domain_lock(av->domain);
-		error = av_add(av, &name, &fi_addr);
+		error = av_add(av, &name, ins->user_ids ? &ins->fi_addr[ins->idx] : NULL,
+			       &fi_addr);
 		switch_domain_unlock(av->domain);
 	}
 	if (ins->fi_addr)
@@ -450,6 +488,7 @@ static void av_free(struct switch_av *av)
 	for (size_t i = 0; i < av->chunk_cnt; i++)
 		free(av->chunks[i]);
 	free(av->chunks);
+	free(av->user_ids);
 	free(av);
 }
 

@@ -8,6 +8,7 @@
  * is the pump's.  Reading any queue progresses the whole domain.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "switch.h"
 
@@ -111,9 +112,25 @@ static ssize_t switch_cq_read(struct fid_cq *fid, void *buf, size_t count)
 	return switch_cq_readfrom(fid, buf, count, NULL);
 }
 
+static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_addr *addr,
+			     bool has_size)
+{
+	const size_t room = has_size ? entry->err_data_size : 0;
+	const size_t len = addr ? addr->len : 0;
+
+	if (!room)
+		entry->err_data = addr ? (void *)addr->bytes : NULL;
+	else if (len)
+		memcpy(entry->err_data, addr->bytes, len < room ? len : room);
+	if (has_size)
+		entry->err_data_size = room && room < len ? room : len;
+}
+
 /*
  * Field by field: an application built against an older libfabric has a shorter
- * struct, without err_data_size before 1.5.  No error carries data of its own.
+ * struct, without err_data_size before 1.5.  The only data that an error has is
+ * the address of an unknown source; an application of that age, or one that
+ * brings no buffer, is shown ours, which lives as long as the domain.
  */
 static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch_op *op,
 			      bool has_size)
@@ -129,10 +146,7 @@ static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch
 	entry->olen = op->sess.full_len > op->sess.len ? op->sess.full_len - op->sess.len : 0;
 	entry->err = op->sess.error;
 	entry->prov_errno = op->sess.error;
-	if (!has_size || !entry->err_data_size)
-		entry->err_data = NULL;
-	if (has_size)
-		entry->err_data_size = 0;
+	write_error_data(entry, op->stranger, has_size);
 }
 
 static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *entry, uint64_t flags)

@@ -121,6 +121,7 @@ static void domain_free(struct switch_domain *domain)
 	if (domain->timer_fd >= 0)
 		close(domain->timer_fd);
 	switch_op_fini(domain);
+	switch_strangers_free(domain);
 	fi_freeinfo(domain->core_info);
 	fi_freeinfo(domain->info);
 	pthread_mutex_destroy(&domain->lock);

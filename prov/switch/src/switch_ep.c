@@ -333,6 +333,7 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->type = info->ep_attr->type;
 	ep->sends = both || caps & FI_SEND;
 	ep->receives = both || caps & FI_RECV;
+	ep->source_err = caps & FI_SOURCE_ERR;
 	ep->own_rx.directed = caps & FI_DIRECTED_RECV;
 	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
 	ep->own_rx.left =
@@ -422,6 +423,7 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	ret = ep_setup(ep, info);
 	if (!ret) {
 		LIST_INSERT_HEAD(&domain->eps, ep, link);
+		domain->names_sources |= ep->source_err;
 		domain->refs++;
 	}
 	switch_domain_unlock(domain);

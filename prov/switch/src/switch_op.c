@@ -50,6 +50,7 @@ struct switch_op *switch_op_alloc(struct switch_domain *domain)
 	STAILQ_REMOVE_HEAD(&domain->free_ops, link);
 	op->rx = NULL;
 	op->whole = NULL;
+	op->stranger = NULL;
 	return op;
 }
 
@@ -73,18 +74,19 @@ void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep)
 
 /* A receive of a shared context reports to the endpoint that its message came
  * to; without one (it was canceled, or there is no such message) to any. */
-static void find_reporter(struct switch_op *op)
+static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 {
-	const struct switch_ep *ep = op->sess.user;
+	const struct switch_ep *ep = op->rx->ep;
 
-	if (!op->rx || op->rx->ep)
-		return;
-	if (!ep)
-		ep = LIST_FIRST(&op->rx->eps);
-	op->cq = NULL;
-	op->cntr = NULL;
-	if (ep)
-		switch_op_report_to(op, ep);
+	if (!ep) {
+		ep = op->sess.user ? op->sess.user : LIST_FIRST(&op->rx->eps);
+		op->cq = NULL;
+		op->cntr = NULL;
+		if (ep)
+			switch_op_report_to(op, ep);
+	}
+	if (ep && domain->names_sources)
+		switch_name_source(op, ep);
 }
 
 /* Counts it, and queues its entry or frees it. */
@@ -92,7 +94,8 @@ static void report(struct switch_domain *domain, struct switch_op *op)
 {
 	const bool failed = op->sess.error;
 
-	find_reporter(op);
+	if (op->rx)
+		find_receiver(domain, op);
 	if (op->cntr)
 		switch_cntr_add(op->cntr, failed);
 	if (op->cq && (op->wants_entry || failed))

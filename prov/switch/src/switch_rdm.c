@@ -101,7 +101,7 @@ void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr)
 		return;
 	ep->conns[fi_addr] = NULL;
 	conn->fi_addr = FI_ADDR_NOTAVAIL;
-	sess_set_source(conn->sess, SESS_SOURCE_ANY);
+	sess_set_source(conn->sess, switch_source_key(ep, FI_ADDR_NOTAVAIL, &conn->addr));
 	conn_set_unnamed(conn);
 }
 
@@ -226,7 +226,9 @@ static void accept_new(struct switch_ep *ep, struct core_event *event,
 	struct core_request *core_request = event->request;
 	struct switch_conn *conn = switch_conn_create(ep, fi_addr);
 
-	if (!conn || sess_accept(ep->sess_ep, request, conn, fi_addr, &conn->sess) ||
+	if (!conn ||
+	    sess_accept(ep->sess_ep, request, conn, switch_source_key(ep, fi_addr, name),
+			&conn->sess) ||
 	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(ep, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
 		refuse(ep, event, refusal_closing, sizeof(refusal_closing));

@@ -216,6 +216,103 @@ static void late(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* Completions call a peer what the application does. */
+static void user_ids(struct func_team *team, int rank)
+{
+	struct func_conf conf = conf_of(team);
+	fi_addr_t peer, many[3] = {100, 200, 300};
+	struct sockaddr_in others[3];
+	struct func_node node;
+	struct func_addr addr;
+
+	conf.caps |= FI_AV_USER_ID;
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	for (int i = 0; i < 3; i++)
+		others[i] = sin_of("127.0.0.9", (uint16_t)(4001 + i));
+	FUNC_ERR(fi_av_insert(node.av, others, 3, NULL, FI_AV_USER_ID, NULL), FI_EINVAL);
+	FUNC_EQ(fi_av_insert(node.av, others, 3, many, FI_AV_USER_ID, NULL), 3);
+	FUNC_TRUE(many[0] != 100 && many[0] != many[1]);
+	expect_entry(&node, many[2], "127.0.0.9", 4003);
+	peer = 0xabcdef;
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, !rank, &node)->bytes, 1, &peer,
+			     FI_AV_USER_ID, NULL),
+		1);
+	FUNC_TRUE(peer != 0xabcdef);
+	send_to(&node, peer, 1);
+	FUNC_EQ(recv_from(&node, peer, 1), 0xabcdef);
+	/* one that is given none has its own, at a place that had one, too */
+	FUNC_OK(fi_av_remove(node.av, &peer, 1, 0));
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, !rank, &node)->bytes, 1, &peer, 0, NULL),
+		1);
+	send_to(&node, peer, 2);
+	FUNC_EQ(recv_from(&node, peer, 2), peer);
+	func_meet(team, &node);
+	func_close(&node);
+}
+
+/* A message of a stranger that was received well, and whose address comes along. */
+static void expect_stranger(struct func_node *node, const struct func_addr *from, uint64_t word)
+{
+	struct sockaddr_in sin = {.sin_port = 0};
+	struct fi_cq_err_entry entry = {.err_data = &sin, .err_data_size = sizeof(sin)};
+	struct fi_cq_tagged_entry none;
+	uint64_t in = 0;
+	ssize_t ret;
+
+	FUNC_OK(fi_trecv(node->ep, &in, sizeof(in), NULL, FI_ADDR_UNSPEC, word, 0, &in));
+	func_mark(__FILE__, __LINE__, "an error entry of a stranger");
+	while ((ret = fi_cq_read(node->rx_cq, &none, 1)) == -FI_EAGAIN)
+		;
+	FUNC_EQ(ret, -FI_EAVAIL);
+	FUNC_EQ(fi_cq_readerr(node->rx_cq, &entry, 0), 1);
+	FUNC_EQ(entry.err, FI_EADDRNOTAVAIL);
+	FUNC_TRUE(entry.op_context == &in);
+	FUNC_EQ(entry.len, sizeof(in));
+	FUNC_EQ(in, word);
+	FUNC_EQ(entry.err_data_size, sizeof(sin));
+	FUNC_TRUE(!memcmp(&sin, from->bytes, sizeof(sin)));
+}
+
+static void strangers(struct func_team *team, int rank)
+{
+	struct func_conf conf = conf_of(team);
+	struct func_node node;
+	struct func_addr addr;
+	fi_addr_t peer;
+
+	if (rank == 0)
+		conf.caps |= FI_SOURCE_ERR;
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	if (rank) {
+		FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 0, &node)->bytes, 1, &peer, 0,
+				     NULL),
+			1);
+		for (uint64_t word = 1; word <= 4; word++) {
+			send_to(&node, peer, word);
+			func_hear(team, &node, 0, (int)word);
+		}
+	} else {
+		const struct func_addr *from = func_addr_of(team, 1, &node);
+
+		expect_stranger(&node, from, 1);
+		func_say(team, 0, 1);
+		expect_stranger(&node, from, 2);
+		FUNC_EQ(fi_av_insert(node.av, from->bytes, 1, &peer, 0, NULL), 1);
+		func_say(team, 0, 2);
+		FUNC_EQ(recv_from(&node, peer, 3), peer);
+		FUNC_OK(fi_av_remove(node.av, &peer, 1, 0));
+		func_say(team, 0, 3);
+		expect_stranger(&node, from, 4);
+		func_say(team, 0, 4);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+}
+
 /* Far more entries than announced; the peer is the last of them. */
 static void grow(struct func_team *team, int rank)
 {
@@ -260,6 +357,9 @@ int main(int argc, char **argv)
 		{"reuse, map", 3, reuse, 0, FI_AV_MAP},
 		{"late, table", 2, late, 0, FI_AV_TABLE},
 		{"late, map", 2, late, 0, FI_AV_MAP},
+		{"user ids, table", 2, user_ids, FUNC_SWITCH, FI_AV_TABLE},
+		{"user ids, map", 2, user_ids, FUNC_SWITCH, FI_AV_MAP},
+		{"strangers", 2, strangers, FUNC_SWITCH, FI_AV_TABLE},
 		{"grow, table", 2, grow, 0, FI_AV_TABLE},
 		{"grow, map", 2, grow, 0, FI_AV_MAP},
 	};
