@@ -81,6 +81,7 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 		.cntr_cnt = OBJECT_CNT,
 		.mr_iov_limit = SESS_IOV_MAX,
 		.caps = caps & (COMM_CAPS | FI_AV_USER_ID),
+		.max_err_data = CORE_ADDR_MAX,
 		.mr_cnt = OBJECT_CNT,
 	};
 }
