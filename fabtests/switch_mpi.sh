@@ -17,7 +17,7 @@ if [ -z "$version" ] || [ ! -x "$program" ]; then
 	exit 77
 fi
 
-for ranks in ${MPI_RANKS-2 3 8}; do
+for ranks in ${MPI_RANKS-2 3 8 16}; do
 	"$(dirname "$0")/../util/run-mpi" "$prov" "$ranks" "$program" "$@" \
 		>"switch_mpi.out.$$" 2>&1 || status=1
 	sed "s/^PASS: /PASS: $ranks ranks, /" "switch_mpi.out.$$"
