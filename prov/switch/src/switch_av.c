@@ -213,6 +213,7 @@ static int av_add(struct switch_av *av, const struct switch_addr *addr, const fi
 		return FI_ENOMEM;
 	}
 	*fi_addr = entry->idx;
+	av->domain->core_ops->expect(av->domain->core, av->end - av->hole_cnt);
 	LIST_FOREACH (ep, &av->eps, av_link)
 		switch_ep_av_inserted(ep, entry->idx);
 	return 0;

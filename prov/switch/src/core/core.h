@@ -194,6 +194,10 @@ struct core_ops {
 	 * -FI_EAGAIN: poll again first. */
 	int (*trywait)(struct core_domain *domain);
 
+	/* So many peers are known by address and may be connected: what is best
+	 * for few is not begun with. */
+	void (*expect)(struct core_domain *domain, size_t peers);
+
 	const struct core_caps *(*caps)(const struct core_domain *domain);
 };
 

@@ -175,6 +175,8 @@ static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	d->far_fd = d->cm_fd = d->near.epoll_fd = d->wake_fd = -1;
 	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
 	d->buffer_size = attr->buffer_size;
+	if (info->rx_attr->iov_limit > 1 && d->buffer_size > CORE_MSG_HEAD)
+		d->head_size = CORE_MSG_HEAD;
 	d->buffer_max = attr->buffer_max;
 	if (info->rx_attr->size && d->buffer_max > info->rx_attr->size)
 		d->buffer_max = info->rx_attr->size;
@@ -397,6 +399,13 @@ static int core_msg_write(struct core_path *path, struct core_io *io, const stru
 				 fi_writemsg(path->ep, &msg, path->domain->write_flags));
 }
 
+/* Both queues at once cost a system call and half a megabyte more. */
+static void core_msg_expect(struct core_domain *domain, size_t peers)
+{
+	if (peers > domain->expected)
+		domain->expected = peers;
+}
+
 const struct core_ops core_msg_ops = {
 	.name = "msg",
 	.domain_open = core_msg_domain_open,
@@ -420,5 +429,6 @@ const struct core_ops core_msg_ops = {
 	.mr_desc = core_msg_mr_desc,
 	.wait_fds = core_msg_wait_fds,
 	.trywait = core_msg_trywait,
+	.expect = core_msg_expect,
 	.caps = core_msg_domain_caps,
 };

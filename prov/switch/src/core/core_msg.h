@@ -34,6 +34,7 @@ enum {
 	CORE_MSG_IO_MAX = 4096,	    /* operations out per domain: the completion queue holds them */
 	CORE_MSG_DRAIN = 4096,	    /* looks at a listener that closes: a flood must not hold us */
 	CORE_MSG_KEYS = 32,	    /* random keys drawn at once: 256 bytes */
+	CORE_MSG_HEAD = 512,	    /* bytes of a receive buffer that lie apart */
 	CORE_MSG_NEAR_PATHS = 16,   /* that poll(2) is asked about */
 	CORE_MSG_NEAR_FDS = 64,	    /* their sockets, and what the core adds */
 };
@@ -61,12 +62,17 @@ struct core_msg_io {
 _Static_assert(sizeof(struct core_msg_io) <= sizeof(struct core_io),
 	       "an operation fits the scratch that the driver lends");
 
-/* A receive buffer; the header is apart from the memory, which stays
- * untouched until the core fills it. */
+/*
+ * A receive buffer.  Its memory exists once the core fills it, page by page,
+ * and the core fills one buffer after the other: small messages would soon have
+ * a page in each.  So the first bytes of all buffers of a chunk lie side by
+ * side, and a message that is longer is put together when it came.
+ */
 struct core_msg_rx {
 	struct core_msg_ctx ctx;
 	struct core_msg_pool *pool;
-	void *data;
+	void *head; /* NULL: not apart */
+	void *data; /* room for a whole message */
 	void *desc;
 	SLIST_ENTRY(core_msg_rx) link; /* in domain->idle */
 };
@@ -130,6 +136,7 @@ struct core_domain {
 	size_t rx_ctx_cnt;
 
 	size_t buffer_size, buffer_cnt, buffer_max;
+	size_t head_size;		/* CORE_MSG_HEAD, or 0 where buffers are in one piece */
 	struct core_msg_pool pool;	/* with srx only */
 	SLIST_HEAD(, core_msg_rx) idle; /* could not be posted: tried again at each poll */
 
@@ -137,6 +144,7 @@ struct core_domain {
 	bool cm_due;	       /* something broke or was left over: read the events */
 	unsigned cm_pending;   /* paths that wait for a connection event */
 	unsigned path_cnt;
+	size_t expected;       /* peers that may be connected */
 	LIST_HEAD(, core_path) paths;		     /* all of them */
 	TAILQ_HEAD(core_msg_limbo, core_path) limbo; /* wait for their last completions */
 	LIST_HEAD(, core_listener) listeners;
@@ -212,7 +220,7 @@ static inline int core_msg_failed(const char *what, int ret)
 
 int core_msg_queues_open(struct core_domain *domain);
 void core_msg_queues_close(struct core_domain *domain);
-/* For a new path. */
+/* For a new path: near as long as all that are known may be. */
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain);
 /* 0: the descriptors of both will wake whoever sleeps; -FI_EAGAIN: read first. */
 int core_msg_queue_trywait(struct core_domain *domain);
@@ -293,6 +301,8 @@ int core_msg_mr_reg(struct core_domain *domain, const void *buf, size_t len, uin
 void core_msg_mr_close(struct core_mr *mr);
 void *core_msg_mr_desc(const struct core_mr *mr);
 
+/* The message of len bytes that the core has put into the buffer. */
+const void *core_msg_rx_data(const struct core_domain *domain, struct core_msg_rx *rx, size_t len);
 /* Posts the buffer, or keeps it for core_msg_rx_retry(). */
 void core_msg_rx_post(struct core_domain *domain, struct core_msg_rx *rx);
 void core_msg_rx_retry(struct core_domain *domain);

@@ -3,10 +3,11 @@
  * Memory of the adapter for connection-oriented cores: registrations (called
  * through core_msg_ops) and receive buffers (for the other core_msg files),
  * all under the domain's lock.  A registration is the core's own object behind
- * an opaque type.  Buffers are never touched here, only handed to the core.
+ * an opaque type.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "core_msg.h"
@@ -79,6 +80,31 @@ void *core_msg_mr_desc(const struct core_mr *mr)
 
 /* -- receive buffers ---------------------------------------------------- */
 
+static ssize_t core_msg_rx_recv(struct core_domain *domain, struct core_msg_rx *rx)
+{
+	const struct iovec iov[] = {
+		{.iov_base = rx->head, .iov_len = domain->head_size},
+		{.iov_base = (char *)rx->data + domain->head_size,
+		 .iov_len = domain->buffer_size - domain->head_size},
+	};
+	void *desc[] = {rx->desc, rx->desc};
+
+	if (!rx->head)
+		return fi_recv(rx->pool->ep, rx->data, domain->buffer_size, rx->desc,
+			       FI_ADDR_UNSPEC, rx);
+	return fi_recvv(rx->pool->ep, iov, desc, 2, FI_ADDR_UNSPEC, rx);
+}
+
+const void *core_msg_rx_data(const struct core_domain *domain, struct core_msg_rx *rx, size_t len)
+{
+	if (!rx->head)
+		return rx->data;
+	if (len <= domain->head_size)
+		return rx->head;
+	memcpy(rx->data, rx->head, domain->head_size);
+	return rx->data;
+}
+
 void core_msg_rx_post(struct core_domain *domain, struct core_msg_rx *rx)
 {
 	struct core_msg_pool *pool = rx->pool;
@@ -91,7 +117,7 @@ void core_msg_rx_post(struct core_domain *domain, struct core_msg_rx *rx)
 	if (!domain->rx_cnt)
 		core_msg_wake(domain);
 	rx->ctx.kind = CORE_MSG_RX;
-	ret = fi_recv(pool->ep, rx->data, domain->buffer_size, rx->desc, FI_ADDR_UNSPEC, rx);
+	ret = core_msg_rx_recv(domain, rx);
 	if (!ret) {
 		domain->rx_cnt++;
 		return;
@@ -114,18 +140,20 @@ void core_msg_rx_retry(struct core_domain *domain)
 
 int core_msg_pool_grow(struct core_domain *domain, struct core_msg_pool *pool, size_t cnt)
 {
-	size_t stride = (domain->buffer_size + 63) & ~(size_t)63, i;
+	const size_t stride = (domain->buffer_size + 63) & ~(size_t)63;
+	const size_t heads = cnt * domain->head_size, size = heads + cnt * stride;
 	struct core_msg_chunk *chunk;
 	int ret = -FI_ENOMEM;
+	char *mem;
 
 	chunk = calloc(1, sizeof(*chunk) + cnt * sizeof(chunk->rx[0]));
 	if (!chunk)
 		goto fail;
 	/* so large a piece is mapped, and its pages exist once a message came */
-	if (posix_memalign(&chunk->mem, 4096, cnt * stride))
+	if (posix_memalign(&chunk->mem, 4096, size))
 		goto fail_chunk;
 	if (domain->caps.mr_local) {
-		ret = core_msg_mr_open(domain, chunk->mem, cnt * stride, FI_RECV, &chunk->mr);
+		ret = core_msg_mr_open(domain, chunk->mem, size, FI_RECV, &chunk->mr);
 		if (ret)
 			goto fail_mem;
 	}
@@ -133,9 +161,11 @@ int core_msg_pool_grow(struct core_domain *domain, struct core_msg_pool *pool, s
 	SLIST_INSERT_HEAD(&pool->chunks, chunk, link);
 	chunk->cnt = cnt;
 	pool->cnt += cnt;
-	for (i = 0; i < cnt; i++) {
+	mem = chunk->mem;
+	for (size_t i = 0; i < cnt; i++) {
 		chunk->rx[i].pool = pool;
-		chunk->rx[i].data = (char *)chunk->mem + i * stride;
+		chunk->rx[i].head = heads ? mem + i * domain->head_size : NULL;
+		chunk->rx[i].data = mem + heads + i * stride;
 		chunk->rx[i].desc = chunk->mr ? fi_mr_desc(chunk->mr) : NULL;
 		core_msg_rx_post(domain, &chunk->rx[i]);
 	}

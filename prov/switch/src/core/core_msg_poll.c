@@ -57,7 +57,7 @@ static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *
 		rx->pool->run++;
 		/* field by field: clearing the rest takes longer than this */
 		event->type = CORE_RECV;
-		event->data = rx->data;
+		event->data = core_msg_rx_data(domain, rx, len);
 		event->len = len;
 		event->token = rx;
 		return 1;

@@ -85,7 +85,10 @@ struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain)
 {
 	struct core_msg_queue *near = &domain->near.queue;
 
-	return near->cq && near->path_cnt < CORE_MSG_NEAR_PATHS ? near : &domain->far;
+	if (!near->cq || near->path_cnt == CORE_MSG_NEAR_PATHS ||
+	    domain->expected > CORE_MSG_NEAR_PATHS)
+		return &domain->far;
+	return near;
 }
 
 /* -- sleeping ------------------------------------------------------------- */
