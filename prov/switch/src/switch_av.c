@@ -283,8 +283,7 @@ static void insertion_put(struct insertion *ins, const void *addr, size_t len, i
 		error = FI_EADDRNOTAVAIL;
 	if (!error) {
 		switch_domain_lock(av->domain);
-		error = av_add(av, &name, ins->user_ids ? &ins->fi_addr[ins->idx] : NULL,
-			       &fi_addr);
+		error = av_add(av, &name, ins->user_ids ? &ins->fi_addr[ins->idx] : NULL, &fi_addr);
 		switch_domain_unlock(av->domain);
 	}
 	if (ins->fi_addr)

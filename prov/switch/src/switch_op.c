@@ -194,8 +194,7 @@ int switch_op_cancel(struct switch_domain *domain, const struct switch_ep *ep,
 		for (size_t i = 0; i < chunk->cnt; i++) {
 			struct switch_op *op = &chunk->ops[i];
 
-			if (is_of(op, ep, rx) && op->context == context &&
-			    !sess_cancel(&op->sess))
+			if (is_of(op, ep, rx) && op->context == context && !sess_cancel(&op->sess))
 				return 0;
 		}
 	}

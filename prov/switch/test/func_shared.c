@@ -296,8 +296,7 @@ static bool has_entry(struct func_node *node, struct fid_ep *handle, fi_addr_t s
 	struct func_req sent, got;
 	uint64_t word = 5, in = 0;
 
-	FUNC_POST(node,
-		  fi_recv(node->ep, &in, sizeof(in), NULL, FI_ADDR_UNSPEC, func_fresh(&got)));
+	FUNC_POST(node, fi_recv(node->ep, &in, sizeof(in), NULL, FI_ADDR_UNSPEC, func_fresh(&got)));
 	FUNC_POST(node, fi_send(handle, &word, sizeof(word), NULL, self, func_fresh(&sent)));
 	FUNC_DONE(node, &got);
 	FUNC_EQ(in, 5);
