@@ -77,10 +77,12 @@ static void handle_event(struct switch_domain *domain, struct core_event *event)
 	}
 }
 
-static void poll_core(struct switch_domain *domain)
+/* tick: the clock went on.  Who is asked seldom looks at the connections each
+ * time, who is asked often now and then: a peer that connects is waiting. */
+static void poll_core(struct switch_domain *domain, bool tick)
 {
 	struct core_event events[POLL_BATCH];
-	bool check_cm = domain->cm_pending || !domain->cm_countdown;
+	bool check_cm = tick || domain->cm_pending || !domain->cm_countdown;
 	int cnt;
 
 	domain->cm_countdown = domain->cm_countdown ? domain->cm_countdown - 1 : CM_INTERVAL;
@@ -215,11 +217,12 @@ void switch_domain_submitted(struct switch_domain *domain)
 
 void switch_domain_progress(struct switch_domain *domain)
 {
-	uint64_t now = recently();
+	const uint64_t now = recently();
+	const bool tick = now != domain->last_tick;
 
 	sess_progress(domain->engine, sess_wants_time(domain->engine) ? switch_now() : now);
-	poll_core(domain);
-	if (now != domain->last_tick) {
+	poll_core(domain, tick);
+	if (tick) {
 		domain->last_tick = now;
 		sess_tick(domain->engine, now);
 	}

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <rdma/fi_domain.h>
 
@@ -316,6 +317,63 @@ static void registered(struct func_team *team, int rank)
 	free(buf);
 }
 
+/* The clock of deadlines goes on, once. */
+static void one_tick(void)
+{
+	struct timespec then, now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &then);
+	do {
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	} while (now.tv_nsec == then.tv_nsec);
+}
+
+/* Who is asked for progress seldom takes a peer in as soon, counted in asks:
+ * both sides go round by round, one ask each and a tick of the clock. */
+static void seldom(struct func_team *team, int rank)
+{
+	enum { ASKED, ANSWERED, THROUGH, MOST = 64 };
+	struct func_conf conf = {.caps = FI_MSG};
+	struct func_req req;
+	struct func_node node;
+	struct func_addr addr;
+	uint64_t word = 9;
+	fi_addr_t peer;
+
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	if (rank == 0) {
+		FUNC_OK(fi_recv(node.ep, &word, sizeof(word), NULL, FI_ADDR_UNSPEC,
+				func_fresh(&req)));
+		for (int round = 1; round <= MOST && !func_done(&req); round++) {
+			func_poll(&node);
+			func_say(team, ASKED, round);
+			func_hear(team, NULL, ANSWERED, round);
+			one_tick();
+		}
+		func_say(team, THROUGH, 1);
+		FUNC_TRUE(func_done(&req));
+		FUNC_EQ(word, 9);
+	} else {
+		FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 0, NULL)->bytes, 1, &peer, 0,
+				     NULL),
+			1);
+		FUNC_OK(fi_send(node.ep, &word, sizeof(word), NULL, peer, func_fresh(&req)));
+		for (int round = 1; !atomic_load(&team->word[THROUGH]); round++) {
+			FUNC_UNTIL(&node, atomic_load(&team->word[ASKED]) >= round ||
+						  atomic_load(&team->word[THROUGH]));
+			one_tick();
+			while (func_poll(&node))
+				;
+			func_say(team, ANSWERED, round);
+		}
+		FUNC_DONE(&node, &req);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
@@ -329,6 +387,7 @@ int main(int argc, char **argv)
 		{"storm, msg tagged", 2, storm, FUNC_MODES, MSG | TAGGED},
 		{"registered, rdm", 2, registered, FUNC_MODES, RDM},
 		{"registered, msg", 2, registered, FUNC_MODES, MSG},
+		{"asked seldom", 2, seldom, FUNC_SWITCH, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
