@@ -78,6 +78,7 @@ static int core_msg_reset(int error)
 {
 	switch (error) {
 	case FI_EIO:
+	case FI_ECANCELED:
 	case FI_ENOTCONN:
 	case FI_ESHUTDOWN:
 	case EPIPE:
