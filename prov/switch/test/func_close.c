@@ -267,6 +267,37 @@ static void killed(struct func_team *team, int rank)
 	free(buf);
 }
 
+/* Who waits for the killed one alone hears of it; who waits for anybody does not. */
+static void awaited(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};
+	struct func_req sent, from_it, from_any;
+	struct func_node node;
+	uint64_t word = 1;
+
+	func_join(team, rank, &node, &conf);
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, node.peer[!rank], 1, 0,
+			 func_fresh(&from_it)));
+	FUNC_POST(&node, fi_tsend(node.ep, &word, sizeof(word), NULL, node.peer[!rank], 1,
+				  func_fresh(&sent)));
+	FUNC_DONE(&node, &sent);
+	FUNC_DONE(&node, &from_it);
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, node.peer[!rank], 1, 0,
+			 func_fresh(&from_it)));
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, FI_ADDR_UNSPEC, 1, 0,
+			 func_fresh(&from_any)));
+	func_meet(team, &node);
+	if (rank) {
+		atomic_store(&team->doomed[1], 1);
+		raise(SIGKILL);
+	}
+	FUNC_WAIT(&node, &from_it, FI_ECONNRESET);
+	FUNC_TRUE(!func_done(&from_any));
+	FUNC_OK(fi_cancel(&node.ep->fid, &from_any));
+	FUNC_WAIT(&node, &from_any, FI_ECANCELED);
+	func_close(&node);
+}
+
 /* -- a peer comes back -------------------------------------------------- */
 
 enum { KILLED, CLOSED };
@@ -409,6 +440,7 @@ int main(int argc, char **argv)
 		{"pending", 2, pending, FUNC_MODES | FUNC_SWITCH, 0},
 		{"killed", 3, killed, FUNC_MODES, 0},
 		{"killed, connected", 2, killed_msg, FUNC_MODES, 0},
+		{"killed, and awaited", 2, awaited, FUNC_SWITCH, 0},
 		{"restarted, killed", 3, restarted, FUNC_MODES, KILLED},
 		{"restarted, closed", 3, restarted, FUNC_MODES, CLOSED},
 	};

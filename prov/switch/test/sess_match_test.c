@@ -429,3 +429,50 @@ Test(match, a_peer_that_ignores_full_is_stopped)
 	duo_close(&duo);
 	link_leak_check();
 }
+
+static struct link_op *want_from(struct link_node *node, uint64_t source)
+{
+	struct link_op *op = link_op_create(node, 16, 1);
+
+	op->op.flags = SESS_TAGGED;
+	op->op.ignore = UINT64_MAX;
+	op->op.source = source;
+	cr_assert_eq(link_recv(op), 0);
+	return op;
+}
+
+static void canceled(struct link_op *op)
+{
+	cr_assert(op->pending);
+	cr_assert_eq(sess_cancel(&op->op), 0);
+	link_act(op->node);
+	expect_error(op, ECANCELED);
+}
+
+Test(match, a_peer_gone_without_a_word_ends_receives_from_it_alone)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *from_it = want_from(duo.b, duo.a->idx);
+	struct link_op *from_other = want_from(duo.b, duo.a->idx + 7);
+	struct link_op *from_any = want_from(duo.b, SESS_SOURCE_ANY);
+
+	link_break(duo.ab);
+	link_run(duo.link);
+	expect_error(from_it, ECONNRESET);
+	canceled(from_other);
+	canceled(from_any);
+	duo_close(&duo);
+}
+
+Test(match, a_peer_that_closes_leaves_receives_from_it_waiting)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *from_it = want_from(duo.b, duo.a->idx);
+
+	sess_close(duo.ab->sess);
+	link_act(duo.a);
+	link_run(duo.link);
+	cr_assert(duo.ba->down);
+	canceled(from_it);
+	duo_close(&duo);
+}

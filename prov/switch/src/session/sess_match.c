@@ -457,6 +457,25 @@ void match_forget_session(struct sess *sess, int error)
 	forget_loops(&rx->claimed, sess, error);
 }
 
+/* Who waits for this peer and no other waits in vain. */
+void match_fail_source(struct sess *sess, int error)
+{
+	struct sess_rx *rx = sess->ep->rx;
+	struct match_queue *const queues[] = {&rx->plain, &rx->tagged};
+	struct sess_op *op, *next;
+
+	if (sess->source == SESS_SOURCE_ANY)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		TAILQ_EACH_SAFE(op, &queues[i]->posted, posted, next) {
+			if (op->source != sess->source)
+				continue;
+			TAILQ_REMOVE(&queues[i]->posted, op, posted);
+			engine_op_done(op, error);
+		}
+	}
+}
+
 static void rename_list(struct message_list *list, const struct sess *sess, uint64_t source)
 {
 	struct sess_message *message;

@@ -326,6 +326,8 @@ void session_fail(struct sess *sess, int error, const char *reason)
 	if (error)
 		sess->stats.failures++;
 	stop_transfers(sess);
+	if (error && was_greeted && !sess->bye_seen)
+		match_fail_source(sess, error);
 	engine_set_work(sess, NULL);
 	sess->abort_due = error && was_greeted && !sess->refused;
 	if (sess->abort_due || sess->refuse_due)
