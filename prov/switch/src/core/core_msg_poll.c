@@ -28,7 +28,9 @@ static void core_msg_io_done(struct core_msg_io *io, int error, struct core_even
 		path->read_cnt--;
 	io->ctx.kind = CORE_MSG_NONE;
 	event->type = CORE_DONE;
-	event->error = error;
+	/* the core flushes a connection that broke in the words of one we close */
+	event->error = error == FI_ECANCELED && path->state <= CORE_MSG_DEAD ? FI_ECONNRESET
+									     : error;
 	event->path = path;
 	event->user = path->user;
 	event->io = (struct core_io *)io;
@@ -78,7 +80,6 @@ static int core_msg_reset(int error)
 {
 	switch (error) {
 	case FI_EIO:
-	case FI_ECANCELED:
 	case FI_ENOTCONN:
 	case FI_ESHUTDOWN:
 	case EPIPE:
