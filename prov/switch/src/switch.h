@@ -184,6 +184,7 @@ struct switch_domain {
 	SLIST_HEAD(, switch_op_chunk) op_chunks;
 	struct switch_mr *mrs;	   /* uthash by key */
 	struct switch_stranger *strangers; /* uthash by address */
+	struct switch_stranger **stranger; /* the same by index; NULL: none yet */
 	bool names_sources;	   /* completions need switch_name_source() */
 	uint64_t next_key;
 	int refs;
@@ -297,7 +298,7 @@ struct switch_cntr {
 	LIST_ENTRY(switch_cntr) link;
 	struct switch_wait wait;
 	uint64_t value, errors;
-	uint64_t seen; /* sum of both when the application last looked */
+	bool moved;    /* since the application last looked */
 	uint64_t polled; /* sum of both when a poll set last looked, or it was set */
 	int refs;
 };
@@ -446,6 +447,9 @@ struct switch_rx {
 	bool directed;
 };
 
+/* An enabled endpoint that receives from it; NULL if there is none. */
+const struct switch_ep *switch_rx_ep(const struct switch_rx *rx);
+
 /*
  * What the application holds of an endpoint, of an alias of one, or of a shared
  * receive context: the object behind every fid_ep of this provider but passive
@@ -518,7 +522,6 @@ struct switch_pep {
 	struct switch_eq *eq;
 	struct core_listener *listener;
 	bool listening;
-	bool taken; /* an endpoint has its address */
 };
 
 /* info->handle of a connection request, until it is accepted or rejected. */

@@ -83,12 +83,12 @@ void switch_msg_failed(struct switch_conn *conn, int error)
 
 /* -- the address of a passive endpoint ------------------------------------------------- */
 
-static void return_address(struct switch_ep *ep)
+static void return_address(struct switch_ep *ep, bool taken)
 {
 	if (!ep->origin)
 		return;
 	ep->core_info->handle = NULL;
-	core_msg_passive_return(ep->origin);
+	core_msg_passive_return(ep->origin, taken);
 	ep->origin = NULL;
 }
 
@@ -96,20 +96,23 @@ int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep)
 {
 	uint8_t addr[CORE_ADDR_MAX];
 	size_t len = sizeof(addr);
+	struct fid *handle;
 	int ret;
 
 	if (pep->fabric != ep->domain->fabric)
 		return -FI_EINVAL;
-	if (pep->listening || pep->taken)
-		return -FI_EBUSY;
 	ret = core_msg_ops.listener_name(pep->listener, addr, &len);
 	if (!ret)
 		ret = set_source(ep->info, addr, len);
+	if (!ret)
+		ret = set_source(ep->core_info, addr, len);
 	if (ret)
 		return ret;
-	pep->taken = true;
+	handle = core_msg_passive_lend(pep->listener);
+	if (!handle)
+		return -FI_EBUSY;
 	ep->origin = pep->listener;
-	ep->core_info->handle = core_msg_passive_lend(pep->listener);
+	ep->core_info->handle = handle;
 	return 0;
 }
 
@@ -127,10 +130,10 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 	if (!conn)
 		return -FI_ENOMEM;
 	ret = sess_connect(ep->sess_ep, conn, SESS_SOURCE_ANY, &conn->sess);
-	if (!ret)
+	if (!ret) {
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
-	if (!ret)
-		return_address(ep); /* the path has it */
+		return_address(ep, true); /* the path has it, or had */
+	}
 	if (ret) {
 		switch_conn_end(conn);
 		return ret;
@@ -240,7 +243,7 @@ static void reject_request(struct core_request *request, const void *param, size
 /* The endpoint is closed before it connected or answered. */
 void switch_msg_close(struct switch_ep *ep)
 {
-	return_address(ep);
+	return_address(ep, false);
 	if (!ep->connreq)
 		return;
 	reject_request(ep->connreq->request, NULL, 0);

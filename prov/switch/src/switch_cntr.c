@@ -18,6 +18,7 @@ void switch_cntr_add(struct switch_cntr *cntr, bool error)
 		cntr->errors++;
 	else
 		cntr->value++;
+	cntr->moved = true;
 	switch_wait_signal(&cntr->wait);
 }
 
@@ -27,7 +28,7 @@ static uint64_t cntr_look(struct switch_cntr *cntr, const uint64_t *which)
 
 	switch_domain_lock(cntr->domain);
 	switch_domain_progress(cntr->domain);
-	cntr->seen = cntr->value + cntr->errors;
+	cntr->moved = false;
 	value = *which;
 	switch_domain_unlock(cntr->domain);
 	return value;
@@ -52,6 +53,7 @@ static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 	switch_domain_lock(cntr->domain);
 	*which = value;
 	cntr->polled = cntr->value + cntr->errors;
+	cntr->moved = true;
 	switch_wait_signal(&cntr->wait);
 	switch_domain_unlock(cntr->domain);
 	return 0;
@@ -62,6 +64,7 @@ static int cntr_increase(struct switch_cntr *cntr, uint64_t *which, uint64_t val
 	switch_domain_lock(cntr->domain);
 	*which += value;
 	cntr->polled = cntr->value + cntr->errors;
+	cntr->moved = true;
 	switch_wait_signal(&cntr->wait);
 	switch_domain_unlock(cntr->domain);
 	return 0;
@@ -97,7 +100,7 @@ static int switch_cntr_seterr(struct fid_cntr *fid, uint64_t value)
 
 bool switch_cntr_ready(const struct switch_cntr *cntr)
 {
-	return cntr->value + cntr->errors != cntr->seen;
+	return cntr->moved;
 }
 
 bool switch_cntr_polled(struct switch_cntr *cntr)
@@ -125,7 +128,7 @@ static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t erro
 
 	switch_domain_lock(cntr->domain);
 	switch_domain_progress(cntr->domain);
-	cntr->seen = cntr->value + cntr->errors;
+	cntr->moved = false;
 	if (cntr->value >= threshold)
 		ret = 0;
 	else if (cntr->errors != errors)

@@ -79,7 +79,7 @@ static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 	const struct switch_ep *ep = op->rx->ep;
 
 	if (!ep) {
-		ep = op->sess.user ? op->sess.user : LIST_FIRST(&op->rx->eps);
+		ep = op->sess.user ? op->sess.user : switch_rx_ep(op->rx);
 		op->cq = NULL;
 		op->cntr = NULL;
 		if (ep)

@@ -164,7 +164,7 @@ static int pep_listen(struct fid_pep *fid)
 
 	if (!pep->eq)
 		return -FI_ENOEQ;
-	if (pep->listening || pep->taken)
+	if (pep->listening)
 		return -FI_EOPBADSTATE;
 	pthread_mutex_lock(&pep->fabric->lock);
 	ret = core_msg_passive_listen(pep->listener);
@@ -213,9 +213,7 @@ static int pep_setname(fid_t fid, void *addr, size_t addrlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 
-	return pep->listening || pep->taken ?
-			-FI_EOPBADSTATE :
-			core_msg_passive_setname(pep->listener, addr, addrlen);
+	return core_msg_passive_setname(pep->listener, addr, addrlen);
 }
 
 static int pep_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)

@@ -122,7 +122,7 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 /* The key of the source that is asked for. */
 static uint64_t find_source(const struct switch_rx *rx, fi_addr_t fi_addr)
 {
-	const struct switch_ep *ep = rx->ep ? rx->ep : LIST_FIRST(&rx->eps);
+	const struct switch_ep *ep = switch_rx_ep(rx);
 
 	if (!rx->directed || fi_addr == FI_ADDR_UNSPEC)
 		return SESS_SOURCE_ANY;
@@ -137,6 +137,8 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 
 	if (!rx->left)
 		return -FI_EAGAIN;
+	if (flags & (FI_PEEK | FI_CLAIM) && !switch_rx_ep(rx))
+		return -FI_EOPBADSTATE; /* nobody would report it */
 	op = switch_op_alloc(domain);
 	if (!op)
 		return -FI_ENOMEM;
@@ -183,7 +185,7 @@ ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, u
 
 	if (rx->ep && !may_post(rx->ep))
 		return -FI_EOPBADSTATE;
-	if (rx->ep && (rx->ep->srx || !rx->ep->receives))
+	if (rx->ep && (rx->ep->wants_srx || !rx->ep->receives))
 		return -FI_EINVAL;
 	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov))
 		return -FI_EINVAL;

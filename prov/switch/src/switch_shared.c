@@ -28,10 +28,10 @@ static struct switch_domain *domain_of(struct fid_domain *fid)
 	return container_of(fid, struct switch_domain, domain_fid);
 }
 
-static void count(struct switch_domain *domain, int step)
+static void refer(struct switch_domain *domain)
 {
 	switch_domain_lock(domain);
-	domain->refs += step;
+	domain->refs++;
 	switch_domain_unlock(domain);
 }
 
@@ -40,10 +40,16 @@ static void count(struct switch_domain *domain, int step)
 static int stx_close(struct fid *fid)
 {
 	struct switch_stx *stx = container_of(fid, struct switch_stx, stx_fid.fid);
+	struct switch_domain *domain = stx->domain;
+	int refs;
 
-	if (stx->refs)
+	switch_domain_lock(domain);
+	refs = stx->refs;
+	if (!refs)
+		domain->refs--;
+	switch_domain_unlock(domain);
+	if (refs)
 		return -FI_EBUSY;
-	count(stx->domain, -1);
 	free(stx);
 	return 0;
 }
@@ -69,7 +75,7 @@ int switch_stx_open(struct fid_domain *domain, struct fi_tx_attr *attr, struct f
 	stx->stx_fid.fid.ops = &stx_fid_ops;
 	stx->stx_fid.ops = &switch_no_ep_ops;
 	stx->domain = domain_of(domain);
-	count(stx->domain, 1);
+	refer(stx->domain);
 	*out = &stx->stx_fid;
 	return 0;
 }
@@ -113,6 +119,17 @@ void switch_shared_unbind(struct switch_ep *ep)
 	ep->stx = NULL;
 }
 
+const struct switch_ep *switch_rx_ep(const struct switch_rx *rx)
+{
+	const struct switch_ep *ep = rx->ep;
+
+	if (!ep)
+		LIST_FOREACH (ep, &rx->eps, srx_link)
+			if (ep->enabled && (ep->rx_cq || ep->rx_cntr))
+				break;
+	return ep;
+}
+
 static int srx_close(struct fid *fid)
 {
 	struct switch_srx *srx = container_of(switch_face_of(fid), struct switch_srx, face);
@@ -139,7 +156,8 @@ static ssize_t srx_cancel(fid_t fid, void *context)
 	ssize_t ret;
 
 	switch_domain_lock(rx->domain);
-	ret = switch_op_cancel(rx->domain, NULL, rx, context);
+	ret = switch_rx_ep(rx) ? switch_op_cancel(rx->domain, NULL, rx, context) :
+				 -FI_EOPBADSTATE; /* nobody would report it */
 	switch_domain_perform(rx->domain);
 	switch_domain_unlock(rx->domain);
 	return ret;
@@ -201,7 +219,8 @@ static void srx_init(struct switch_srx *srx, struct switch_domain *domain,
 	srx->rx.domain = domain;
 	srx->rx.left = attr && attr->size ? attr->size : SWITCH_RX_SIZE;
 	srx->rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
-	srx->rx.directed = attr && attr->caps & FI_DIRECTED_RECV;
+	srx->rx.directed =
+		(attr && attr->caps ? attr->caps : domain->info->caps) & FI_DIRECTED_RECV;
 	LIST_INIT(&srx->rx.eps);
 }
 
@@ -223,7 +242,7 @@ int switch_srx_open(struct fid_domain *domain_fid, struct fi_rx_attr *attr, stru
 		free(srx);
 		return ret;
 	}
-	count(domain, 1);
+	refer(domain);
 	*out = &srx->face.fid;
 	return 0;
 }

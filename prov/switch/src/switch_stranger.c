@@ -7,7 +7,8 @@
  * no fi_addr_t is.
  *
  * Strangers belong to the domain: an entry of a queue that outlives its
- * endpoint still shows the address.  The domain's lock is held.
+ * endpoint still shows the address.  Who connects under ever new names does not
+ * get more remembered than STRANGERS_MAX.  The domain's lock is held.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#define STRANGER (1ULL << 63) /* in a key, with the index below */
+#define STRANGER      (1ULL << 63) /* in a key, with the index below */
+#define STRANGERS_MAX 4096
 
 struct switch_stranger {
 	UT_hash_handle hh; /* by address */
@@ -36,17 +38,24 @@ static struct switch_stranger *find(const struct switch_domain *domain,
 
 static struct switch_stranger *add(struct switch_domain *domain, const struct switch_addr *addr)
 {
-	struct switch_stranger *stranger = calloc(1, sizeof(*stranger));
+	const size_t cnt = HASH_COUNT(domain->strangers);
+	struct switch_stranger *stranger;
 
-	if (!stranger)
+	if (!domain->stranger)
+		domain->stranger = calloc(STRANGERS_MAX, sizeof(domain->stranger[0]));
+	stranger = calloc(1, sizeof(*stranger));
+	if (!domain->stranger || !stranger || cnt == STRANGERS_MAX) {
+		free(stranger);
 		return NULL;
-	stranger->idx = HASH_COUNT(domain->strangers);
+	}
+	stranger->idx = cnt;
 	stranger->addr = *addr;
 	HASH_ADD_KEYPTR(hh, domain->strangers, stranger->addr.bytes, addr->len, stranger);
 	if (!stranger->hh.tbl) {
 		free(stranger);
 		return NULL;
 	}
+	domain->stranger[cnt] = stranger;
 	return stranger;
 }
 
@@ -60,17 +69,9 @@ uint64_t switch_source_key(struct switch_ep *ep, fi_addr_t fi_addr, const struct
 	if (!stranger)
 		stranger = add(ep->domain, addr);
 	if (!stranger)
-		SW_WARN(AV, "no memory to remember a peer that is in no address vector\n");
+		SW_WARN(AV, "a peer in no address vector is not remembered: too many, or no "
+			    "memory\n");
 	return stranger ? STRANGER | stranger->idx : SESS_SOURCE_ANY;
-}
-
-/* There are few, and each is asked for once. */
-static const struct switch_addr *by_key(const struct switch_domain *domain, uint64_t key)
-{
-	for (struct switch_stranger *s = domain->strangers; s; s = s->hh.next)
-		if ((STRANGER | s->idx) == key)
-			return &s->addr;
-	return NULL;
 }
 
 void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
@@ -86,7 +87,7 @@ void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
 	op->sess.source = FI_ADDR_NOTAVAIL;
 	if (op->sess.error || !op->wants_entry || op->sess.flags & SESS_PEEK)
 		return;
-	op->stranger = by_key(ep->domain, key);
+	op->stranger = &ep->domain->stranger[key & ~STRANGER]->addr;
 	op->sess.error = FI_EADDRNOTAVAIL;
 }
 
@@ -101,4 +102,5 @@ void switch_strangers_free(struct switch_domain *domain)
 		free(stranger);
 		stranger = next;
 	}
+	free(domain->stranger);
 }

@@ -434,6 +434,8 @@ static void passive_kept(struct func_team *team, int rank)
 	func_name(&pep->fid, &bound);
 	node.info->handle = &pep->fid;
 	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
+	FUNC_OK(fi_close(&ep->fid)); /* unused: the passive one has it again */
+	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
 	FUNC_OK(fi_close(&pep->fid));
 	FUNC_OK(fi_close(&ep->fid));
 	node.info->handle = NULL;

@@ -228,6 +228,12 @@ static void wait_set(struct func_team *team, int rank)
 	wake_by(set, &cause);
 	FUNC_EQ(fi_eq_read(cause.eq, &type, &event, sizeof(event), 0), (ssize_t)sizeof(event));
 	FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
+	/* set back, and up again to where it was */
+	FUNC_OK(fi_cntr_set(self.cntr[RECEIVES], 0));
+	FUNC_OK(fi_cntr_add(self.cntr[RECEIVES], 1));
+	FUNC_OK(fi_wait(set, 0));
+	FUNC_EQ(fi_cntr_read(self.cntr[RECEIVES]), 1);
+	FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
 
 	/* its descriptor, as an application's own poll(2) sleeps on it */
 	fid = &set->fid;

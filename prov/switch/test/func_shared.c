@@ -203,7 +203,8 @@ static void refusals(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.shared = true}, plain = {.shared = false};
 	struct func_node node, other;
-	struct func_req req, waits;
+	struct fi_msg_tagged peek = {.addr = FI_ADDR_UNSPEC, .tag = 3};
+	struct func_req req, waits, canceled;
 	struct fid_ep *ep;
 	size_t least = 100;
 	size_t len = sizeof(least);
@@ -241,9 +242,82 @@ static void refusals(struct func_team *team, int rank)
 	FUNC_OK(fi_ep_bind(ep, &node.srx->fid, 0));
 	FUNC_ERR(fi_ep_bind(ep, &node.srx->fid, 0), FI_EBUSY);
 	FUNC_ERR(fi_enable(ep), FI_EOPBADSTATE);
+	/* one that is bound but not enabled reports nothing; the other one does */
+	FUNC_OK(fi_trecv(node.srx, buf, sizeof(buf), NULL, FI_ADDR_UNSPEC, 2, 0,
+			 func_fresh(&canceled)));
+	FUNC_OK(fi_cancel(&node.srx->fid, &canceled));
+	FUNC_WAIT(&node, &canceled, FI_ECANCELED);
+	peek.context = func_fresh(&req);
+	FUNC_OK(fi_trecvmsg(node.srx, &peek, FI_PEEK));
+	FUNC_WAIT(&node, &req, FI_ENOMSG);
 	FUNC_OK(fi_ep_bind(ep, &node.stx->fid, 0));
 	FUNC_OK(fi_enable(ep));
 	FUNC_OK(fi_close(&ep->fid));
+	func_close(&node);
+}
+
+/* A context without an endpoint has nobody to report to; one of an MSG endpoint
+ * is not replaced by its own for a while. */
+static void lonely(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.shared = true}, msg_conf = {.type = FI_EP_MSG, .shared = true};
+	struct fi_msg_tagged peek = {.addr = FI_ADDR_UNSPEC, .tag = 3};
+	struct func_req req;
+	struct func_node node;
+	struct fid_ep *ep;
+	char buf[8];
+
+	(void)team, (void)rank;
+	func_open(&node, &conf);
+	func_close_ep(&node);
+	FUNC_OK(fi_trecv(node.srx, buf, sizeof(buf), NULL, FI_ADDR_UNSPEC, 1, 0, func_fresh(&req)));
+	FUNC_ERR(fi_cancel(&node.srx->fid, &req), FI_EOPBADSTATE);
+	peek.context = &req;
+	FUNC_ERR(fi_trecvmsg(node.srx, &peek, FI_PEEK), FI_EOPBADSTATE);
+	func_close(&node);
+
+	func_open_fabric(&node, &msg_conf, func_need_info(&msg_conf, NULL));
+	func_open_domain(&node);
+	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
+	FUNC_OK(fi_ep_bind(ep, &node.rx_cq->fid, FI_RECV));
+	FUNC_ERR(fi_recv(ep, buf, sizeof(buf), NULL, 0, func_fresh(&req)), FI_EINVAL);
+	FUNC_OK(fi_close(&ep->fid));
+	func_close(&node);
+}
+
+/* Who opens a context without attributes gets what the domain's info has. */
+static void directed(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.caps = FI_MSG | FI_DIRECTED_RECV, .shared = true};
+	struct func_req sent, from_it, from_other;
+	struct func_node node, second;
+	struct fid_ep *given;
+	struct func_addr addr;
+	uint64_t word = 4, in[2] = {0};
+	fi_addr_t to[2];
+
+	(void)team, (void)rank;
+	func_open(&node, &conf);
+	func_close_ep(&node);
+	given = node.srx;
+	FUNC_OK(fi_srx_context(node.domain, NULL, &node.srx, NULL));
+	FUNC_OK(fi_close(&given->fid));
+	func_open_ep(&node);
+	second = node;
+	second.borrows = true;
+	second.info = fi_dupinfo(node.info);
+	func_open_ep(&second);
+	func_name(&node.ep->fid, &addr);
+	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to[0], 0, NULL), 1);
+	func_name(&second.ep->fid, &addr);
+	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to[1], 0, NULL), 1);
+	FUNC_OK(fi_recv(node.srx, &in[0], sizeof(in[0]), NULL, to[1], func_fresh(&from_other)));
+	FUNC_OK(fi_recv(node.srx, &in[1], sizeof(in[1]), NULL, to[0], func_fresh(&from_it)));
+	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, to[0], func_fresh(&sent)));
+	FUNC_DONE(&node, &from_it);
+	FUNC_EQ(in[1], 4);
+	FUNC_TRUE(!func_done(&from_other));
+	func_close(&second);
 	func_close(&node);
 }
 
@@ -370,6 +444,8 @@ int main(int argc, char **argv)
 		{"receives for all, msg", 3, msg, FUNC_MODES, 0},
 		{"receives for all, rdm", 3, rdm, FUNC_MODES, 0},
 		{"refusals", 1, refusals, FUNC_SWITCH, 0},
+		{"no endpoint", 1, lonely, FUNC_SWITCH, 0},
+		{"directed without attributes", 1, directed, FUNC_SWITCH, 0},
 		{"one endpoint is closed", 1, half_closed, 0, 0},
 		{"aliases", 1, alias, FUNC_SWITCH, 0},
 		{"not offered by endpoints", 1, not_offered, FUNC_SWITCH, 0},

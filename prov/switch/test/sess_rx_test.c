@@ -178,6 +178,33 @@ Test(rx, what_is_announced_to_an_endpoint_that_closes_is_turned_down)
 	shared_close(&shared);
 }
 
+/* Linear: with all of the other's in front of each, this would take minutes. */
+Test(rx, closing_does_not_look_at_the_messages_of_others)
+{
+	enum { CNT = 50000 };
+	struct shared shared = shared_open(link_config());
+	struct sess *self[2];
+
+	cr_assert_eq(sess_connect_self(shared.b->ep, NULL, 1, &self[0]), 0);
+	cr_assert_eq(sess_connect_self(shared.first, NULL, 2, &self[1]), 0);
+	for (unsigned s = 0; s < 2; s++) {
+		for (unsigned i = 0; i < CNT; i++) {
+			struct link_op *op = link_op_create(shared.b, 4, 1);
+
+			cr_assert_eq(link_send(self[s], op), 0);
+			link_act(shared.b);
+			expect_sent(op);
+		}
+	}
+	sess_ep_close(shared.first, ECANCELED);
+	cr_assert_eq(shared.first->own_rx.unexpected_bytes, 0);
+	for (unsigned s = 0; s < 2; s++)
+		sess_close(self[s]);
+	sess_closed(self[0]);
+	sess_closed(self[1]);
+	shared_close(&shared);
+}
+
 Test(rx, an_endpoint_that_ends_leaves_shared_receives_alone)
 {
 	struct shared shared = shared_open(link_config());

@@ -222,10 +222,11 @@ void core_msg_passive_release(struct core_listener *listener, struct core_event 
 int core_msg_passive_trywait(struct core_listener *listener);
 int core_msg_passive_fd(struct core_listener *listener);
 /* What a path takes the listener's address over from, as info->handle of
- * connect; the listener, which must not listen, keeps it until it is given back
- * by core_msg_passive_return(), closed meanwhile or not. */
+ * connect; NULL if it listens or is lent already.  From here on it may be closed,
+ * but neither listens nor takes a name, until it is given back unless it was
+ * taken: a connect was tried, however it went. */
 struct fid *core_msg_passive_lend(struct core_listener *listener);
-void core_msg_passive_return(struct core_listener *listener);
+void core_msg_passive_return(struct core_listener *listener, bool taken);
 /* Bytes that travel with a connection request. */
 size_t core_msg_passive_cm_size(struct core_listener *listener);
 

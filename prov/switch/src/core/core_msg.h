@@ -52,6 +52,12 @@ struct core_msg_ctx {
 	enum core_msg_kind kind;
 };
 
+enum core_msg_use {
+	CORE_MSG_UNUSED,
+	CORE_MSG_LISTENS,
+	CORE_MSG_LENT, /* or taken over for good */
+};
+
 /* An operation that is out; lives in the scratch of a struct core_io. */
 struct core_msg_io {
 	struct core_msg_ctx ctx;
@@ -184,9 +190,9 @@ struct core_path {
 /*
  * Each listener has an event queue of its own: the tcp core keeps requests
  * whose data did not arrive yet, and they outlive the listener in its queue.
- * refs counts the owner and every unanswered request, because fi_reject needs
- * the listener; it is atomic, because a request of a passive listener is
- * answered under the lock of some domain.
+ * refs counts the owner, every unanswered request, because fi_reject needs the
+ * listener, and who its address is lent to; it is atomic, because these are
+ * under the lock of some domain.  So is use, for it is listened to or lent.
  */
 struct core_listener {
 	LIST_ENTRY(core_listener) link;
@@ -197,6 +203,7 @@ struct core_listener {
 	int eq_fd;
 	void *user;
 	atomic_uint refs;
+	atomic_uint use; /* enum core_msg_use */
 	union core_msg_cm cm; /* passive: of the last event */
 };
 

@@ -209,24 +209,44 @@ int core_msg_passive_open(struct fid_fabric *fabric, struct fi_info *info, void 
 
 int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t len)
 {
+	if (atomic_load(&listener->use) != CORE_MSG_UNUSED)
+		return -FI_EOPBADSTATE;
 	return fi_setname(&listener->pep->fid, addr, len);
+}
+
+/* False: it is in use already. */
+static bool core_msg_passive_use(struct core_listener *listener, enum core_msg_use use)
+{
+	unsigned unused = CORE_MSG_UNUSED;
+
+	return atomic_compare_exchange_strong(&listener->use, &unused, use);
 }
 
 int core_msg_passive_listen(struct core_listener *listener)
 {
-	int ret = fi_listen(listener->pep);
+	int ret;
 
-	return ret ? core_msg_failed("fi_listen", ret) : 0;
+	if (!core_msg_passive_use(listener, CORE_MSG_LISTENS))
+		return -FI_EOPBADSTATE;
+	ret = fi_listen(listener->pep);
+	if (!ret)
+		return 0;
+	atomic_store(&listener->use, CORE_MSG_UNUSED);
+	return core_msg_failed("fi_listen", ret);
 }
 
 struct fid *core_msg_passive_lend(struct core_listener *listener)
 {
+	if (!core_msg_passive_use(listener, CORE_MSG_LENT))
+		return NULL;
 	atomic_fetch_add(&listener->refs, 1);
 	return &listener->pep->fid;
 }
 
-void core_msg_passive_return(struct core_listener *listener)
+void core_msg_passive_return(struct core_listener *listener, bool taken)
 {
+	if (!taken)
+		atomic_store(&listener->use, CORE_MSG_UNUSED);
 	core_msg_listener_put(listener);
 }
 

@@ -269,6 +269,7 @@ struct sess {
 struct sess_message {
 	TAILQ_ENTRY(sess_message) link;
 	struct sess_ep *ep;	/* it came to */
+	TAILQ_ENTRY(sess_message) ep_link; /* in there */
 	uint16_t flags;		/* SESS_TAGGED, SESS_DATA */
 	bool small;		/* from the free list */
 	bool claimed;		/* in the list of those, not among the unexpected */
@@ -314,6 +315,7 @@ struct sess_ep {
 	struct sess_list sessions;
 	struct sess_rx *rx, own_rx;
 	TAILQ_ENTRY(sess_ep) rx_link;
+	TAILQ_HEAD(, sess_message) messages; /* that came to it and met no receive yet */
 	struct sess_stats stats; /* of sessions that ended */
 	uint8_t name_len;
 	uint8_t name[SESS_NAME_MAX];

@@ -117,6 +117,7 @@ struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t
 		.from = sess->id,
 	};
 	TAILQ_INSERT_TAIL(&match_queue(rx, flags)->unexpected, message, link);
+	TAILQ_INSERT_TAIL(&sess->ep->messages, message, ep_link);
 	sess->unmatched += cost(size);
 	rx->unexpected_bytes += cost(size);
 	if (rx->unexpected_bytes > engine->config.unexpected_max)
@@ -131,6 +132,7 @@ void match_drop(struct sess_message *message)
 	struct sess_engine *engine = rx->engine;
 	struct sess *sess = table_find(&engine->sessions, message->from);
 
+	TAILQ_REMOVE(&message->ep->messages, message, ep_link);
 	if (sess)
 		sess->unmatched -= cost(message->size);
 	rx->unexpected_bytes -= cost(message->size);
@@ -403,33 +405,14 @@ void sess_ep_end(struct sess_ep *ep, int error)
 	end_posted(&own->tagged, error);
 }
 
-static struct sess_message *first_of(const struct sess_ep *ep, const struct message_list *list)
-{
-	struct sess_message *message;
-
-	TAILQ_FOREACH(message, list, link)
-		if (message->ep == ep)
-			return message;
-	return NULL;
-}
-
-static void discard_of(struct sess_ep *ep, struct message_list *list)
-{
-	struct sess_message *message;
-
-	while ((message = first_of(ep, list)))
-		discard(message, WIRE_CLOSED);
-}
-
 /* What comes from here on meets the endpoint's own context, where nobody waits. */
 void match_close(struct sess_ep *ep, int error)
 {
-	struct sess_rx *rx = ep->rx;
+	struct sess_message *message;
 
 	sess_rx_close(&ep->own_rx, error);
-	discard_of(ep, &rx->plain.unexpected);
-	discard_of(ep, &rx->tagged.unexpected);
-	discard_of(ep, &rx->claimed);
+	while ((message = TAILQ_FIRST(&ep->messages)))
+		discard(message, WIRE_CLOSED);
 	sess_ep_share_rx(ep, &ep->own_rx);
 }
 

@@ -22,6 +22,7 @@ int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **out)
 	ep->user = user;
 	engine->config.random(&ep->instance, sizeof(ep->instance));
 	TAILQ_INIT(&ep->sessions);
+	TAILQ_INIT(&ep->messages);
 	match_rx_init(&ep->own_rx, engine);
 	ep->rx = &ep->own_rx;
 	TAILQ_INSERT_TAIL(&ep->rx->eps, ep, rx_link);
