@@ -656,6 +656,9 @@ const char *switch_default_core(void);
 /* The fi_info of a core (NULL: the first that serves) whose fabric has this
  * name (caller frees). */
 int switch_core_fabric(const char *core, const char *fabric, struct fi_info **core_info);
+/* Makes an address of an fi_info a copy of another one (NULL: none); on failure
+ * (-FI_ENOMEM) it stays what it was. */
+int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len);
 /* Reads FI_PROVIDER, once, and forgets it. */
 void switch_info_init(void);
 void switch_info_fini(void);
@@ -712,8 +715,8 @@ int switch_no_setopt(fid_t fid, int level, int optname, const void *optval, size
 extern struct fi_ops_ep switch_no_ep_ops;
 extern struct fi_ops_cm switch_no_cm_ops;
 extern struct fi_ops_rma switch_no_rma_ops;
-extern struct fi_ops_atomic switch_no_atomic_ops;
-extern struct fi_ops_collective switch_no_collective_ops;
+/* One-sided and collective calls of an endpoint are refused. */
+void switch_no_one_sided(struct fid_ep *ep);
 int switch_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
 		       void *context);
 

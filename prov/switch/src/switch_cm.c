@@ -16,19 +16,6 @@ size_t switch_cm_size(const struct switch_domain *domain)
 	return size < SWITCH_CM_DATA_MAX ? size : SWITCH_CM_DATA_MAX;
 }
 
-static int set_source(struct fi_info *info, const void *addr, size_t len)
-{
-	void *copy = malloc(len);
-
-	if (!copy)
-		return -FI_ENOMEM;
-	memcpy(copy, addr, len);
-	free(info->src_addr);
-	info->src_addr = copy;
-	info->src_addrlen = len;
-	return 0;
-}
-
 /* -- events ------------------------------------------------------------------------ */
 
 static void push_cm_event(struct switch_eq *eq, uint32_t event, fid_t fid, struct fi_info *info,
@@ -103,9 +90,10 @@ int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep)
 		return -FI_EINVAL;
 	ret = core_msg_ops.listener_name(pep->listener, addr, &len);
 	if (!ret)
-		ret = set_source(ep->info, addr, len);
+		ret = switch_info_set_addr(&ep->info->src_addr, &ep->info->src_addrlen, addr, len);
 	if (!ret)
-		ret = set_source(ep->core_info, addr, len);
+		ret = switch_info_set_addr(&ep->core_info->src_addr, &ep->core_info->src_addrlen,
+					   addr, len);
 	if (ret)
 		return ret;
 	handle = core_msg_passive_lend(pep->listener);
@@ -276,8 +264,8 @@ static int msg_getname(fid_t fid, void *addr, size_t *addrlen)
 	if (ep->conn && ep->conn->path)
 		ret = ep->domain->core_ops->path_name(ep->conn->path, name.bytes, &len);
 	switch_domain_unlock(ep->domain);
-	return ret ? give_addr(ep->info->src_addr, ep->info->src_addrlen, addr, addrlen) :
-		     give_addr(name.bytes, len, addr, addrlen);
+	return ret ? give_addr(ep->info->src_addr, ep->info->src_addrlen, addr, addrlen)
+		   : give_addr(name.bytes, len, addr, addrlen);
 }
 
 static int msg_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
@@ -311,7 +299,8 @@ static int ep_setname(fid_t fid, void *addr, size_t addrlen)
 		return -FI_EOPBADSTATE;
 	if (!addr || addrlen < sizeof(uint16_t) || addrlen > CORE_ADDR_MAX)
 		return -FI_EINVAL;
-	return set_source(ep->core_info, addr, addrlen);
+	return switch_info_set_addr(&ep->core_info->src_addr, &ep->core_info->src_addrlen, addr,
+				    addrlen);
 }
 
 /* -- tables ------------------------------------------------------------------------------- */

@@ -233,7 +233,7 @@ static void leave_conns(struct switch_ep *ep)
 {
 	struct switch_conn *conn;
 
-	LIST_FOREACH(conn, &ep->domain->conns, link) {
+	LIST_FOREACH (conn, &ep->domain->conns, link) {
 		if (conn->ep != ep)
 			continue;
 		switch_rdm_forget_conn(conn);
@@ -410,9 +410,7 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	ep->face.fid.ops = &ep_ops;
 	ep->face.fid.msg = &switch_msg_ops;
 	ep->face.fid.tagged = &switch_tagged_ops;
-	ep->face.fid.rma = &switch_no_rma_ops;
-	ep->face.fid.atomic = &switch_no_atomic_ops;
-	ep->face.fid.collective = &switch_no_collective_ops;
+	switch_no_one_sided(&ep->face.fid);
 	ep->face.ep = ep;
 	ep->face.rx = &ep->own_rx;
 	ep->own_rx.ep = ep;

@@ -131,15 +131,19 @@ static int copy_text(char **to, const char *from)
 	return *to ? 0 : -FI_ENOMEM;
 }
 
-static int copy_addr(void **to, size_t *to_len, const void *from, size_t len)
+int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len)
 {
-	if (!from || !len)
-		return 0;
-	*to = malloc(len);
-	if (!*to)
-		return -FI_ENOMEM;
-	memcpy(*to, from, len);
-	*to_len = len;
+	void *copy = NULL;
+
+	if (from && len) {
+		copy = malloc(len);
+		if (!copy)
+			return -FI_ENOMEM;
+		memcpy(copy, from, len);
+	}
+	free(*to);
+	*to = copy;
+	*to_len = copy ? len : 0;
 	return 0;
 }
 
@@ -158,10 +162,10 @@ static struct fi_info *core_hints(const char *core, const struct fi_info *hints)
 	ret = copy_text(&want->fabric_attr->prov_name, core);
 	if (hints) {
 		want->addr_format = hints->addr_format;
-		ret |= copy_addr(&want->src_addr, &want->src_addrlen, hints->src_addr,
-				 hints->src_addrlen);
-		ret |= copy_addr(&want->dest_addr, &want->dest_addrlen, hints->dest_addr,
-				 hints->dest_addrlen);
+		ret |= switch_info_set_addr(&want->src_addr, &want->src_addrlen, hints->src_addr,
+					    hints->src_addrlen);
+		ret |= switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, hints->dest_addr,
+					    hints->dest_addrlen);
 		if (hints->domain_attr)
 			ret |= copy_text(&want->domain_attr->name, hints->domain_attr->name);
 		if (hints->fabric_attr)
@@ -303,9 +307,8 @@ int switch_core_info(const char *core_prov, const struct fi_info *info, struct f
 
 	if (!want)
 		return -FI_ENOMEM;
-	free(want->dest_addr); /* it is for listening, or for any peer */
-	want->dest_addr = NULL;
-	want->dest_addrlen = 0;
+	/* it is for listening, or for any peer */
+	switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, NULL, 0);
 	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
 		want->caps = tries[i].caps;

@@ -125,7 +125,7 @@ static int no_atomic_compwritevalid(struct fid_ep *ep, enum fi_datatype datatype
 	return -FI_EOPNOTSUPP;
 }
 
-struct fi_ops_atomic switch_no_atomic_ops = {
+static struct fi_ops_atomic no_atomic_ops = {
 	.size = sizeof(struct fi_ops_atomic),
 	.write = no_atomic_write,
 	.writev = no_atomic_writev,
@@ -241,7 +241,7 @@ static ssize_t no_collective_barrier2(struct fid_ep *ep, fi_addr_t coll_addr, ui
 	return -FI_ENOSYS;
 }
 
-struct fi_ops_collective switch_no_collective_ops = {
+static struct fi_ops_collective no_collective_ops = {
 	.size = sizeof(struct fi_ops_collective),
 	.barrier = no_collective_barrier,
 	.broadcast = no_collective_broadcast,
@@ -255,3 +255,10 @@ struct fi_ops_collective switch_no_collective_ops = {
 	.msg = no_collective_msg,
 	.barrier2 = no_collective_barrier2,
 };
+
+void switch_no_one_sided(struct fid_ep *ep)
+{
+	ep->rma = &switch_no_rma_ops;
+	ep->atomic = &no_atomic_ops;
+	ep->collective = &no_collective_ops;
+}

@@ -20,21 +20,6 @@ static struct switch_connreq *connreq_create(struct core_event *event)
 	return connreq;
 }
 
-static int take_addr(void **to, size_t *to_len, const void *from, size_t len)
-{
-	free(*to);
-	*to = NULL;
-	*to_len = 0;
-	if (!from)
-		return 0;
-	*to = malloc(len);
-	if (!*to)
-		return -FI_ENOMEM;
-	memcpy(*to, from, len);
-	*to_len = len;
-	return 0;
-}
-
 /* The info of the endpoint that will accept: ours, with the core's addresses. */
 static struct fi_info *connreq_info(struct switch_pep *pep, const struct core_event *event,
 				    struct switch_connreq *connreq)
@@ -45,9 +30,10 @@ static struct fi_info *connreq_info(struct switch_pep *pep, const struct core_ev
 	if (!info)
 		return NULL;
 	info->handle = &connreq->fid;
-	if (take_addr(&info->src_addr, &info->src_addrlen, core->src_addr, core->src_addrlen) ||
-	    take_addr(&info->dest_addr, &info->dest_addrlen, core->dest_addr,
-		      core->dest_addrlen)) {
+	if (switch_info_set_addr(&info->src_addr, &info->src_addrlen, core->src_addr,
+				 core->src_addrlen) ||
+	    switch_info_set_addr(&info->dest_addr, &info->dest_addrlen, core->dest_addr,
+				 core->dest_addrlen)) {
 		fi_freeinfo(info);
 		return NULL;
 	}
@@ -136,7 +122,7 @@ static int pep_close(struct fid *fid)
 	pthread_mutex_lock(&fabric->lock);
 	LIST_REMOVE(pep, link);
 	if (pep->listening)
-		LIST_FOREACH(eq, &fabric->eqs, link)
+		LIST_FOREACH (eq, &fabric->eqs, link)
 			switch_wait_del_fd(&eq->wait, core_msg_passive_fd(pep->listener));
 	if (pep->eq) {
 		switch_eq_remove(pep->eq, &pep->pep_fid.fid);
@@ -170,7 +156,7 @@ static int pep_listen(struct fid_pep *fid)
 	ret = core_msg_passive_listen(pep->listener);
 	if (!ret) {
 		pep->listening = true;
-		LIST_FOREACH(eq, &pep->fabric->eqs, link)
+		LIST_FOREACH (eq, &pep->fabric->eqs, link)
 			switch_wait_add_fd(&eq->wait, core_msg_passive_fd(pep->listener));
 	}
 	pthread_mutex_unlock(&pep->fabric->lock);
@@ -263,8 +249,7 @@ static struct fi_ops_cm pep_cm_ops = {
 int switch_pep_open(struct fid_fabric *fabric_fid, struct fi_info *info, struct fid_pep **out,
 		    void *context)
 {
-	struct switch_fabric *fabric =
-		container_of(fabric_fid, struct switch_fabric, fabric_fid);
+	struct switch_fabric *fabric = container_of(fabric_fid, struct switch_fabric, fabric_fid);
 	struct fi_info *core_info;
 	struct switch_pep *pep;
 	int ret;

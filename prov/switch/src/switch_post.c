@@ -122,10 +122,11 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 /* The key of the source that is asked for. */
 static uint64_t find_source(const struct switch_rx *rx, fi_addr_t fi_addr)
 {
-	const struct switch_ep *ep = switch_rx_ep(rx);
+	const struct switch_ep *ep;
 
 	if (!rx->directed || fi_addr == FI_ADDR_UNSPEC)
 		return SESS_SOURCE_ANY;
+	ep = switch_rx_ep(rx);
 	return ep && ep->av ? switch_rdm_first(ep, fi_addr) : fi_addr;
 }
 

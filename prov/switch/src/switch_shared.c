@@ -156,8 +156,8 @@ static ssize_t srx_cancel(fid_t fid, void *context)
 	ssize_t ret;
 
 	switch_domain_lock(rx->domain);
-	ret = switch_rx_ep(rx) ? switch_op_cancel(rx->domain, NULL, rx, context) :
-				 -FI_EOPBADSTATE; /* nobody would report it */
+	ret = switch_rx_ep(rx) ? switch_op_cancel(rx->domain, NULL, rx, context)
+			       : -FI_EOPBADSTATE; /* nobody would report it */
 	switch_domain_perform(rx->domain);
 	switch_domain_unlock(rx->domain);
 	return ret;
@@ -211,9 +211,7 @@ static void srx_init(struct switch_srx *srx, struct switch_domain *domain,
 	srx->face.fid.cm = &switch_no_cm_ops;
 	srx->face.fid.msg = &switch_msg_ops;
 	srx->face.fid.tagged = &switch_tagged_ops;
-	srx->face.fid.rma = &switch_no_rma_ops;
-	srx->face.fid.atomic = &switch_no_atomic_ops;
-	srx->face.fid.collective = &switch_no_collective_ops;
+	switch_no_one_sided(&srx->face.fid);
 	srx->face.rx = &srx->rx;
 	srx->face.rx_op_flags = attr ? attr->op_flags : 0;
 	srx->rx.domain = domain;
