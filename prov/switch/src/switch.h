@@ -62,8 +62,10 @@ extern struct fi_provider switch_prov;
 struct switch_params {
 	enum sess_way transfer; /* SESS_AUTO, READ, WRITE or COPY */
 	bool rdma_read, rdma_write;
-	size_t buffer_size, credits, rndv_threshold, initial;
+	size_t buffer_size, rndv_threshold, initial;
+	size_t credits; /* 0: what suits the core */
 	char *core;  /* NULL: none named */
+	enum fi_ep_type core_type; /* of endpoints of cores; FI_EP_UNSPEC: any */
 	int hello_timeout, close_timeout; /* milliseconds */
 	char *stats; /* file name, "stderr", or NULL */
 };
@@ -78,6 +80,8 @@ struct switch_fabric {
 	struct fid_fabric fabric_fid;
 	struct fid_fabric *core;
 	char *core_prov; /* "tcp" */
+	enum fi_ep_type core_type; /* of the core's endpoints, FI_EP_MSG or FI_EP_RDM */
+	const struct core_ops *core_ops;
 	pthread_mutex_t lock;
 	LIST_HEAD(, switch_domain) domains;
 	LIST_HEAD(, switch_eq) eqs;
@@ -157,6 +161,7 @@ struct switch_domain {
 	struct fi_info *info;	   /* ours */
 	struct fi_info *core_info; /* the core's, with a shared receive context where it has one */
 	const struct core_ops *core_ops;
+	size_t credits; /* packets that a peer may have on the way to us */
 	struct core_domain *core;
 	const struct core_caps *caps;
 	struct sess_engine *engine;
@@ -528,6 +533,7 @@ struct switch_pep {
 struct switch_connreq {
 	struct fid fid;
 	struct switch_ep *ep; /* opened for it */
+	const struct core_ops *core_ops; /* for answering */
 	struct core_request *request;
 	struct sess_request preamble;
 };
@@ -647,10 +653,13 @@ void switch_stats_write(struct switch_ep *ep);
 int switch_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
 		   const struct fi_info *hints, struct fi_info **info);
 /* The core's fi_info for one of ours, for opening (caller frees). */
-int switch_core_info(const char *core_prov, const struct fi_info *info, struct fi_info **core_info);
+int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
+		     struct fi_info **core_info);
 /* Replaces the wildcard address in name, of an endpoint that listens on every
  * interface, by that of the first interface of its family. */
-int switch_core_own_addr(const char *core_prov, struct switch_addr *name);
+int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr *name);
+/* The adapter for a core of this fi_info; NULL: none. */
+const struct core_ops *switch_core_ops(const struct fi_info *core);
 /* The core to use when nobody names one (switch_info.c); NULL: any. */
 const char *switch_default_core(void);
 /* The fi_info of a core (NULL: the first that serves) whose fabric has this

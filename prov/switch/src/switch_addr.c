@@ -56,6 +56,10 @@ size_t switch_addr_len(const struct fi_info *info, const void *addr)
 {
 	if (is_socket(info->addr_format) && family_of(info->addr_format, addr) == AF_INET)
 		return sizeof(struct sockaddr_in);
+	/* Strings lie one behind the other, as fi_getname writes them and the
+	 * cores that have them read them; fi_av(3) has pointers to them. */
+	if (info->addr_format == FI_ADDR_STR)
+		return strnlen(addr, switch_addr_room(info) - 1) + 1;
 	return switch_addr_room(info);
 }
 

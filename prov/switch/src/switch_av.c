@@ -324,16 +324,8 @@ static int switch_av_insert(struct fid_av *fid, const void *addrs, size_t count,
 	if (count && !addrs)
 		return -FI_EINVAL;
 	for (size_t i = 0; i < count; i++) {
-		const struct fi_info *info = ins.av->domain->info;
-		size_t len;
+		size_t len = switch_addr_len(ins.av->domain->info, addr);
 
-		if (info->addr_format == FI_ADDR_STR) {
-			const char *text = ((char *const *)addrs)[i];
-
-			insertion_put(&ins, text, text ? strlen(text) + 1 : 0, 0);
-			continue;
-		}
-		len = switch_addr_len(info, addr);
 		insertion_put(&ins, addr, len, 0);
 		addr += len;
 	}

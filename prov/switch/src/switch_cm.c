@@ -75,7 +75,7 @@ static void return_address(struct switch_ep *ep, bool taken)
 	if (!ep->origin)
 		return;
 	ep->core_info->handle = NULL;
-	core_msg_passive_return(ep->origin, taken);
+	ep->domain->core_ops->passive_return(ep->origin, taken);
 	ep->origin = NULL;
 }
 
@@ -88,7 +88,7 @@ int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep)
 
 	if (pep->fabric != ep->domain->fabric)
 		return -FI_EINVAL;
-	ret = core_msg_ops.listener_name(pep->listener, addr, &len);
+	ret = pep->fabric->core_ops->listener_name(pep->listener, addr, &len);
 	if (!ret)
 		ret = switch_info_set_addr(&ep->info->src_addr, &ep->info->src_addrlen, addr, len);
 	if (!ret)
@@ -96,7 +96,7 @@ int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep)
 					   addr, len);
 	if (ret)
 		return ret;
-	handle = core_msg_passive_lend(pep->listener);
+	handle = pep->fabric->core_ops->passive_lend(pep->listener);
 	if (!handle)
 		return -FI_EBUSY;
 	ep->origin = pep->listener;
@@ -223,18 +223,13 @@ static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
 	return ret;
 }
 
-static void reject_request(struct core_request *request, const void *param, size_t paramlen)
-{
-	core_msg_ops.reject(request, param, paramlen);
-}
-
 /* The endpoint is closed before it connected or answered. */
 void switch_msg_close(struct switch_ep *ep)
 {
 	return_address(ep, false);
 	if (!ep->connreq)
 		return;
-	reject_request(ep->connreq->request, NULL, 0);
+	ep->connreq->core_ops->reject(ep->connreq->request, NULL, 0);
 	free(ep->connreq);
 	ep->connreq = NULL;
 }

@@ -72,8 +72,8 @@ int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t add
 	if (buf_len < 0)
 		return (int)buf_len;
 	note_session_id(conn, buf);
-	ret = domain->core_ops->connect(domain->core, conn->ep->core_info, addr, addr_len, buf,
-					(size_t)buf_len, conn, &conn->path);
+	ret = domain->core_ops->connect(domain->core, conn->ep->listener, conn->ep->core_info, addr,
+					addr_len, buf, (size_t)buf_len, conn, &conn->path);
 	if (ret) {
 		SW_INFO(EP_CTRL, "the core cannot connect: %s\n", fi_strerror(-ret));
 		return ret;

@@ -16,7 +16,8 @@
 enum {
 	BUFFERS_FIRST = 32,
 	BUFFERS_PER_CREDIT = 4,
-	LEAST_CREDITS = 64, /* for the size of the pool */
+	CREDITS = 64,
+	CREDITS_POSTED = 16,
 };
 
 static const char *domain_name(const struct switch_domain *domain)
@@ -44,24 +45,36 @@ void switch_domain_need_lock(struct switch_domain *domain)
 
 /* -- opening and closing ------------------------------------------------- */
 
+/* Packets that a peer may have on the way to us.  Where the core has no flow
+ * control, buffers wait for all of them. */
+static size_t credits_for(const struct core_caps *caps)
+{
+	if (switch_params.credits)
+		return switch_params.credits;
+	return caps->flow_control ? CREDITS : CREDITS_POSTED;
+}
+
 static int open_core(struct switch_domain *domain)
 {
-	const size_t credits =
-		switch_params.credits > LEAST_CREDITS ? switch_params.credits : LEAST_CREDITS;
-	const struct core_attr attr = {
+	struct core_attr attr = {
 		.buffer_size = switch_params.buffer_size,
 		.buffer_cnt = BUFFERS_FIRST,
-		.buffer_max = credits * BUFFERS_PER_CREDIT,
 	};
+	struct core_caps caps;
 	int ret;
 
-	ret = switch_core_info(domain->fabric->core_prov, domain->info, &domain->core_info);
+	ret = switch_core_info(domain->fabric, domain->info, &domain->core_info);
 	if (ret) {
 		SW_WARN(DOMAIN, "core %s has no domain %s that could serve\n",
 			domain->fabric->core_prov, domain_name(domain));
 		return ret;
 	}
-	domain->core_ops = &core_msg_ops;
+	domain->core_ops = domain->fabric->core_ops;
+	domain->core_ops->info_caps(domain->core_info, &caps);
+	domain->credits = credits_for(&caps);
+	attr.path_cnt = domain->credits + 1; /* and the hello */
+	attr.buffer_max =
+		(domain->credits > CREDITS ? domain->credits : CREDITS) * BUFFERS_PER_CREDIT;
 	ret = domain->core_ops->domain_open(domain->fabric->core, domain->core_info, &attr,
 					    &domain->core);
 	if (ret)
@@ -78,7 +91,7 @@ static int open_engine(struct switch_domain *domain)
 	const struct core_caps *caps = domain->caps;
 	struct sess_config config = {
 		.buffer_size = params->buffer_size,
-		.credits = params->credits,
+		.credits = (uint32_t)domain->credits,
 		.send_iov_limit = caps->iov_limit,
 		.rma_iov_limit = caps->rma_iov_limit,
 		.transfer = params->transfer,

@@ -39,7 +39,7 @@ int switch_fabric_trywait(struct switch_fabric *fabric)
 	LIST_FOREACH (pep, &fabric->peps, link) {
 		switch_pep_progress(pep);
 		if (pep->listening && !ret)
-			ret = core_msg_passive_trywait(pep->listener);
+			ret = pep->fabric->core_ops->passive_trywait(pep->listener);
 	}
 	LIST_FOREACH (domain, &fabric->domains, link) {
 		if (!domain->locked || ret)
@@ -116,6 +116,8 @@ static int open_core(struct switch_fabric *fabric, const struct fi_fabric_attr *
 			name ? name : "(any)", attr->name);
 	} else {
 		fabric->core_prov = strdup(core_info->fabric_attr->prov_name);
+		fabric->core_type = core_info->ep_attr->type;
+		fabric->core_ops = switch_core_ops(core_info);
 		ret = fabric->core_prov ? fi_fabric(core_info->fabric_attr, &fabric->core, NULL)
 					: -FI_ENOMEM;
 		fi_freeinfo(core_info);

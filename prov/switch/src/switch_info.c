@@ -24,8 +24,10 @@
 #define CORE_API FI_VERSION(1, 17)
 
 /* What the adapters can cope with in a core. */
-#define CORE_MODE    (FI_CONTEXT | FI_CONTEXT2 | FI_RX_CQ_DATA)
-#define CORE_MR_MODE (FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)
+#define CORE_MODE (FI_CONTEXT | FI_CONTEXT2 | FI_MSG_PREFIX | FI_ASYNC_IOV | FI_RX_CQ_DATA)
+#define CORE_MR_MODE                                                                               \
+	(FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_ENDPOINT |       \
+	 FI_MR_RAW | FI_MR_RMA_EVENT)
 
 #define NAME_LEN 64 /* of a provider, terminator included */
 
@@ -147,8 +149,10 @@ int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len
 	return 0;
 }
 
-/* Hints for a core (NULL: any) that serves hints for us (NULL: none). */
-static struct fi_info *core_hints(const char *core, const struct fi_info *hints)
+/* Hints for a core (NULL: any) that serves hints for us (NULL: none) with
+ * endpoints of this type. */
+static struct fi_info *core_hints(const char *core, enum fi_ep_type type,
+				  const struct fi_info *hints)
 {
 	struct fi_info *want = fi_allocinfo();
 	int ret;
@@ -157,7 +161,7 @@ static struct fi_info *core_hints(const char *core, const struct fi_info *hints)
 		return NULL;
 	want->caps = FI_MSG;
 	want->mode = CORE_MODE;
-	want->ep_attr->type = FI_EP_MSG;
+	want->ep_attr->type = type;
 	want->domain_attr->mr_mode = CORE_MR_MODE;
 	ret = copy_text(&want->fabric_attr->prov_name, core);
 	if (hints) {
@@ -186,6 +190,64 @@ static int core_getinfo(const char *node, const char *service, uint64_t flags,
 			  list);
 }
 
+static bool has_prov(const struct fi_info *list, const char *prov)
+{
+	for (; list; list = list->next)
+		if (!strcmp(list->fabric_attr->prov_name, prov))
+			return true;
+	return false;
+}
+
+/* Moves the entries of other cores than are in list from more to its end, and frees
+ * the rest. */
+static void add_others(struct fi_info **list, struct fi_info *more)
+{
+	struct fi_info **end = list, *next, *others = NULL, **tail = &others;
+
+	for (; more; more = next) {
+		next = more->next;
+		more->next = NULL;
+		if (has_prov(*list, more->fabric_attr->prov_name)) {
+			fi_freeinfo(more);
+			continue;
+		}
+		*tail = more;
+		tail = &more->next;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = others;
+}
+
+/* What cores (NULL: all) have for hints: of each its connected endpoints, or, if
+ * it has none, the connectionless ones.  Parameter core_ep_type: one kind only. */
+static int core_list(const char *core, const struct fi_info *hints, const char *node,
+		     const char *service, uint64_t flags, struct fi_info **list)
+{
+	static const enum fi_ep_type types[] = {FI_EP_MSG, FI_EP_RDM};
+	int ret = -FI_ENODATA;
+
+	*list = NULL;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct fi_info *want, *more;
+
+		if ((switch_params.core_type && switch_params.core_type != types[i]) ||
+		    (core && *list))
+			continue;
+		want = core_hints(core, types[i], hints);
+		if (!want) {
+			fi_freeinfo(*list);
+			*list = NULL;
+			return -FI_ENOMEM;
+		}
+		ret = core_getinfo(node, service, flags, want, &more);
+		fi_freeinfo(want);
+		if (!ret)
+			add_others(list, more);
+	}
+	return *list ? 0 : ret;
+}
+
 /* Says why a core that was named gave nothing. */
 static void explain(const struct core_choice *choice)
 {
@@ -200,17 +262,17 @@ static void explain(const struct core_choice *choice)
 		core_getinfo(NULL, NULL, 0, want, &list);
 	}
 	for (struct fi_info *info = list; info; info = info->next)
-		serves |= info->ep_attr->type == FI_EP_MSG;
+		serves |= switch_core_ops(info) != NULL;
 	if (serves)
 		SW_INFO(CORE, "core %s has nothing that matches the hints\n", choice->name);
 	else if (choice->asked)
 		SW_WARN(CORE, "core %s cannot serve: %s\n", choice->name,
-			list ? "it has no connection-oriented endpoints (FI_EP_MSG)"
+			list ? "it has no reliable endpoints (FI_EP_MSG or FI_EP_RDM)"
 			     : "it is not available here");
 	else
 		SW_INFO(CORE,
-			"core %s cannot serve: it is not available, or has no "
-			"connection-oriented endpoints (FI_EP_MSG)\n",
+			"core %s cannot serve: it is not available, or has no reliable "
+			"endpoints (FI_EP_MSG or FI_EP_RDM)\n",
 			choice->name);
 	fi_freeinfo(list);
 	fi_freeinfo(want);
@@ -237,26 +299,48 @@ static bool seen_before(const struct fi_info *list, const struct fi_info *core)
 	return false;
 }
 
-static bool core_serves(const struct fi_info *core)
+const struct core_ops *switch_core_ops(const struct fi_info *core)
 {
-	const char *why = NULL;
+	switch (core->ep_attr->type) {
+	case FI_EP_MSG:
+		return &core_msg_ops;
+	case FI_EP_RDM:
+		return &core_rdm_ops;
+	default:
+		return NULL;
+	}
+}
+
+/* Why it cannot serve; NULL: it can. */
+static const char *core_flaw(const struct fi_info *core)
+{
+	const struct core_ops *ops = switch_core_ops(core);
 	struct core_caps caps;
 
-	core_msg_caps(core, &caps);
-	if (core->ep_attr->type != FI_EP_MSG)
-		why = "it has no connection-oriented endpoints";
-	else if (!(core->tx_attr->msg_order & core->rx_attr->msg_order & FI_ORDER_SAS))
-		why = "it does not keep messages in order";
-	else if (core->ep_attr->max_msg_size < switch_params.buffer_size)
-		why = "its messages are smaller than BUFFER_SIZE";
-	else if (!caps.flow_control)
-		why = "it has no flow control of its own, which is not supported yet";
-	else if (core->mode & ~CORE_MODE || core->domain_attr->mr_mode & ~CORE_MR_MODE)
-		why = "it requires a mode that is not supported";
-	if (why)
+	if (!ops)
+		return "it has no reliable endpoints";
+	ops->info_caps(core, &caps);
+	if (!(core->tx_attr->msg_order & core->rx_attr->msg_order & FI_ORDER_SAS))
+		return "it does not keep messages in order";
+	if (core->ep_attr->max_msg_size < switch_params.buffer_size)
+		return "its messages are smaller than BUFFER_SIZE";
+	if (!caps.flow_control && caps.addr_is_name)
+		return "it does not hold messages back that nobody waits for (FI_RM_ENABLED)";
+	if (core->mode & ~CORE_MODE)
+		return "it requires a mode that is not supported";
+	if (core->domain_attr->mr_mode & ~CORE_MR_MODE)
+		return "it requires a way of registering memory that is not supported";
+	return NULL;
+}
+
+static bool core_serves(const struct fi_info *core)
+{
+	const char *flaw = core_flaw(core);
+
+	if (flaw)
 		SW_INFO(CORE, "core %s, domain %s, cannot serve: %s\n",
-			core->fabric_attr->prov_name, core->domain_attr->name, why);
-	return !why;
+			core->fabric_attr->prov_name, core->domain_attr->name, flaw);
+	return !flaw;
 }
 
 /* A copy of the first entry that serves and is of this fabric; NULL: none. */
@@ -277,21 +361,22 @@ int switch_core_fabric(const char *core, const char *fabric, struct fi_info **co
 		const char *service;
 		uint64_t flags;
 	} tries[] = {{NULL, 0}, {"0", FI_SOURCE}};
-	struct fi_info *want = core_hints(core, NULL), *list;
-	int ret = want ? copy_text(&want->fabric_attr->name, fabric) : -FI_ENOMEM;
+	struct fi_info *hints = fi_allocinfo(), *list;
+	int ret = hints ? copy_text(&hints->fabric_attr->name, fabric) : -FI_ENOMEM;
 
 	*core_info = NULL;
 	for (size_t i = 0; !ret && !*core_info && i < sizeof(tries) / sizeof(tries[0]); i++) {
-		if (core_getinfo(NULL, tries[i].service, tries[i].flags, want, &list))
+		if (core_list(core, hints, NULL, tries[i].service, tries[i].flags, &list))
 			continue;
 		*core_info = pick_fabric(list, fabric);
 		fi_freeinfo(list);
 	}
-	fi_freeinfo(want);
+	fi_freeinfo(hints);
 	return ret ? ret : *core_info ? 0 : -FI_ENODATA;
 }
 
-int switch_core_info(const char *core_prov, const struct fi_info *info, struct fi_info **core_info)
+int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
+		     struct fi_info **core_info)
 {
 	static const struct {
 		uint64_t caps;
@@ -302,7 +387,8 @@ int switch_core_info(const char *core_prov, const struct fi_info *info, struct f
 		{FI_MSG, FI_SHARED_CONTEXT},
 		{FI_MSG, 0},
 	};
-	struct fi_info *want = core_hints(core_prov, info), *list, *match;
+	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, info);
+	struct fi_info *list, *match;
 	int ret = -FI_ENODATA;
 
 	if (!want)
@@ -331,9 +417,10 @@ int switch_core_info(const char *core_prov, const struct fi_info *info, struct f
 	return ret;
 }
 
-int switch_core_own_addr(const char *core_prov, struct switch_addr *name)
+int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr *name)
 {
-	struct fi_info *want = core_hints(core_prov, NULL), *list, *info;
+	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, NULL);
+	struct fi_info *list, *info;
 	struct switch_addr addr;
 	int ret = -FI_ENODATA;
 
@@ -362,7 +449,7 @@ int switch_core_own_addr(const char *core_prov, struct switch_addr *name)
 static void unnamed_core(char name[NAME_LEN])
 {
 	const char *def = switch_default_core();
-	struct fi_info *want, *list;
+	struct fi_info *list;
 
 	*name = '\0';
 	if (!filter_has(SWITCH_NAME))
@@ -371,14 +458,12 @@ static void unnamed_core(char name[NAME_LEN])
 		snprintf(name, NAME_LEN, "%s", def);
 		return;
 	}
-	want = core_hints(NULL, NULL);
-	if (want && !core_getinfo(NULL, NULL, 0, want, &list)) {
-		for (struct fi_info *info = list; info && !*name; info = info->next)
-			if (core_serves(info))
-				snprintf(name, NAME_LEN, "%s", info->fabric_attr->prov_name);
-		fi_freeinfo(list);
-	}
-	fi_freeinfo(want);
+	if (core_list(NULL, NULL, NULL, NULL, 0, &list))
+		return;
+	for (struct fi_info *info = list; info && !*name; info = info->next)
+		if (core_serves(info))
+			snprintf(name, NAME_LEN, "%s", info->fabric_attr->prov_name);
+	fi_freeinfo(list);
 }
 
 /* Under FI_PROVIDER=ofi_switch libfabric drops an entry named "tcp;ofi_switch",
@@ -428,8 +513,8 @@ static int list_make(const struct fi_info *cores, const struct core_choice *choi
 int switch_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
 		   const struct fi_info *hints, struct fi_info **info)
 {
-	struct fi_info *want, *cores;
 	struct core_choice choice;
+	struct fi_info *cores;
 	int ret;
 
 	*info = NULL;
@@ -444,11 +529,8 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 			  &choice);
 	if (ret)
 		return ret;
-	want = core_hints(choice.name[0] ? choice.name : NULL, hints);
-	if (!want)
-		return -FI_ENOMEM;
-	ret = core_getinfo(node, service, flags & (FI_NUMERICHOST | FI_SOURCE), want, &cores);
-	fi_freeinfo(want);
+	ret = core_list(choice.name[0] ? choice.name : NULL, hints, node, service,
+			flags & (FI_NUMERICHOST | FI_SOURCE), &cores);
 	if (ret) {
 		if (choice.name[0])
 			explain(&choice);

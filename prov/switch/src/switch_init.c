@@ -117,6 +117,14 @@ static enum sess_way param_transfer(void)
 	return ways[param_word("transfer", words, "auto, read, write, copy", 0)];
 }
 
+static enum fi_ep_type param_core_type(void)
+{
+	static const char *const words[] = {"auto", "msg", "rdm", NULL};
+	static const enum fi_ep_type types[] = {FI_EP_UNSPEC, FI_EP_MSG, FI_EP_RDM};
+
+	return types[param_word("core_ep_type", words, "auto, msg, rdm", 0)];
+}
+
 static void params_define(void)
 {
 	static const struct {
@@ -131,13 +139,16 @@ static void params_define(void)
 		{"buffer_size", "Bytes of a control buffer, which holds one packet, 512 to 65536 "
 				"(default: 32832)"},
 		{"credits", "Packets that a peer may have on the way to this side, 4 to 32767 "
-			    "(default: 64)"},
+			    "(default: 64, or 16 over cores without flow control)"},
 		{"rndv_threshold", "Bytes from which a message is moved by RDMA read or write when "
 				   "transfer is auto, at least 1 (default: 139264)"},
 		{"initial", "Bytes of a read or written message that travel ahead with its "
 			    "announcement, 1 to 128 less than buffer_size (default: 1024)"},
 		{"core", "Name of the core provider to use when the application names none "
 			 "(default: any that can serve)"},
+		{"core_ep_type",
+		 "Endpoints of the core to use: msg, rdm, or auto for msg if it has "
+		 "such, else rdm (default: auto)"},
 		{"hello_timeout", "Milliseconds that a peer has to answer the first packet, at "
 				  "least 1 (default: 30000)"},
 		{"close_timeout", "Milliseconds that an endpoint lingers when it is closed, until "
@@ -159,16 +170,16 @@ static void params_read(void)
 	params->transfer = param_transfer();
 	params->rdma_read = param_bool("rdma_read");
 	params->rdma_write = param_bool("rdma_write");
-	params->buffer_size = param_number("buffer_size", SESS_BUFFER_MIN, SESS_BUFFER_MAX,
-					  SESS_BUFFER_DEFAULT);
+	params->buffer_size =
+		param_number("buffer_size", SESS_BUFFER_MIN, SESS_BUFFER_MAX, SESS_BUFFER_DEFAULT);
 	room = params->buffer_size - SWITCH_PACKET_HEAD;
-	params->credits = param_number("credits", SESS_CREDITS_MIN, SESS_CREDITS_MAX, 64);
-	params->rndv_threshold = param_number("rndv_threshold", 1, SIZE_MAX / 2,
-					     SESS_RNDV_DEFAULT);
+	params->credits = param_number("credits", SESS_CREDITS_MIN, SESS_CREDITS_MAX, 0);
+	params->rndv_threshold = param_number("rndv_threshold", 1, SIZE_MAX / 2, SESS_RNDV_DEFAULT);
 	params->initial = param_number("initial", 1, room, room < 1024 ? room : 1024);
 	params->hello_timeout = param_number("hello_timeout", 1, INT32_MAX, 30000);
 	params->close_timeout = param_number("close_timeout", 1, INT32_MAX, 5000);
 	params->core = param_text("core");
+	params->core_type = param_core_type();
 	params->stats = param_text("stats");
 }
 

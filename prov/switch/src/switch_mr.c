@@ -67,11 +67,12 @@ static int mr_open_core(struct switch_mr *mr, const struct iovec *iov, size_t cn
 		local |= FI_SEND | FI_WRITE;
 	if (access & (FI_RECV | FI_READ))
 		local |= FI_RECV | FI_READ;
-	/* pieces far apart are registered one by one, when they are used */
-	if (!domain->caps->mr_local || !local || cnt != 1)
+	/* pieces far apart are registered one by one, when they are used, and so is
+	 * all where that says for which endpoint */
+	if (!domain->caps->mr_local || domain->caps->mr_endpoint || !local || cnt != 1)
 		return 0;
-	return domain->core_ops->mr_reg(domain->core, iov->iov_base, iov->iov_len, local, &mr->core,
-					&raddr, &key);
+	return domain->core_ops->mr_reg(domain->core, NULL, iov->iov_base, iov->iov_len, local,
+					&mr->core, &raddr, &key);
 }
 
 static int switch_mr_close(struct fid *fid)

@@ -9,13 +9,14 @@
 
 #include "switch.h"
 
-static struct switch_connreq *connreq_create(struct core_event *event)
+static struct switch_connreq *connreq_create(const struct switch_pep *pep, struct core_event *event)
 {
 	struct switch_connreq *connreq = calloc(1, sizeof(*connreq));
 
 	if (!connreq)
 		return NULL;
 	connreq->fid.fclass = FI_CLASS_CONNREQ;
+	connreq->core_ops = pep->fabric->core_ops;
 	connreq->request = event->request;
 	return connreq;
 }
@@ -67,11 +68,11 @@ static void request_came(struct switch_pep *pep, struct core_event *event)
 
 	if (sess_request_parse(event->data, event->len, &preamble)) {
 		SW_WARN(EP_CTRL, "refused a peer that is no switch: its request has no preamble\n");
-		core_msg_ops.reject(event->request, NULL, 0);
+		pep->fabric->core_ops->reject(event->request, NULL, 0);
 		event->request = NULL;
 		return;
 	}
-	connreq = connreq_create(event);
+	connreq = connreq_create(pep, event);
 	if (connreq) {
 		connreq->preamble = preamble;
 		if (!push_connreq(pep, event, connreq)) {
@@ -81,7 +82,7 @@ static void request_came(struct switch_pep *pep, struct core_event *event)
 	}
 	SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
 	free(connreq);
-	core_msg_ops.reject(event->request, NULL, 0);
+	pep->fabric->core_ops->reject(event->request, NULL, 0);
 	event->request = NULL;
 }
 
@@ -89,9 +90,9 @@ void switch_pep_progress(struct switch_pep *pep)
 {
 	struct core_event event;
 
-	while (pep->listening && core_msg_passive_poll(pep->listener, &event) > 0) {
+	while (pep->listening && pep->fabric->core_ops->passive_poll(pep->listener, &event) > 0) {
 		request_came(pep, &event);
-		core_msg_passive_release(pep->listener, &event);
+		pep->fabric->core_ops->passive_release(pep->listener, &event);
 	}
 }
 
@@ -123,12 +124,13 @@ static int pep_close(struct fid *fid)
 	LIST_REMOVE(pep, link);
 	if (pep->listening)
 		LIST_FOREACH (eq, &fabric->eqs, link)
-			switch_wait_del_fd(&eq->wait, core_msg_passive_fd(pep->listener));
+			switch_wait_del_fd(&eq->wait,
+					   pep->fabric->core_ops->passive_fd(pep->listener));
 	if (pep->eq) {
 		switch_eq_remove(pep->eq, &pep->pep_fid.fid);
 		pep->eq->refs--;
 	}
-	core_msg_ops.listener_close(pep->listener);
+	pep->fabric->core_ops->listener_close(pep->listener);
 	fabric->refs--;
 	pthread_mutex_unlock(&fabric->lock);
 	fi_freeinfo(pep->info);
@@ -153,11 +155,12 @@ static int pep_listen(struct fid_pep *fid)
 	if (pep->listening)
 		return -FI_EOPBADSTATE;
 	pthread_mutex_lock(&pep->fabric->lock);
-	ret = core_msg_passive_listen(pep->listener);
+	ret = pep->fabric->core_ops->passive_listen(pep->listener);
 	if (!ret) {
 		pep->listening = true;
 		LIST_FOREACH (eq, &pep->fabric->eqs, link)
-			switch_wait_add_fd(&eq->wait, core_msg_passive_fd(pep->listener));
+			switch_wait_add_fd(&eq->wait,
+					   pep->fabric->core_ops->passive_fd(pep->listener));
 	}
 	pthread_mutex_unlock(&pep->fabric->lock);
 	return ret;
@@ -167,7 +170,7 @@ void switch_connreq_drop(struct fid *handle)
 {
 	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
 
-	core_msg_ops.reject(connreq->request, NULL, 0);
+	connreq->core_ops->reject(connreq->request, NULL, 0);
 	free(connreq);
 }
 
@@ -177,12 +180,12 @@ static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size
 	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
 
 	if (!handle || handle->fclass != FI_CLASS_CONNREQ || (paramlen && !param) ||
-	    paramlen > core_msg_passive_cm_size(pep->listener))
+	    paramlen > pep->fabric->core_ops->passive_cm_size(pep->listener))
 		return -FI_EINVAL;
 	if (connreq->ep)
 		connreq->ep->connreq = NULL;
 	pthread_mutex_lock(&pep->fabric->lock);
-	core_msg_ops.reject(connreq->request, param, paramlen);
+	pep->fabric->core_ops->reject(connreq->request, param, paramlen);
 	pthread_mutex_unlock(&pep->fabric->lock);
 	free(connreq);
 	return 0;
@@ -192,20 +195,20 @@ static int pep_getname(fid_t fid, void *addr, size_t *addrlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 
-	return core_msg_ops.listener_name(pep->listener, addr, addrlen);
+	return pep->fabric->core_ops->listener_name(pep->listener, addr, addrlen);
 }
 
 static int pep_setname(fid_t fid, void *addr, size_t addrlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 
-	return core_msg_passive_setname(pep->listener, addr, addrlen);
+	return pep->fabric->core_ops->passive_setname(pep->listener, addr, addrlen);
 }
 
 static int pep_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
-	size_t size = core_msg_passive_cm_size(pep->listener);
+	size_t size = pep->fabric->core_ops->passive_cm_size(pep->listener);
 
 	if (level != FI_OPT_ENDPOINT || optname != FI_OPT_CM_DATA_SIZE)
 		return -FI_ENOPROTOOPT;
@@ -266,9 +269,9 @@ int switch_pep_open(struct fid_fabric *fabric_fid, struct fi_info *info, struct 
 	pep->pep_fid.ops = &pep_ops;
 	pep->pep_fid.cm = &pep_cm_ops;
 	pep->info = fi_dupinfo(info);
-	ret = pep->info ? switch_core_info(fabric->core_prov, info, &core_info) : -FI_ENOMEM;
+	ret = pep->info ? switch_core_info(fabric, info, &core_info) : -FI_ENOMEM;
 	if (!ret) {
-		ret = core_msg_passive_open(fabric->core, core_info, pep, &pep->listener);
+		ret = fabric->core_ops->passive_open(fabric->core, core_info, pep, &pep->listener);
 		fi_freeinfo(core_info);
 	}
 	if (ret) {

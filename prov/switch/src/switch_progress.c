@@ -153,12 +153,13 @@ static void perform_register(struct switch_domain *domain, const struct sess_act
 				(action->access & SESS_ACCESS_LOCAL_WRITE ? FI_READ | FI_RECV : 0) |
 				(action->access & SESS_ACCESS_REMOTE_READ ? FI_REMOTE_READ : 0) |
 				(action->access & SESS_ACCESS_REMOTE_WRITE ? FI_REMOTE_WRITE : 0);
+	const struct switch_conn *conn = action->user;
 	struct core_mr *mr = NULL;
 	uint64_t raddr = 0, key = 0;
 	int ret;
 
-	ret = domain->core_ops->mr_reg(domain->core, action->iov[0].addr, action->iov[0].len,
-				       access, &mr, &raddr, &key);
+	ret = domain->core_ops->mr_reg(domain->core, conn->path, action->iov[0].addr,
+				       action->iov[0].len, access, &mr, &raddr, &key);
 	if (ret)
 		SW_INFO(MR, "the core did not register %zu bytes: %s\n", action->iov[0].len,
 			fi_strerror(-ret));
@@ -361,7 +362,7 @@ void switch_domain_drain(struct switch_domain *domain)
 	struct switch_conn *conn;
 
 	drain_until(domain, switch_now() + linger);
-	LIST_FOREACH(conn, &domain->conns, link)
+	LIST_FOREACH (conn, &domain->conns, link)
 		if (conn->sess)
 			sess_abort(conn->sess, FI_ECANCELED);
 	drain_until(domain, switch_now() + linger);

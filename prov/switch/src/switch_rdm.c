@@ -64,7 +64,7 @@ static struct switch_conn *find_unnamed(struct switch_ep *ep, const struct switc
 {
 	struct switch_conn *conn;
 
-	LIST_FOREACH(conn, &ep->unnamed, unnamed)
+	LIST_FOREACH (conn, &ep->unnamed, unnamed)
 		if (switch_addr_equal(&conn->addr, addr))
 			return conn;
 	return NULL;
@@ -140,8 +140,7 @@ static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch
 fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr)
 {
 	const struct switch_addr *addr = switch_av_get(ep->av, fi_addr);
-	fi_addr_t first = addr ? switch_av_find(ep->av, addr->bytes, addr->len) :
-				 FI_ADDR_NOTAVAIL;
+	fi_addr_t first = addr ? switch_av_find(ep->av, addr->bytes, addr->len) : FI_ADDR_NOTAVAIL;
 
 	return first == FI_ADDR_NOTAVAIL ? fi_addr : first;
 }
@@ -176,24 +175,26 @@ int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 
 /* -- being connected to ----------------------------------------------------------------- */
 
-/* The peer's name: its IP address as the core saw it, its listener's port. */
+/* The peer's name: what the core says, or else its IP address as the core saw it,
+ * and its listener's port. */
 static int peer_name(const struct switch_ep *ep, const struct core_event *event,
 		     const struct sess_request *request, struct switch_addr *name)
 {
 	int ret = switch_addr_set(ep->info->addr_format, event->addr, event->addr_len, name);
 
-	if (!ret && !switch_addr_port(name))
-		ret = FI_EADDRNOTAVAIL;
-	if (!ret)
-		switch_addr_set_port(name, request->port);
-	return ret;
+	if (ret || ep->domain->caps->addr_is_name)
+		return ret;
+	if (!switch_addr_port(name))
+		return FI_EADDRNOTAVAIL;
+	switch_addr_set_port(name, request->port);
+	return 0;
 }
 
 static struct switch_conn *find_maker(struct switch_ep *ep, const struct sess_request *request)
 {
 	struct switch_conn *conn;
 
-	LIST_FOREACH(conn, &ep->domain->conns, link)
+	LIST_FOREACH (conn, &ep->domain->conns, link)
 		if (conn->ep == ep && !conn->down && sess_made_request(conn->sess, request))
 			return conn;
 	return NULL;
@@ -333,7 +334,7 @@ int switch_rdm_enable(struct switch_ep *ep)
 	if (!ret)
 		ret = -switch_addr_set(ep->info->addr_format, name, len, &ep->name);
 	if (!ret && switch_addr_is_any(ep->info->addr_format, ep->name.bytes, ep->name.len))
-		ret = switch_core_own_addr(domain->fabric->core_prov, &ep->name);
+		ret = switch_core_own_addr(domain->fabric, &ep->name);
 	if (ret) {
 		domain->core_ops->listener_close(ep->listener);
 		ep->listener = NULL;

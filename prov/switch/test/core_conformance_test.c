@@ -34,13 +34,30 @@
 
 struct fi_provider switch_prov = {.name = "core_conformance"};
 
+enum {			 /* core_case.traits: what is so with some cores only */
+       TCP = 1 << 0,	 /* strangers can talk to its sockets, and it stalls when we do */
+       TELLS = 1 << 1,	 /* says when nobody is there, or not any more */
+       CANCELS = 1 << 2, /* takes back what is out when its path is closed */
+       SLEEPS = 1 << 3,	 /* wakes by a descriptor of its own, not by the clock */
+       CHECKS = 1 << 4,	 /* says when a peer's memory must not be accessed so */
+       FORGETS = 1 << 5, /* may throw away what it has when an endpoint is closed */
+};
+
 static const struct core_case {
-	const char *name, *prov;
+	const char *name, *prov, *host;
+	enum fi_ep_type type;
 	const struct core_ops *ops;
 	size_t rx_ctx_cnt;
+	unsigned traits;
 } cases[] = {
-	{"tcp", "tcp", &core_msg_ops, FI_SHARED_CONTEXT},
-	{"tcp without shared receives", "tcp", &core_msg_ops, 1},
+	{"tcp", "tcp", "127.0.0.1", FI_EP_MSG, &core_msg_ops, FI_SHARED_CONTEXT,
+	 TCP | TELLS | CANCELS | SLEEPS | CHECKS},
+	{"tcp without shared receives", "tcp", "127.0.0.1", FI_EP_MSG, &core_msg_ops, 1,
+	 TCP | TELLS | CANCELS | SLEEPS | CHECKS},
+	{"shm", "shm", NULL, FI_EP_RDM, &core_rdm_ops, 1, 0},
+	{"net", "net", "127.0.0.1", FI_EP_RDM, &core_rdm_ops, 1, 0},
+	{"sockets, connectionless", "sockets", "127.0.0.1", FI_EP_RDM, &core_rdm_ops, 1,
+	 SLEEPS | FORGETS},
 };
 
 enum {
@@ -62,6 +79,8 @@ struct side {
 	struct fid_fabric *fabric;
 	const struct core_ops *ops;
 	struct core_domain *domain;
+	struct core_listener *from; /* where paths begin; NULL: anywhere */
+	struct core_path *path;	    /* the last one, for registrations */
 	const struct core_caps *caps;
 	bool frozen;	       /* is not polled */
 	int max;	       /* events in a poll */
@@ -223,13 +242,13 @@ static struct fi_info *get_info(const struct core_case *c)
 	uint32_t version = FI_VERSION(FI_MAJOR_VERSION, FI_MINOR_VERSION);
 
 	hints->fabric_attr->prov_name = strdup(c->prov);
-	hints->ep_attr->type = FI_EP_MSG;
+	hints->ep_attr->type = c->type;
 	hints->ep_attr->rx_ctx_cnt = c->rx_ctx_cnt;
 	hints->caps = FI_MSG | FI_RMA;
-	hints->mode = FI_CONTEXT | FI_CONTEXT2;
-	hints->domain_attr->mr_mode =
-		FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
-	if (fi_getinfo(version, "127.0.0.1", NULL, FI_SOURCE, hints, &info))
+	hints->mode = FI_CONTEXT | FI_CONTEXT2 | FI_MSG_PREFIX | FI_ASYNC_IOV | FI_RX_CQ_DATA;
+	hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED |
+				      FI_MR_PROV_KEY | FI_MR_ENDPOINT | FI_MR_RAW | FI_MR_RMA_EVENT;
+	if (fi_getinfo(version, c->host, NULL, c->host ? FI_SOURCE : 0, hints, &info))
 		cr_skip_test("no %s core here", c->prov);
 	fi_freeinfo(hints);
 	return info;
@@ -238,7 +257,8 @@ static struct fi_info *get_info(const struct core_case *c)
 static void side_open(struct side *side, const struct core_case *c, size_t size, size_t cnt,
 		      size_t max)
 {
-	struct core_attr attr = {.buffer_size = size, .buffer_cnt = cnt, .buffer_max = max};
+	struct core_attr attr = {
+		.buffer_size = size, .buffer_cnt = cnt, .buffer_max = max, .path_cnt = 64};
 
 	memset(side, 0, sizeof(*side));
 	side->ops = c->ops;
@@ -292,8 +312,9 @@ static struct criterion_test_params all_cases(void)
 	return cr_make_param_array(int, idx, CASES);
 }
 
-/* A test that runs once for each core. */
-#define CORE_TEST(name)                                                                            \
+/* A test that runs once for each core, or once for each that has these traits. */
+#define CORE_TEST(name) CORE_TEST_OF(name, 0)
+#define CORE_TEST_OF(name, needed)                                                                 \
 	static void name##_run(struct world *w);                                                   \
 	ParameterizedTestParameters(core, name)                                                    \
 	{                                                                                          \
@@ -302,6 +323,11 @@ static struct criterion_test_params all_cases(void)
 	ParameterizedTest(int *idx, core, name)                                                    \
 	{                                                                                          \
 		struct world *w = malloc(sizeof(*w));                                              \
+                                                                                                   \
+		if ((cases[*idx].traits & (needed)) != (needed)) {                                 \
+			free(w);                                                                   \
+			return;                                                                    \
+		}                                                                                  \
 		world_open(w, &cases[*idx]);                                                       \
 		name##_run(w);                                                                     \
 		world_close(w);                                                                    \
@@ -314,9 +340,10 @@ static void connect_end(struct world *w, struct side *side, struct end *end, con
 {
 	memset(end, 0, sizeof(*end));
 	end->side = side;
-	cr_assert_eq(side->ops->connect(side->domain, side->info, w->addr, w->addr_len, data, len,
-					end, &end->path),
+	cr_assert_eq(side->ops->connect(side->domain, side->from, side->info, w->addr, w->addr_len,
+					data, len, end, &end->path),
 		     0);
+	side->path = end->path;
 }
 
 static void accept_end(struct side *side, struct end *end, const void *data, size_t len)
@@ -324,6 +351,7 @@ static void accept_end(struct side *side, struct end *end, const void *data, siz
 	memset(end, 0, sizeof(*end));
 	end->side = side;
 	cr_assert_eq(side->ops->accept(side->domain, side->request, data, len, end, &end->path), 0);
+	side->path = end->path;
 	side->request = NULL;
 }
 
@@ -390,9 +418,9 @@ static void region_open(struct side *side, struct region *r, size_t len, uint64_
 {
 	r->len = len;
 	r->buf = calloc(1, len);
-	cr_assert_eq(
-		side->ops->mr_reg(side->domain, r->buf, len, access, &r->mr, &r->raddr, &r->key),
-		0);
+	cr_assert_eq(side->ops->mr_reg(side->domain, side->path, r->buf, len, access, &r->mr,
+				       &r->raddr, &r->key),
+		     0);
 }
 
 static void region_close(struct side *side, struct region *r)
@@ -406,14 +434,16 @@ static int op_rma(struct end *end, struct op *op, bool read, struct region *loca
 {
 	const struct core_ops *ops = end->side->ops;
 	void *mr_desc = ops->mr_desc(local->mr), *desc[2] = {mr_desc, mr_desc};
+	const size_t first = end->side->caps->rma_iov_limit > 1 ? len / 3 : len;
 	struct iovec iov[2] = {
-		{local->buf + offset, len / 3},
-		{local->buf + offset + len / 3, len - len / 3},
+		{local->buf + offset, first},
+		{local->buf + offset + first, len - first},
 	};
 
 	return op_begin(end, op,
-			(read ? ops->read : ops->write)(end->path, &op->io, iov, desc, 2,
-							remote->raddr + offset, remote->key));
+			(read ? ops->read : ops->write)(end->path, &op->io, iov, desc,
+							first < len ? 2 : 1, remote->raddr + offset,
+							remote->key));
 }
 
 static void pattern(uint8_t *buf, size_t len, unsigned seed)
@@ -422,6 +452,16 @@ static void pattern(uint8_t *buf, size_t len, unsigned seed)
 
 	for (i = 0; i < len; i++)
 		buf[i] = (uint8_t)(seed + i * 7 + (i >> 8));
+}
+
+static bool reads(const struct world *w)
+{
+	return w->a.caps->can_read && w->b.caps->read_target;
+}
+
+static bool writes(const struct world *w)
+{
+	return w->a.caps->can_write && w->b.caps->write_target;
 }
 
 /* The path still does all it should. */
@@ -445,17 +485,23 @@ static void check_path(struct world *w, struct end *a, struct end *b)
 		cr_assert_eq(memcmp(msg->data, buf[i], msg->len), 0);
 	}
 
+	w->a.path = a->path;
+	w->b.path = b->path;
 	region_open(&w->a, &la, 300000, FI_READ | FI_WRITE);
 	region_open(&w->b, &rb, 300000, FI_REMOTE_READ | FI_REMOTE_WRITE);
 	pattern(rb.buf, rb.len, 1);
-	cr_assert_eq(op_rma(a, &rd, true, &la, 0, la.len, &rb), 0);
-	until(w, rd.done);
-	cr_assert_eq(rd.error, 0);
-	cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
+	if (reads(w)) {
+		cr_assert_eq(op_rma(a, &rd, true, &la, 0, la.len, &rb), 0);
+		until(w, rd.done);
+		cr_assert_eq(rd.error, 0);
+		cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
+	}
 	pattern(la.buf, la.len, 2);
-	cr_assert_eq(op_rma(a, &wr, false, &la, 0, la.len, &rb), 0);
-	until(w, wr.done && !memcmp(la.buf, rb.buf, la.len));
-	cr_assert_eq(wr.error, 0);
+	if (writes(w)) {
+		cr_assert_eq(op_rma(a, &wr, false, &la, 0, la.len, &rb), 0);
+		until(w, wr.done && !memcmp(la.buf, rb.buf, la.len));
+		cr_assert_eq(wr.error, 0);
+	}
 	region_close(&w->a, &la);
 	region_close(&w->b, &rb);
 	cr_assert(!a->broken && !b->broken);
@@ -480,7 +526,7 @@ static void settle(struct world *w, struct side *side)
 
 	while (side->ops->trywait(side->domain) || wait_any(side, 0)) {
 		pump(w);
-		cr_assert_lt(now(), deadline);
+		cr_assert_lt(now(), deadline, "%s: never idle", w->c->name);
 	}
 }
 
@@ -498,8 +544,12 @@ CORE_TEST(connect_carries_data_both_ways)
 	until(w, w->b.request);
 	cr_assert_eq(w->b.len, 15);
 	cr_assert_eq(memcmp(w->b.data, "from the opener", 15), 0);
-	cr_assert_eq(((struct sockaddr *)w->b.addr)->sa_family, AF_INET);
-	cr_assert_eq(((struct sockaddr_in *)w->b.addr)->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	if (w->c->host) {
+		struct sockaddr_in *sin = (struct sockaddr_in *)w->b.addr;
+
+		cr_assert_eq(sin->sin_family, AF_INET);
+		cr_assert_eq(sin->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	}
 
 	accept_end(&w->b, &b, "and back", 8);
 	until(w, a.connected && b.connected);
@@ -522,8 +572,8 @@ CORE_TEST(the_most_connection_data)
 	struct end a, b;
 
 	pattern(data, sizeof(data), 5);
-	cr_assert_eq(w->a.ops->connect(w->a.domain, w->a.info, w->addr, w->addr_len, data, most + 1,
-				       NULL, (struct core_path **)&path),
+	cr_assert_eq(w->a.ops->connect(w->a.domain, NULL, w->a.info, w->addr, w->addr_len, data,
+				       most + 1, NULL, (struct core_path **)&path),
 		     -FI_EINVAL);
 	connect_end(w, &w->a, &a, data, most);
 	until(w, w->b.request);
@@ -552,7 +602,7 @@ CORE_TEST(reject_carries_data)
 	until(w, a.closed);
 }
 
-CORE_TEST(nobody_listens)
+CORE_TEST_OF(nobody_listens, TELLS)
 {
 	struct end a;
 
@@ -561,6 +611,21 @@ CORE_TEST(nobody_listens)
 	until(w, a.refused);
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
+}
+
+/* Whoever has the address does not listen any more. */
+CORE_TEST(a_listener_that_left)
+{
+	struct end a, b, late;
+
+	join(w, &a, &b);
+	w->b.ops->listener_close(w->listener);
+	connect_end(w, &w->a, &late, NULL, 0);
+	until(w, late.refused);
+	w->a.ops->path_close(late.path);
+	until(w, late.closed);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
 }
 
 CORE_TEST(close_while_connecting)
@@ -586,7 +651,7 @@ CORE_TEST(close_while_connecting)
 }
 
 /* A stranger at the other end: it hangs up without an answer. */
-CORE_TEST(the_listener_hangs_up)
+CORE_TEST_OF(the_listener_hangs_up, TCP)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(sin);
@@ -616,7 +681,7 @@ CORE_TEST(the_listener_hangs_up)
 
 /* Strangers at the listener: one says nothing and leaves, one talks nonsense,
  * one says nothing and stays. */
-CORE_TEST(strangers_connect)
+CORE_TEST_OF(strangers_connect, TCP)
 {
 	int socks[3], i;
 	struct end a, b;
@@ -658,22 +723,39 @@ CORE_TEST(requests_outlive_their_listener)
 	w->b.ops->reject(second, NULL, 0);
 	until(w, a1.connected && b1.connected && a2.refused);
 	check_path(w, &a1, &b1);
+	if (w->c->traits & FORGETS)
+		return;
 	/* the third is turned away with the domain */
 	side_close(&w->b);
 	until(w, a3.refused && a1.broken);
 }
 
-CORE_TEST(the_port_is_free_again)
+/* The name of the listener as info's source address. */
+static void take_name(struct fi_info *info, const struct world *w)
+{
+	free(info->src_addr);
+	info->src_addr = malloc(w->addr_len);
+	memcpy(info->src_addr, w->addr, w->addr_len);
+	info->src_addrlen = w->addr_len;
+}
+
+CORE_TEST_OF(the_port_is_free_again, TCP)
 {
 	struct fi_info *info = fi_dupinfo(w->b.info);
+	uint8_t before[CORE_ADDR_MAX];
+	size_t len = sizeof(w->addr);
 	struct end a, b;
+
+	memcpy(before, w->addr, sizeof(before));
 
 	join(w, &a, &b);
 	part(w, &a, &b);
 	w->b.ops->listener_close(w->listener);
-	memcpy(info->src_addr, w->addr, w->addr_len);
+	take_name(info, w);
 	cr_assert_eq(w->b.ops->listen(w->b.domain, info, &w->b, &w->listener), 0);
 	fi_freeinfo(info);
+	cr_assert_eq(w->b.ops->listener_name(w->listener, w->addr, &len), 0);
+	cr_assert(!w->c->host || !memcmp(w->addr, before, len));
 	join(w, &a, &b);
 	part(w, &a, &b);
 }
@@ -684,10 +766,10 @@ CORE_TEST(connect_from_a_listeners_name)
 	struct fi_info *info = fi_dupinfo(w->b.info);
 	struct end a = {.side = &w->b}, b;
 
-	memcpy(info->src_addr, w->addr, w->addr_len);
-	cr_assert_eq(
-		w->b.ops->connect(w->b.domain, info, w->addr, w->addr_len, NULL, 0, &a, &a.path),
-		0);
+	take_name(info, w);
+	cr_assert_eq(w->b.ops->connect(w->b.domain, NULL, info, w->addr, w->addr_len, NULL, 0, &a,
+				       &a.path),
+		     0);
 	fi_freeinfo(info);
 	until(w, w->b.request);
 	accept_end(&w->b, &b, NULL, 0);
@@ -706,20 +788,21 @@ CORE_TEST(passive_listener)
 	double deadline = now() + DEADLINE;
 
 	memcpy(name, w->b.info->src_addr, w->b.info->src_addrlen);
-	cr_assert_eq(core_msg_passive_open(w->b.fabric, w->b.info, w, &l), 0);
-	cr_assert_eq(core_msg_passive_setname(l, name, w->b.info->src_addrlen), 0);
-	cr_assert_eq(core_msg_passive_listen(l), 0);
+	cr_assert_eq(w->b.ops->passive_open(w->b.fabric, w->b.info, w, &l), 0);
+	cr_assert_eq(w->b.ops->passive_setname(l, name, w->b.info->src_addrlen), 0);
+	cr_assert_eq(w->b.ops->passive_listen(l), 0);
 	cr_assert_eq(w->b.ops->listener_name(l, name, &len), 0);
 	memcpy(w->addr, name, len);
-	pfd.fd = core_msg_passive_fd(l);
-	while (core_msg_passive_trywait(l))
-		cr_assert_eq(core_msg_passive_poll(l, &event), 0);
-	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	w->addr_len = len;
+	pfd.fd = w->b.ops->passive_fd(l);
+	while (w->b.ops->passive_trywait(l))
+		cr_assert_eq(w->b.ops->passive_poll(l, &event), 0);
+	cr_assert(poll(&pfd, 1, 0) == 0 || !(w->c->traits & SLEEPS), "%s", w->c->name);
 
 	connect_end(w, &w->a, &a, "hello", 5);
-	while (!core_msg_passive_poll(l, &event)) {
+	while (!w->b.ops->passive_poll(l, &event)) {
 		pump_side(&w->a, false);
-		if (!core_msg_passive_trywait(l))
+		if (!w->b.ops->passive_trywait(l))
 			cr_assert_geq(poll(&pfd, 1, 10), 0);
 		cr_assert_lt(now(), deadline);
 	}
@@ -727,9 +810,9 @@ CORE_TEST(passive_listener)
 	cr_assert_eq(event.user, w);
 	cr_assert_eq(event.len, 5);
 	cr_assert_eq(memcmp(event.data, "hello", 5), 0);
-	cr_assert_eq(event.addr_len, len);
-	cr_assert_eq(core_msg_passive_cm_size(l), w->a.caps->cm_data_size);
-	core_msg_passive_release(l, &event);
+	cr_assert_gt(event.addr_len, 0);
+	cr_assert_eq(w->b.ops->passive_cm_size(l), w->a.caps->cm_data_size);
+	w->b.ops->passive_release(l, &event);
 	/* a program may close the passive endpoint before it accepts */
 	w->b.ops->listener_close(l);
 	w->b.request = event.request;
@@ -746,14 +829,19 @@ CORE_TEST(passive_listener_rejects)
 	size_t len = sizeof(w->addr);
 	struct end a, a2;
 
-	cr_assert_eq(core_msg_passive_open(w->b.fabric, w->b.info, NULL, &l), 0);
-	cr_assert_eq(core_msg_passive_listen(l), 0);
+	cr_assert_eq(w->b.ops->passive_open(w->b.fabric, w->b.info, NULL, &l), 0);
+	cr_assert_eq(w->b.ops->passive_listen(l), 0);
 	cr_assert_eq(w->b.ops->listener_name(l, w->addr, &len), 0);
+	w->addr_len = len;
 	connect_end(w, &w->a, &a, NULL, 0);
-	until(w, core_msg_passive_poll(l, &event));
+	until(w, w->b.ops->passive_poll(l, &event));
 	w->b.ops->reject(event.request, "no", 2);
 	until(w, a.refused);
 	cr_assert_eq(a.len, 2);
+	if (w->c->type == FI_EP_RDM) { /* such cores may not have taken a request yet */
+		w->b.ops->listener_close(l);
+		return;
+	}
 	/* one that is never read */
 	connect_end(w, &w->a, &a2, NULL, 0);
 	pump(w);
@@ -802,8 +890,8 @@ CORE_TEST(sends_injected_and_not)
 							j + 1 < cnt ? piece : len - j * piece};
 			ret = op_send(&a, &op, iov, cnt, (cnt & 1) == 0);
 			cr_assert(ret == 0 || ret == 1);
-			/* only where it may be taken into a buffer */
-			cr_assert_eq(ret, (cnt & 1) == 0 && len <= w->a.caps->inject_size);
+			/* only where it may be taken into a buffer; some copy more */
+			cr_assert(ret == 0 || (cnt & 1) == 0);
 			if (ret == 1)
 				memset(out, 0xee, len);
 			until(w, w->b.recv_cnt == before + 1 && !a.out);
@@ -884,7 +972,7 @@ CORE_TEST(the_pool_grows)
 
 /* Two senders stop in the middle of a message, each holding one of the two
  * buffers there were at first: a third one is heard all the same. */
-CORE_TEST(stalled_senders_starve_nobody)
+CORE_TEST_OF(stalled_senders_starve_nobody, TCP)
 {
 	enum { HUGE = 32 << 20 };
 	uint8_t *buf = calloc(1, HUGE);
@@ -915,7 +1003,7 @@ CORE_TEST(stalled_senders_starve_nobody)
 
 /* A message longer than a buffer is the sender's fault: its path ends, the
  * others go on. */
-CORE_TEST(too_long_a_message)
+CORE_TEST_OF(too_long_a_message, TCP)
 {
 	uint8_t *buf = calloc(1, BUFFER * 3);
 	struct op op = {0};
@@ -944,7 +1032,7 @@ CORE_TEST(sends_are_bounded)
 	w->b.frozen = true;
 	for (i = 0; i < TRIES; i++) {
 		ret = op_send1(&a, &ops[i], buf, sizeof(buf));
-		if (ret)
+		if (ret < 0)
 			break;
 		if (i % 64 == 0)
 			pump_side(&w->a, false);
@@ -977,7 +1065,7 @@ CORE_TEST(many_paths)
 		until(w, op_send1(&a[i], &ops[i], buf, sizeof(buf)) != -FI_EAGAIN);
 	until(w, w->b.recv_cnt == PATHS);
 	for (i = 0; i < PATHS; i++)
-		until(w, ops[i].done == 1);
+		until(w, !ops[i].out);
 	/* half of them from each end */
 	for (i = 0; i < PATHS; i++) {
 		struct end *end = i & 1 ? &a[i] : &b[i];
@@ -1017,7 +1105,7 @@ CORE_TEST(reads_and_writes)
 		region_open(&w->a, &la, sizes[i], FI_READ | FI_WRITE);
 		region_open(&w->b, &rb, sizes[i], FI_REMOTE_READ | FI_REMOTE_WRITE);
 		cr_assert_neq(la.key, rb.key);
-		if (w->a.caps->can_read && w->b.caps->read_target) {
+		if (reads(w)) {
 			pattern(rb.buf, rb.len, (unsigned)i);
 			memset(la.buf, 0, la.len);
 			cr_assert_eq(op_rma(&a, &rd, true, &la, 0, la.len, &rb), 0);
@@ -1025,7 +1113,7 @@ CORE_TEST(reads_and_writes)
 			cr_assert_eq(rd.error, 0);
 			cr_assert_eq(memcmp(la.buf, rb.buf, la.len), 0);
 		}
-		if (w->a.caps->can_write && w->b.caps->write_target) {
+		if (writes(w)) {
 			pattern(la.buf, la.len, (unsigned)i + 100);
 			cr_assert_eq(op_rma(&a, &wr, false, &la, 0, la.len, &rb), 0);
 			until(w, wr.done && !memcmp(la.buf, rb.buf, la.len));
@@ -1065,7 +1153,8 @@ CORE_TEST(many_reads_at_once)
 	struct end a, b;
 
 	join(w, &a, &b);
-	check_reads(w, &a);
+	if (reads(w))
+		check_reads(w, &a);
 	part(w, &a, &b);
 }
 
@@ -1076,6 +1165,8 @@ CORE_TEST(send_after_write)
 	struct op wr = {0}, send = {0};
 	struct end a, b;
 
+	if (!writes(w))
+		return;
 	join(w, &a, &b);
 	region_open(&w->a, &la, 3 << 20, FI_WRITE);
 	region_open(&w->b, &rb, 3 << 20, FI_REMOTE_WRITE);
@@ -1096,8 +1187,10 @@ CORE_TEST(send_after_write)
 CORE_TEST(keys_are_not_numbered)
 {
 	struct region r[100];
+	struct end a, b;
 	int i, j;
 
+	join(w, &a, &b);
 	for (i = 0; i < 100; i++)
 		region_open(&w->a, &r[i], 100, FI_REMOTE_READ);
 	for (i = 0; i < 100 && !w->a.caps->mr_prov_key; i++) {
@@ -1108,14 +1201,17 @@ CORE_TEST(keys_are_not_numbered)
 	}
 	for (i = 0; i < 100; i++)
 		region_close(&w->a, &r[i]);
+	part(w, &a, &b);
 }
 
-CORE_TEST(access_is_checked)
+CORE_TEST_OF(access_is_checked, CHECKS)
 {
 	struct region la, rb;
 	struct op wr = {0};
 	struct end a, b;
 
+	if (!writes(w))
+		return;
 	join(w, &a, &b);
 	region_open(&w->a, &la, 1000, FI_WRITE);
 	region_open(&w->b, &rb, 1000, FI_REMOTE_READ);
@@ -1145,7 +1241,7 @@ static int flood(struct end *end, struct op *ops, int cnt, const uint8_t *buf)
 	return i;
 }
 
-CORE_TEST(close_with_sends_out)
+CORE_TEST_OF(close_with_sends_out, CANCELS)
 {
 	enum { CNT = 3000 };
 	struct op *ops = calloc(CNT, sizeof(*ops));
@@ -1199,7 +1295,7 @@ static void read_half(struct world *w, struct end *a, struct op *ops, struct reg
 	cr_assert_eq(a->out, READS);
 }
 
-CORE_TEST(close_with_reads_out)
+CORE_TEST_OF(close_with_reads_out, TCP)
 {
 	struct op ops[READS] = {0};
 	struct region la, rb;
@@ -1233,7 +1329,7 @@ CORE_TEST(close_with_reads_out)
 	part(w, &other_a, &other_b);
 }
 
-CORE_TEST(close_with_reads_out_and_the_peer_dies)
+CORE_TEST_OF(close_with_reads_out_and_the_peer_dies, TCP)
 {
 	struct op ops[READS] = {0};
 	struct region la, rb;
@@ -1260,7 +1356,7 @@ CORE_TEST(close_with_reads_out_and_the_peer_dies)
 	part(w, &a, &b);
 }
 
-CORE_TEST(domain_close_with_reads_out)
+CORE_TEST_OF(domain_close_with_reads_out, TCP)
 {
 	struct op ops[READS] = {0};
 	struct region la, rb;
@@ -1285,7 +1381,7 @@ CORE_TEST(domain_close_with_reads_out)
 	}
 }
 
-CORE_TEST(the_peer_dies_under_everything)
+CORE_TEST_OF(the_peer_dies_under_everything, TCP)
 {
 	enum { CNT = 3000 };
 	struct op *ops = calloc(CNT, sizeof(*ops)), wr = {0}, rd[READS] = {0};
@@ -1400,10 +1496,21 @@ CORE_TEST(the_end_comes_last_among_many)
 		double deadline_ = now() + DEADLINE;                                               \
 		while (!(cond)) {                                                                  \
 			if (!(side)->ops->trywait((side)->domain))                                 \
-				cr_assert_gt(wait_any(side, DEADLINE * 1000), 0, "no wake-up");    \
+				cr_assert_gt(wait_any(side, DEADLINE * 1000), 0, "%s: no wake-up", \
+					     (w)->c->name);                                        \
 			pump_side(side, false);                                                    \
-			cr_assert_lt(now(), deadline_);                                            \
+			cr_assert_lt(now(), deadline_, "%s: no " #cond, (w)->c->name);             \
 		}                                                                                  \
+	} while (0)
+
+/* The same where messages alone make a connection: a core may want both to be
+ * polled before it takes the first. */
+#define sleep_connecting(w, side, cond)                                                            \
+	do {                                                                                       \
+		if ((w)->c->type == FI_EP_MSG)                                                     \
+			sleep_until(w, side, cond);                                                \
+		else                                                                               \
+			until(w, cond);                                                            \
 	} while (0)
 
 CORE_TEST(events_wake_a_sleeper)
@@ -1415,16 +1522,16 @@ CORE_TEST(events_wake_a_sleeper)
 	settle(w, &w->b);
 	connect_end(w, &w->a, &a, NULL, 0);
 	pump_side(&w->a, true);
-	sleep_until(w, &w->b, w->b.request);
+	sleep_connecting(w, &w->b, w->b.request);
 	accept_end(&w->b, &b, NULL, 0);
-	sleep_until(w, &w->b, b.connected);
-	sleep_until(w, &w->a, a.connected);
+	sleep_connecting(w, &w->b, b.connected);
+	sleep_connecting(w, &w->a, a.connected);
 
 	settle(w, &w->b);
 	settle(w, &w->a);
-	cr_assert_eq(wait_any(&w->b, 0), 0);
+	cr_assert(wait_any(&w->b, 0) == 0 || !(w->c->traits & SLEEPS));
 	cr_assert_geq(op_send1(&a, &op, buf, sizeof(buf)), 0);
-	sleep_until(w, &w->a, op.done);
+	sleep_until(w, &w->a, !op.out);
 	sleep_until(w, &w->b, w->b.recv_cnt == 1);
 
 	settle(w, &w->b);
@@ -1439,7 +1546,7 @@ CORE_TEST(events_wake_a_sleeper)
 
 /* Somebody sleeps while others poll, who answer a read as far as the socket
  * takes it: its descriptors follow, and wake it when there is room again. */
-CORE_TEST(a_sleeper_follows_others)
+CORE_TEST_OF(a_sleeper_follows_others, TCP)
 {
 	enum { LEN = 16 << 20 };
 	static const unsigned polls[] = {0, 3000}; /* before there is anything to do */
@@ -1510,7 +1617,7 @@ static size_t copy_sockets(int *copies, size_t max)
 }
 
 /* What is closed here stays open there, with something to read. */
-CORE_TEST(sockets_of_a_child_wake_nobody)
+CORE_TEST_OF(sockets_of_a_child_wake_nobody, TCP)
 {
 	struct op op = {0};
 	uint8_t buf[64] = {0};
@@ -1547,6 +1654,7 @@ CORE_TEST(a_new_listener_wakes)
 		pfd[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	cr_assert_eq(w->b.ops->listen(w->b.domain, w->b.info, &w->b, &late), 0);
 	cr_assert_eq(w->b.ops->listener_name(late, w->addr, &len), 0);
+	w->addr_len = len;
 	settle(w, &w->b);
 	connect_end(w, &w->a, &a, NULL, 0);
 	while (!w->b.request) {
@@ -1590,24 +1698,27 @@ CORE_TEST(capabilities)
 {
 	struct core_caps caps;
 
-	core_msg_caps(w->a.info, &caps);
+	w->a.ops->info_caps(w->a.info, &caps);
 	cr_assert_leq(caps.cm_data_size, w->a.caps->cm_data_size);
 	cr_assert(caps.iov_limit >= 1 && caps.iov_limit <= CORE_IOV_MAX);
-	cr_assert(caps.can_read && caps.can_write && caps.read_target && caps.write_target);
 	if (!strcmp(w->c->prov, "tcp")) {
+		cr_assert(caps.can_read && caps.can_write && caps.read_target && caps.write_target);
 		cr_assert_eq(w->a.caps->cm_data_size, 256);
 		cr_assert_eq(caps.inject_size, 128);
 		cr_assert(caps.send_after_write && caps.flow_control && caps.rma_pins_path);
 		cr_assert(!caps.mr_local && !caps.mr_virt_addr && !caps.mr_prov_key);
 		cr_assert_eq(caps.key_size, 8);
 	}
+	w->a.info->domain_attr->mr_mode &= ~FI_MR_RAW;
+	w->a.info->domain_attr->mr_key_size = 8;
+	w->a.info->caps |= FI_RMA;
 	w->a.info->caps &= ~(uint64_t)(FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE);
-	core_msg_caps(w->a.info, &caps);
+	w->a.ops->info_caps(w->a.info, &caps);
 	cr_assert(caps.can_read && caps.can_write && caps.read_target && caps.write_target);
 	w->a.info->caps |= FI_WRITE;
-	core_msg_caps(w->a.info, &caps);
+	w->a.ops->info_caps(w->a.info, &caps);
 	cr_assert(!caps.can_read && caps.can_write && !caps.read_target && !caps.write_target);
 	w->a.info->caps &= ~(uint64_t)(FI_RMA | FI_WRITE);
-	core_msg_caps(w->a.info, &caps);
+	w->a.ops->info_caps(w->a.info, &caps);
 	cr_assert(!caps.can_read && !caps.can_write && !caps.read_target && !caps.write_target);
 }

@@ -287,7 +287,7 @@ Test(info, bad_parameters_fall_back)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		setenv("FI_OFI_SWITCH_CREDITS", bad[i], 1);
 		read_environment();
-		cr_assert_eq(switch_params.credits, 64, "%s", bad[i]);
+		cr_assert_eq(switch_params.credits, 0, "%s", bad[i]);
 	}
 	setenv("FI_OFI_SWITCH_TRANSFER", "inline", 1);
 	setenv("FI_OFI_SWITCH_RDMA_READ", "2", 1);
@@ -300,10 +300,12 @@ Test(info, bad_parameters_fall_back)
 
 Test(info, the_cores_own_info_is_for_sharing_receives)
 {
+	struct switch_fabric tcp = {.core_prov = "tcp", .core_type = FI_EP_MSG};
+	struct switch_fabric udp = {.core_prov = "udp", .core_type = FI_EP_RDM};
 	struct fi_info *core;
 
 	accepted();
-	cr_assert_eq(switch_core_info("tcp", list, &core), 0);
+	cr_assert_eq(switch_core_info(&tcp, list, &core), 0);
 	cr_assert_eq(core->ep_attr->type, FI_EP_MSG);
 	cr_assert_eq(core->ep_attr->rx_ctx_cnt, FI_SHARED_CONTEXT);
 	cr_assert_eq(core->caps & (FI_MSG | FI_RMA), FI_MSG | FI_RMA);
@@ -312,6 +314,6 @@ Test(info, the_cores_own_info_is_for_sharing_receives)
 	cr_assert_eq(core->src_addrlen, list->src_addrlen);
 	cr_assert_null(core->dest_addr);
 	fi_freeinfo(core);
-	cr_assert_eq(switch_core_info("udp", list, &core), -FI_ENODATA);
+	cr_assert_eq(switch_core_info(&udp, list, &core), -FI_ENODATA);
 	cr_assert_eq(switch_core_fabric(NULL, "nosuch", &core), -FI_ENODATA);
 }

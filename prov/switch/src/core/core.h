@@ -45,8 +45,8 @@ struct core_caps {
 	size_t iov_limit;     /* pieces of one send */
 	size_t rma_iov_limit; /* local pieces of one read or write */
 	size_t inject_size;
-	size_t stage_size;    /* shorter sends may be reported done while they still are
-				 in a buffer of the core's that needs calls to empty */
+	size_t stage_size;   /* shorter sends may be reported done while they still are
+				in a buffer of the core's that needs calls to empty */
 	size_t rma_max;	     /* longest read or write */
 	size_t cm_data_size; /* bytes that travel with a connection request */
 	size_t key_size;
@@ -55,8 +55,10 @@ struct core_caps {
 	bool mr_virt_addr;
 	bool mr_prov_key;
 	bool send_after_write;
+	bool mr_endpoint;   /* memory is registered for one path's endpoint */
 	bool flow_control;  /* may be granted more than is posted */
 	bool rma_pins_path; /* closing a path under a read is unsafe: see core_msg.c */
+	bool addr_is_name;  /* the address of a request is that of the peer's listener */
 };
 
 enum core_event_type {
@@ -87,13 +89,21 @@ struct core_event {
 	void *token; /* the adapter's, for release */
 };
 
-/* All at least 1.  A core without a shared receive context posts buffer_cnt
- * for each path, and that does not grow. */
+/*
+ * All at least 1.  A core without a shared receive context posts buffer_cnt
+ * for each path, and that does not grow.  A core without flow control has
+ * path_cnt buffers posted for each path that there is, wherever.
+ */
 struct core_attr {
 	size_t buffer_size; /* of a receive buffer, bytes */
 	size_t buffer_cnt;  /* posted at first */
 	size_t buffer_max;  /* the pool grows up to this */
+	size_t path_cnt;    /* messages that the peer of a path may have on the way */
 };
+
+/* Messages that begin with four bytes of ones are the adapters' own; nobody
+ * else sends such. */
+#define CORE_OWN_MESSAGE UINT32_MAX
 
 struct core_ops {
 	const char *name;
@@ -133,14 +143,15 @@ struct core_ops {
 
 	/*
 	 * A path to a peer that listens at addr.  user comes back in events;
-	 * data (at most cm_data_size bytes) travels with the request.  The path
-	 * starts at info->src_addr if there is one, but never at the port of a
-	 * listener of this domain; or it takes over the address that
-	 * info->handle has (core_msg_passive_lend()).  CORE_CONNECTED or CORE_REFUSED follows if it
-	 * succeeds.
+	 * data (at most cm_data_size bytes) travels with the request.  from: the
+	 * listener of the endpoint that connects, if it has one; where
+	 * addr_is_name, the path starts there.  Elsewhere it starts at
+	 * info->src_addr if there is one, but never at the port of a listener of
+	 * this domain; or it takes over the address that info->handle has
+	 * (passive_lend).  CORE_CONNECTED or CORE_REFUSED follows if it succeeds.
 	 */
-	int (*connect)(struct core_domain *domain, struct fi_info *info, const void *addr,
-		       size_t addr_len, const void *data, size_t len, void *user,
+	int (*connect)(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
+		       const void *addr, size_t addr_len, const void *data, size_t len, void *user,
 		       struct core_path **path);
 	/* Answers a request, which is consumed whether this succeeds or not.
 	 * CORE_CONNECTED or CORE_REFUSED follows if it does. */
@@ -179,11 +190,13 @@ struct core_ops {
 		     void **desc, size_t cnt, uint64_t raddr, uint64_t key);
 
 	/* Registers for access (FI_SEND, FI_RECV, FI_READ, FI_WRITE,
-	 * FI_REMOTE_READ, FI_REMOTE_WRITE).  raddr: by which a peer reaches buf
+	 * FI_REMOTE_READ, FI_REMOTE_WRITE).  path: the one that will use it;
+	 * may be NULL unless mr_endpoint.  raddr: by which a peer reaches buf
 	 * (0-based unless mr_virt_addr).  The key cannot be guessed where the
 	 * core lets us choose it. */
-	int (*mr_reg)(struct core_domain *domain, const void *buf, size_t len, uint64_t access,
-		      struct core_mr **mr, uint64_t *raddr, uint64_t *key);
+	int (*mr_reg)(struct core_domain *domain, struct core_path *path, const void *buf,
+		      size_t len, uint64_t access, struct core_mr **mr, uint64_t *raddr,
+		      uint64_t *key);
 	void (*mr_close)(struct core_mr *mr);
 	void *(*mr_desc)(const struct core_mr *mr);
 
@@ -199,37 +212,37 @@ struct core_ops {
 	void (*expect)(struct core_domain *domain, size_t peers);
 
 	const struct core_caps *(*caps)(const struct core_domain *domain);
+	/* The same from a core's fi_info, without opening anything. */
+	void (*info_caps)(const struct fi_info *info, struct core_caps *caps);
+
+	/*
+	 * A listener of its own, outside of any domain (passive endpoints), under
+	 * its owner's lock.  poll returns 1 with a CORE_REQUEST, 0 for nothing;
+	 * accept of the request works in any domain of the same fabric, and
+	 * accept and reject under another lock than the listener's.  The event's
+	 * data is valid until its release or the next poll, its info and addr
+	 * until the request is answered.  Closed with listener_close, before its
+	 * requests or after.
+	 */
+	int (*passive_open)(struct fid_fabric *fabric, struct fi_info *info, void *user,
+			    struct core_listener **listener);
+	int (*passive_setname)(struct core_listener *listener, void *addr, size_t len);
+	int (*passive_listen)(struct core_listener *listener);
+	int (*passive_poll)(struct core_listener *listener, struct core_event *event);
+	void (*passive_release)(struct core_listener *listener, struct core_event *event);
+	int (*passive_trywait)(struct core_listener *listener);
+	int (*passive_fd)(struct core_listener *listener);
+	/* What a path takes the listener's address over from, as info->handle of
+	 * connect; NULL if it listens or is lent already.  From here on it may be
+	 * closed, but neither listens nor takes a name, until it is given back
+	 * unless it was taken: a connect was tried, however it went. */
+	struct fid *(*passive_lend)(struct core_listener *listener);
+	void (*passive_return)(struct core_listener *listener, bool taken);
+	/* Bytes that travel with a connection request. */
+	size_t (*passive_cm_size)(struct core_listener *listener);
 };
 
-/* Capabilities from a core's fi_info, without opening anything. */
-void core_msg_caps(const struct fi_info *info, struct core_caps *caps);
-
-/*
- * A listener of its own, outside of any domain (passive endpoints): it has
- * its own core event queue.  poll returns 1 with a CORE_REQUEST, 0 for
- * nothing; accept of the request works in any domain of the same fabric, and
- * accept and reject under another lock than the listener's.  The event's data
- * is valid until its release or the next poll, its info and addr until the
- * request is answered.  Closed with listener_close, before its requests or
- * after.
- */
-int core_msg_passive_open(struct fid_fabric *fabric, struct fi_info *info, void *user,
-			  struct core_listener **listener);
-int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t len);
-int core_msg_passive_listen(struct core_listener *listener);
-int core_msg_passive_poll(struct core_listener *listener, struct core_event *event);
-void core_msg_passive_release(struct core_listener *listener, struct core_event *event);
-int core_msg_passive_trywait(struct core_listener *listener);
-int core_msg_passive_fd(struct core_listener *listener);
-/* What a path takes the listener's address over from, as info->handle of
- * connect; NULL if it listens or is lent already.  From here on it may be closed,
- * but neither listens nor takes a name, until it is given back unless it was
- * taken: a connect was tried, however it went. */
-struct fid *core_msg_passive_lend(struct core_listener *listener);
-void core_msg_passive_return(struct core_listener *listener, bool taken);
-/* Bytes that travel with a connection request. */
-size_t core_msg_passive_cm_size(struct core_listener *listener);
-
-extern const struct core_ops core_msg_ops;
+extern const struct core_ops core_msg_ops; /* FI_EP_MSG: tcp, verbs, sockets */
+extern const struct core_ops core_rdm_ops; /* FI_EP_RDM: shm, net, sockets, efa, psm3 ... */
 
 #endif

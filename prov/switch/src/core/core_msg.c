@@ -20,50 +20,18 @@
 
 /* -- capabilities ------------------------------------------------------- */
 
-static const char *core_msg_prov(const struct fi_info *info)
+static void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 {
-	return info->fabric_attr->prov_name ? info->fabric_attr->prov_name : "";
-}
+	const char *prov = info->fabric_attr->prov_name;
 
-void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
-{
-	const uint64_t rma = FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE;
-	const char *prov = core_msg_prov(info);
-	bool tcp = !strcmp(prov, "tcp") || !strcmp(prov, "net");
-	uint64_t mode = info->domain_attr->mr_mode, bits = info->caps & rma;
-
-	/* FI_RMA without any of the four means all of them (fi_getinfo(3)) */
-	if ((info->caps & FI_RMA) && !bits)
-		bits = rma;
-	if (!(info->caps & FI_RMA))
-		bits = 0;
-
-	memset(caps, 0, sizeof(*caps));
-	caps->iov_limit = info->tx_attr->iov_limit;
-	if (caps->iov_limit > CORE_IOV_MAX)
-		caps->iov_limit = CORE_IOV_MAX;
-	/* the pieces are local ones: rma_iov_limit counts the remote ones */
-	caps->rma_iov_limit = caps->iov_limit;
-	caps->inject_size = info->tx_attr->inject_size;
-	caps->rma_max = info->ep_attr->max_msg_size;
+	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_MSG_CM_DATA_MIN;
-	caps->key_size = info->domain_attr->mr_key_size;
-	caps->can_read = bits & FI_READ;
-	caps->can_write = bits & FI_WRITE;
-	caps->read_target = bits & FI_REMOTE_READ;
-	caps->write_target = bits & FI_REMOTE_WRITE;
-	caps->mr_local = mode & FI_MR_LOCAL;
-	caps->mr_virt_addr = mode & FI_MR_VIRT_ADDR;
-	caps->mr_prov_key = mode & FI_MR_PROV_KEY;
-	caps->send_after_write = info->tx_attr->msg_order & FI_ORDER_SAW;
-	caps->flow_control = tcp || !strcmp(prov, "sockets");
-	caps->rma_pins_path = tcp;
-	caps->stage_size = tcp ? CORE_MSG_TCP_STAGE : 0;
+	caps->flow_control = caps->rma_pins_path || (prov && !strcmp(prov, "sockets"));
 }
 
 static const struct core_caps *core_msg_domain_caps(const struct core_domain *domain)
 {
-	return &domain->caps;
+	return &domain->base.caps;
 }
 
 /* -- domain ------------------------------------------------------------- */
@@ -82,8 +50,8 @@ static void core_msg_domain_close(struct core_domain *domain)
 	int ret;
 
 	LIST_FOREACH (path, &domain->paths, link) {
-		if (path->ep)
-			fi_close(&path->ep->fid);
+		if (path->line.ep)
+			fi_close(&path->line.ep->fid);
 	}
 	core_msg_requests_drop(domain);
 	while ((listener = LIST_FIRST(&domain->listeners)))
@@ -95,11 +63,12 @@ static void core_msg_domain_close(struct core_domain *domain)
 		fi_close(&domain->eq->fid);
 	while ((path = LIST_FIRST(&domain->paths)))
 		core_msg_path_free(path);
-	core_msg_pool_free(domain, &domain->pool);
-	if (domain->domain) {
-		ret = fi_close(&domain->domain->fid);
+	core_pool_free(&domain->base, &domain->pool);
+	core_tx_pool_free(&domain->tx);
+	if (domain->base.domain) {
+		ret = fi_close(&domain->base.domain->fid);
 		if (ret)
-			core_msg_failed("closing the core's domain", ret);
+			core_failed("closing the core's domain", ret);
 	}
 	if (domain->cm_fd >= 0)
 		close(domain->cm_fd);
@@ -116,9 +85,9 @@ static int core_msg_domain_eq_open(struct core_domain *domain)
 		return ret;
 	domain->cm_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (domain->cm_fd < 0)
-		return core_msg_failed("epoll_create1", -errno);
+		return core_failed("epoll_create1", -errno);
 	if (epoll_ctl(domain->cm_fd, EPOLL_CTL_ADD, fd, &event))
-		return core_msg_failed("epoll_ctl", -errno);
+		return core_failed("epoll_ctl", -errno);
 	return 0;
 }
 
@@ -128,17 +97,17 @@ static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 
 	if (info->ep_attr->rx_ctx_cnt != FI_SHARED_CONTEXT)
 		return 0;
-	ret = fi_srx_context(domain->domain, info->rx_attr, &domain->srx, NULL);
+	ret = fi_srx_context(domain->base.domain, info->rx_attr, &domain->srx, NULL);
 	if (ret)
-		return core_msg_failed("fi_srx_context", ret);
+		return core_failed("fi_srx_context", ret);
 	/* completions follow the endpoints' binding; some cores want this one
 	 * too, others know no such thing */
 	ret = fi_ep_bind(domain->srx, &domain->far.cq->fid, FI_RECV);
 	if (ret)
-		CORE_MSG_INFO(CORE, "shared receives without a queue of their own: %s\n",
-			      fi_strerror(-ret));
+		CORE_INFO(CORE, "shared receives without a queue of their own: %s\n",
+			  fi_strerror(-ret));
 	domain->pool.ep = domain->srx;
-	return core_msg_pool_grow(domain, &domain->pool, domain->buffer_cnt);
+	return core_pool_grow(&domain->base, &domain->pool, domain->base.buffer_cnt);
 }
 
 /* Asks the core how much connection data it carries; only an endpoint knows. */
@@ -152,12 +121,19 @@ static void core_msg_ask_cm_data(struct core_domain *domain, struct fi_info *inf
 		return;
 	copy.info.src_addr = NULL; /* a listener may have it */
 	copy.info.src_addrlen = 0;
-	if (fi_endpoint(domain->domain, &copy.info, &ep, NULL))
+	if (fi_endpoint(domain->base.domain, &copy.info, &ep, NULL))
 		return;
 	if (!fi_getopt(&ep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len) &&
 	    size > CORE_MSG_CM_DATA_MIN)
-		domain->caps.cm_data_size = size < CORE_MSG_CM_DATA ? size : CORE_MSG_CM_DATA;
+		domain->base.caps.cm_data_size = size < CORE_MSG_CM_DATA ? size : CORE_MSG_CM_DATA;
 	fi_close(&ep->fid);
+}
+
+/* What came while no buffer was posted, the core may have read already, and
+ * nothing but a poll would find it. */
+static void core_msg_starved(struct core_base *base)
+{
+	core_msg_wake((struct core_domain *)base);
 }
 
 static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
@@ -167,32 +143,25 @@ static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	int ret = -FI_ENOMEM;
 
 	if (!attr->buffer_size || !attr->buffer_cnt || !attr->buffer_max)
-		return core_msg_failed("receive buffers", -FI_EINVAL);
+		return core_failed("receive buffers", -FI_EINVAL);
 	d = calloc(1, sizeof(*d));
 	if (!d)
-		return core_msg_failed("core domain", ret);
+		return core_failed("core domain", ret);
 	d->fabric = fabric;
 	d->far_fd = d->cm_fd = d->near.epoll_fd = d->wake_fd = -1;
 	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
-	d->buffer_size = attr->buffer_size;
-	if (info->rx_attr->iov_limit > 1 && d->buffer_size > CORE_MSG_HEAD)
-		d->head_size = CORE_MSG_HEAD;
-	d->buffer_max = attr->buffer_max;
-	if (info->rx_attr->size && d->buffer_max > info->rx_attr->size)
-		d->buffer_max = info->rx_attr->size;
-	d->buffer_cnt = attr->buffer_cnt < d->buffer_max ? attr->buffer_cnt : d->buffer_max;
 	TAILQ_INIT(&d->limbo);
-	core_msg_caps(info, &d->caps);
-	/* without order between them, a message says that a write has arrived
-	 * only if the write's completion says so */
-	d->write_flags = FI_COMPLETION | (d->caps.send_after_write ? 0 : FI_DELIVERY_COMPLETE);
+	core_base_init(&d->base, info, attr);
+	d->base.starved = core_msg_starved;
+	core_msg_caps(info, &d->base.caps);
 
-	ret = fi_domain(fabric, info, &d->domain, NULL);
+	ret = fi_domain(fabric, info, &d->base.domain, NULL);
 	if (ret) {
-		core_msg_failed("fi_domain", ret);
+		core_failed("fi_domain", ret);
 		goto fail;
 	}
-	d->polls_near = !strcmp(core_msg_prov(info), "tcp") &&
+	d->polls_near = info->fabric_attr->prov_name &&
+			!strcmp(info->fabric_attr->prov_name, "tcp") &&
 			FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 	ret = core_msg_queues_open(d);
 	if (ret)
@@ -234,7 +203,7 @@ static int core_msg_trywait(struct core_domain *domain)
 	struct core_listener *listener;
 	int ret;
 
-	if (domain->cm_due || !TAILQ_EMPTY(&domain->limbo) || !SLIST_EMPTY(&domain->idle))
+	if (domain->cm_due || !TAILQ_EMPTY(&domain->limbo) || !SLIST_EMPTY(&domain->base.idle))
 		return -FI_EAGAIN;
 	ret = core_msg_queue_trywait(domain);
 	if (ret)
@@ -263,140 +232,49 @@ static int core_msg_refuse(const struct core_path *path)
 	}
 }
 
-static struct core_msg_io *core_msg_io_init(struct core_path *path, struct core_io *io,
-					    enum core_msg_kind kind)
-{
-	struct core_msg_io *mine = (struct core_msg_io *)io;
-
-	mine->ctx.kind = kind;
-	mine->path = path;
-	return mine;
-}
-
-/* The core's answer to an operation with a completion. */
-static int core_msg_io_taken(struct core_path *path, struct core_msg_io *io, const char *what,
-			     ssize_t ret)
-{
-	core_msg_queue_touched(path->domain);
-	if (ret) {
-		io->ctx.kind = CORE_MSG_NONE;
-		return ret == -FI_EAGAIN ? -FI_EAGAIN : core_msg_failed(what, (int)ret);
-	}
-	TAILQ_INSERT_TAIL(&path->ios, io, link);
-	path->domain->io_cnt++;
-	return 0;
-}
-
-static int core_msg_inject(struct core_path *path, const struct iovec *iov, size_t cnt, size_t len)
-{
-	uint8_t copy[CORE_MSG_INJECT_COPY];
-	const void *buf = cnt ? iov[0].iov_base : NULL;
-	size_t i, done = 0;
-	ssize_t ret;
-
-	if (cnt > 1) {
-		for (i = 0; i < cnt; i++) {
-			memcpy(copy + done, iov[i].iov_base, iov[i].iov_len);
-			done += iov[i].iov_len;
-		}
-		buf = copy;
-	}
-	ret = fi_inject(path->ep, buf, len, FI_ADDR_UNSPEC);
-	core_msg_queue_touched(path->domain);
-	if (!ret)
-		return 1;
-	return ret == -FI_EAGAIN ? -FI_EAGAIN : core_msg_failed("fi_inject", (int)ret);
-}
-
 static int core_msg_send(struct core_path *path, struct core_io *io, const struct iovec *iov,
 			 void **desc, size_t cnt, size_t len, bool may_buffer)
 {
-	struct core_domain *domain = path->domain;
-	struct core_msg_io *mine;
-	struct fi_msg msg;
+	int ret;
 
 	if (path->state != CORE_MSG_UP)
 		return core_msg_refuse(path);
-	if (may_buffer && len <= domain->caps.inject_size &&
-	    (cnt <= 1 || len <= CORE_MSG_INJECT_COPY))
-		return core_msg_inject(path, iov, cnt, len);
-	if (cnt > domain->caps.iov_limit)
-		return -FI_EINVAL;
-	if (domain->io_cnt >= CORE_MSG_IO_MAX)
-		return -FI_EAGAIN;
-
-	mine = core_msg_io_init(path, io, CORE_MSG_IO);
-	msg = (struct fi_msg){
-		.msg_iov = iov,
-		.desc = desc,
-		.iov_count = cnt,
-		.addr = FI_ADDR_UNSPEC,
-		.context = mine,
-	};
-	return core_msg_io_taken(path, mine, "fi_sendmsg",
-				 fi_sendmsg(path->ep, &msg, FI_COMPLETION));
+	ret = core_data_send(&path->domain->base, path, io, iov, desc, cnt, len, may_buffer);
+	core_msg_queue_touched(path->domain);
+	return ret;
 }
 
-/* What reads and writes have in common; 0 if it may go to the core. */
-static int core_msg_rma_init(struct core_path *path, const struct iovec *iov, void **desc,
-			     size_t cnt, uint64_t raddr, uint64_t key, struct fi_rma_iov *rma,
-			     struct fi_msg_rma *msg)
+static int core_msg_rma(struct core_path *path, struct core_io *io, enum core_kind kind,
+			const struct iovec *iov, void **desc, size_t cnt, uint64_t raddr,
+			uint64_t key)
 {
-	size_t i;
+	int ret;
 
 	if (path->state != CORE_MSG_UP)
 		return core_msg_refuse(path);
-	if (cnt > path->domain->caps.rma_iov_limit)
-		return -FI_EINVAL;
-	if (path->domain->io_cnt >= CORE_MSG_IO_MAX)
-		return -FI_EAGAIN;
-	*rma = (struct fi_rma_iov){.addr = raddr, .key = key};
-	for (i = 0; i < cnt; i++)
-		rma->len += iov[i].iov_len;
-	*msg = (struct fi_msg_rma){
-		.msg_iov = iov,
-		.desc = desc,
-		.iov_count = cnt,
-		.addr = FI_ADDR_UNSPEC,
-		.rma_iov = rma,
-		.rma_iov_count = 1,
-	};
-	return 0;
+	ret = core_data_rma(&path->domain->base, path, io, kind, iov, desc, cnt, raddr, key);
+	core_msg_queue_touched(path->domain);
+	return ret;
 }
 
 static int core_msg_read(struct core_path *path, struct core_io *io, const struct iovec *iov,
 			 void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
-	struct core_msg_io *mine;
-	struct fi_rma_iov rma;
-	struct fi_msg_rma msg;
-	int ret;
-
-	ret = core_msg_rma_init(path, iov, desc, cnt, raddr, key, &rma, &msg);
-	if (ret)
-		return ret;
-	msg.context = mine = core_msg_io_init(path, io, CORE_MSG_READ);
-	ret = core_msg_io_taken(path, mine, "fi_readmsg",
-				fi_readmsg(path->ep, &msg, FI_COMPLETION));
-	if (!ret)
-		path->read_cnt++;
-	return ret;
+	return core_msg_rma(path, io, CORE_KIND_READ, iov, desc, cnt, raddr, key);
 }
 
 static int core_msg_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
 			  void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
-	struct core_msg_io *mine;
-	struct fi_rma_iov rma;
-	struct fi_msg_rma msg;
-	int ret;
+	return core_msg_rma(path, io, CORE_KIND_WRITE, iov, desc, cnt, raddr, key);
+}
 
-	ret = core_msg_rma_init(path, iov, desc, cnt, raddr, key, &rma, &msg);
-	if (ret)
-		return ret;
-	msg.context = mine = core_msg_io_init(path, io, CORE_MSG_IO);
-	return core_msg_io_taken(path, mine, "fi_writemsg",
-				 fi_writemsg(path->ep, &msg, path->domain->write_flags));
+static int core_msg_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf,
+			   size_t len, uint64_t access, struct core_mr **mr, uint64_t *raddr,
+			   uint64_t *key)
+{
+	return core_mr_reg(&domain->base, path ? path->line.ep : NULL, buf, len, access, mr, raddr,
+			   key);
 }
 
 /* Both queues at once cost a system call and half a megabyte more. */
@@ -425,10 +303,21 @@ const struct core_ops core_msg_ops = {
 	.read = core_msg_read,
 	.write = core_msg_write,
 	.mr_reg = core_msg_mr_reg,
-	.mr_close = core_msg_mr_close,
-	.mr_desc = core_msg_mr_desc,
+	.mr_close = core_mr_close,
+	.mr_desc = core_mr_desc,
 	.wait_fds = core_msg_wait_fds,
 	.trywait = core_msg_trywait,
 	.expect = core_msg_expect,
 	.caps = core_msg_domain_caps,
+	.info_caps = core_msg_caps,
+	.passive_open = core_msg_passive_open,
+	.passive_setname = core_msg_passive_setname,
+	.passive_listen = core_msg_passive_listen,
+	.passive_poll = core_msg_passive_poll,
+	.passive_release = core_msg_passive_release,
+	.passive_trywait = core_msg_passive_trywait,
+	.passive_fd = core_msg_passive_fd,
+	.passive_lend = core_msg_passive_lend,
+	.passive_return = core_msg_passive_return,
+	.passive_cm_size = core_msg_passive_cm_size,
 };

@@ -2,8 +2,7 @@
 /*
  * Private to the adapter for connection-oriented cores: core_msg.c (domain,
  * data), core_msg_queue.c (completion queues), core_msg_poll.c (events),
- * core_msg_cm.c (paths), core_msg_listen.c (listeners, requests) and
- * core_msg_mr.c (registrations, receive buffers).
+ * core_msg_cm.c (paths) and core_msg_listen.c (listeners, requests).
  * Nobody else includes it.  All of it lives under the domain's lock, except
  * the reference count of a listener (see struct core_listener).
  */
@@ -12,44 +11,15 @@
 
 #include <poll.h>
 #include <stdatomic.h>
-#include <sys/queue.h>
 
-#include <rdma/fi_cm.h>
-#include <rdma/fi_endpoint.h>
-#include <rdma/fi_eq.h>
-#include <rdma/fi_errno.h>
-#include <rdma/fi_rma.h>
-#include <rdma/providers/fi_log.h>
-
-#include "core.h"
-
-#define CORE_MSG_WARN(subsys, ...) FI_WARN(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
-#define CORE_MSG_INFO(subsys, ...) FI_INFO(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
+#include "core_common.h"
 
 enum {
-	CORE_MSG_BATCH = 16,	    /* events of one poll */
-	CORE_MSG_CM_DATA = 256,	    /* longest connection data that we take */
-	CORE_MSG_CM_DATA_MIN = 56,  /* what every known core carries */
-	CORE_MSG_INJECT_COPY = 256, /* pieces up to this sum are gathered to be injected */
-	CORE_MSG_IO_MAX = 4096,	    /* operations out per domain: the completion queue holds them */
-	CORE_MSG_DRAIN = 4096,	    /* looks at a listener that closes: a flood must not hold us */
-	CORE_MSG_KEYS = 32,	    /* random keys drawn at once: 256 bytes */
-	CORE_MSG_HEAD = 512,	    /* bytes of a receive buffer that lie apart */
-	CORE_MSG_NEAR_PATHS = 16,   /* that poll(2) is asked about */
-	CORE_MSG_NEAR_FDS = 64,	    /* their sockets, and what the core adds */
-};
-
-/* What a completion's context points to. */
-enum core_msg_kind {
-	CORE_MSG_NONE, /* finished: the core must not name it again */
-	CORE_MSG_IO,   /* struct core_msg_io: a send or a write */
-	CORE_MSG_READ, /* struct core_msg_io: a read */
-	CORE_MSG_RX,   /* struct core_msg_rx */
-};
-
-struct core_msg_ctx {
-	struct fi_context2 core; /* first: the core's, in FI_CONTEXT mode */
-	enum core_msg_kind kind;
+	CORE_MSG_CM_DATA = 256,	   /* longest connection data that we take */
+	CORE_MSG_CM_DATA_MIN = 56, /* what every known core carries */
+	CORE_MSG_DRAIN = 4096,	   /* looks at a listener that closes: a flood must not hold us */
+	CORE_MSG_NEAR_PATHS = 16,  /* that poll(2) is asked about */
+	CORE_MSG_NEAR_FDS = 64,	   /* their sockets, and what the core adds */
 };
 
 enum core_msg_use {
@@ -58,58 +28,11 @@ enum core_msg_use {
 	CORE_MSG_LENT, /* or taken over for good */
 };
 
-/* An operation that is out; lives in the scratch of a struct core_io. */
-struct core_msg_io {
-	struct core_msg_ctx ctx;
-	struct core_path *path;
-	TAILQ_ENTRY(core_msg_io) link; /* in path->ios */
-};
-
-_Static_assert(sizeof(struct core_msg_io) <= sizeof(struct core_io),
-	       "an operation fits the scratch that the driver lends");
-
-/*
- * A receive buffer.  Its memory exists once the core fills it, page by page,
- * and the core fills one buffer after the other: small messages would soon have
- * a page in each.  So the first bytes of all buffers of a chunk lie side by
- * side, and a message that is longer is put together when it came.
- */
-struct core_msg_rx {
-	struct core_msg_ctx ctx;
-	struct core_msg_pool *pool;
-	void *head; /* NULL: not apart */
-	void *data; /* room for a whole message */
-	void *desc;
-	SLIST_ENTRY(core_msg_rx) link; /* in domain->idle */
-};
-
-struct core_msg_chunk {
-	SLIST_ENTRY(core_msg_chunk) link;
-	void *mem;
-	struct fid_mr *mr; /* NULL unless the core wants local memory registered */
-	size_t cnt;
-	struct core_msg_rx rx[];
-};
-
-/* Receive buffers posted to one queue: the domain's shared one, or a path's
- * own where the core shares none. */
-struct core_msg_pool {
-	struct fid_ep *ep; /* NULL: closed, nothing is posted any more */
-	SLIST_HEAD(, core_msg_chunk) chunks;
-	size_t cnt;
-	size_t run; /* completed since the completion queue was last read empty */
-	bool grown; /* in this run */
-};
-
 /* An entry of a core event queue with its connection data. */
 union core_msg_cm {
 	struct fi_eq_cm_entry entry;
 	uint8_t bytes[sizeof(struct fi_eq_cm_entry) + CORE_MSG_CM_DATA];
 };
-
-/* The tcp core copies shorter sends into a buffer of its own where the socket
- * is full, and reports them done (its parameter staging_sbuf_size). */
-#define CORE_MSG_TCP_STAGE 9000
 
 struct core_msg_queue {
 	struct fid_cq *cq;
@@ -120,15 +43,15 @@ struct core_msg_queue {
 /* The one for the first few paths, where it is worth having (core_msg_queue.c). */
 struct core_msg_near {
 	struct core_msg_queue queue; /* cq NULL: there is none */
-	int epoll_fd; /* the set that follows the core's list */
+	int epoll_fd;		     /* the set that follows the core's list */
 	uint64_t change_index;
 	size_t fd_cnt;
 	struct pollfd fds[CORE_MSG_NEAR_FDS]; /* the list as it was last seen */
 };
 
 struct core_domain {
+	struct core_base base; /* first */
 	struct fid_fabric *fabric;
-	struct fid_domain *domain;
 	struct core_msg_queue far;
 	struct core_msg_near near;
 	bool polls_near, near_first;
@@ -137,28 +60,20 @@ struct core_domain {
 	struct fid_eq *eq;
 	struct fid_ep *srx; /* NULL: each path has receives of its own */
 	int far_fd, cm_fd;  /* cm_fd: epoll set of our and our listeners' event queues */
-	struct core_caps caps;
-	uint64_t write_flags;
 	size_t rx_ctx_cnt;
 
-	size_t buffer_size, buffer_cnt, buffer_max;
-	size_t head_size;		/* CORE_MSG_HEAD, or 0 where buffers are in one piece */
-	struct core_msg_pool pool;	/* with srx only */
-	SLIST_HEAD(, core_msg_rx) idle; /* could not be posted: tried again at each poll */
+	struct core_pool pool; /* with srx only */
+	struct core_tx_pool tx;
 
-	size_t io_cnt, rx_cnt; /* in the core's hands */
-	bool cm_due;	       /* something broke or was left over: read the events */
-	unsigned cm_pending;   /* paths that wait for a connection event */
+	bool cm_due;	     /* something broke or was left over: read the events */
+	unsigned cm_pending; /* paths that wait for a connection event */
 	unsigned path_cnt;
-	size_t expected;       /* peers that may be connected */
+	size_t expected;			     /* peers that may be connected */
 	LIST_HEAD(, core_path) paths;		     /* all of them */
 	TAILQ_HEAD(core_msg_limbo, core_path) limbo; /* wait for their last completions */
 	LIST_HEAD(, core_listener) listeners;
-	LIST_HEAD(, core_request) requests;   /* of those listeners */
-	union core_msg_cm cm[CORE_MSG_BATCH]; /* one per event, until the next poll */
-
-	uint64_t keys[CORE_MSG_KEYS];
-	unsigned key_cnt;
+	LIST_HEAD(, core_request) requests; /* of those listeners */
+	union core_msg_cm cm[CORE_BATCH];   /* one per event, until the next poll */
 };
 
 enum core_msg_state {
@@ -171,20 +86,18 @@ enum core_msg_state {
 
 /* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
 struct core_path {
+	struct core_line line; /* first; its ep is NULL once closed */
 	LIST_ENTRY(core_path) link;
 	TAILQ_ENTRY(core_path) limbo_link;
 	struct core_domain *domain;
 	struct core_msg_queue *queue;
-	struct fid_ep *ep; /* NULL once closed */
 	void *user;
 	enum core_msg_state state;
 	bool in_limbo;
-	bool silent;	   /* never handed out: ends without an event */
-	int error;	   /* why it broke, for CORE_BROKEN */
-	unsigned read_cnt; /* reads out */
-	uint64_t drain_at; /* value of queue->seen that nothing of ours comes after */
-	TAILQ_HEAD(, core_msg_io) ios;
-	struct core_msg_pool pool; /* without srx only */
+	bool silent;	       /* never handed out: ends without an event */
+	int error;	       /* why it broke, for CORE_BROKEN */
+	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
+	struct core_pool pool; /* without srx only */
 };
 
 /*
@@ -203,7 +116,7 @@ struct core_listener {
 	int eq_fd;
 	void *user;
 	atomic_uint refs;
-	atomic_uint use; /* enum core_msg_use */
+	atomic_uint use;      /* enum core_msg_use */
 	union core_msg_cm cm; /* passive: of the last event */
 };
 
@@ -215,13 +128,6 @@ struct core_request {
 	struct fi_info *info;
 	bool listed, held;
 };
-
-/* Logs and returns ret. */
-static inline int core_msg_failed(const char *what, int ret)
-{
-	CORE_MSG_WARN(CORE, "%s: %s\n", what, fi_strerror(-ret));
-	return ret;
-}
 
 /* -- core_msg_queue.c --------------------------------------------------- */
 
@@ -274,6 +180,18 @@ int core_msg_listener_name(struct core_listener *listener, void *addr, size_t *l
 void core_msg_listener_close(struct core_listener *listener);
 void core_msg_reject(struct core_request *request, const void *data, size_t len);
 
+int core_msg_passive_open(struct fid_fabric *fabric, struct fi_info *info, void *user,
+			  struct core_listener **listener);
+int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t len);
+int core_msg_passive_listen(struct core_listener *listener);
+int core_msg_passive_poll(struct core_listener *listener, struct core_event *event);
+void core_msg_passive_release(struct core_listener *listener, struct core_event *event);
+int core_msg_passive_trywait(struct core_listener *listener);
+int core_msg_passive_fd(struct core_listener *listener);
+struct fid *core_msg_passive_lend(struct core_listener *listener);
+void core_msg_passive_return(struct core_listener *listener, bool taken);
+size_t core_msg_passive_cm_size(struct core_listener *listener);
+
 /* -- core_msg_cm.c ------------------------------------------------------ */
 
 /* Shallow copy of info for an endpoint of this domain, with storage for the
@@ -290,33 +208,13 @@ int core_msg_cm_poll(struct core_domain *domain, struct core_event *events, int 
 void core_msg_path_shut(struct core_path *path);
 void core_msg_path_free(struct core_path *path);
 
-int core_msg_connect(struct core_domain *domain, struct fi_info *info, const void *addr,
-		     size_t addr_len, const void *data, size_t len, void *user,
+int core_msg_connect(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
+		     const void *addr, size_t addr_len, const void *data, size_t len, void *user,
 		     struct core_path **path);
 int core_msg_accept(struct core_domain *domain, struct core_request *request, const void *data,
 		    size_t len, void *user, struct core_path **path);
 int core_msg_path_peer(struct core_path *path, void *addr, size_t *len);
 int core_msg_path_name(struct core_path *path, void *addr, size_t *len);
 void core_msg_path_close(struct core_path *path);
-
-/* -- core_msg_mr.c ------------------------------------------------------ */
-
-int core_msg_mr_open(struct core_domain *domain, const void *buf, size_t len, uint64_t access,
-		     struct fid_mr **mr);
-int core_msg_mr_reg(struct core_domain *domain, const void *buf, size_t len, uint64_t access,
-		    struct core_mr **mr, uint64_t *raddr, uint64_t *key);
-void core_msg_mr_close(struct core_mr *mr);
-void *core_msg_mr_desc(const struct core_mr *mr);
-
-/* The message of len bytes that the core has put into the buffer. */
-const void *core_msg_rx_data(const struct core_domain *domain, struct core_msg_rx *rx, size_t len);
-/* Posts the buffer, or keeps it for core_msg_rx_retry(). */
-void core_msg_rx_post(struct core_domain *domain, struct core_msg_rx *rx);
-void core_msg_rx_retry(struct core_domain *domain);
-/* Allocates and posts cnt more buffers; 0 or a negative errno. */
-int core_msg_pool_grow(struct core_domain *domain, struct core_msg_pool *pool, size_t cnt);
-/* Twice as many, as far as buffer_max goes. */
-void core_msg_pool_double(struct core_domain *domain, struct core_msg_pool *pool);
-void core_msg_pool_free(struct core_domain *domain, struct core_msg_pool *pool);
 
 #endif

@@ -24,14 +24,6 @@ static uint16_t core_msg_port(const void *addr, size_t len)
 	return 0;
 }
 
-static void core_msg_port_clear(void *addr)
-{
-	if (((struct sockaddr *)addr)->sa_family == AF_INET)
-		((struct sockaddr_in *)addr)->sin_port = 0;
-	else
-		((struct sockaddr_in6 *)addr)->sin6_port = 0;
-}
-
 /* True if one of our listeners has this port: a path cannot have it too. */
 static bool core_msg_port_taken(const struct core_domain *domain, uint16_t port)
 {
@@ -66,7 +58,7 @@ int core_msg_ep_info(const struct core_domain *domain, const struct fi_info *inf
 		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
 		copy->info.src_addr = copy->src_addr;
 		if (core_msg_port_taken(domain, core_msg_port(copy->src_addr, info->src_addrlen)))
-			core_msg_port_clear(copy->src_addr);
+			core_addr_port_clear(copy->src_addr, info->src_addrlen);
 	}
 	return 0;
 }
@@ -75,7 +67,7 @@ static int core_msg_ep_bind(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 	struct fid *cq = &path->queue->cq->fid;
-	struct fid_ep *ep = path->ep;
+	struct fid_ep *ep = path->line.ep;
 	int ret;
 
 	ret = fi_ep_bind(ep, &domain->eq->fid, 0);
@@ -96,7 +88,7 @@ static int core_msg_ep_bind(struct core_path *path)
 static void core_msg_pool_follow(struct core_domain *domain)
 {
 	if (domain->path_cnt * 2 > domain->pool.cnt)
-		core_msg_pool_double(domain, &domain->pool);
+		core_pool_double(&domain->base, &domain->pool);
 }
 
 /* A path with an enabled endpoint whose receives are posted.  On failure the
@@ -109,15 +101,17 @@ static int core_msg_path_create(struct core_domain *domain, struct fi_info *info
 
 	p = calloc(1, sizeof(*p));
 	if (!p)
-		return core_msg_failed("path", -FI_ENOMEM);
+		return core_failed("path", -FI_ENOMEM);
 	p->domain = domain;
 	p->user = user;
 	p->state = CORE_MSG_CONNECTING;
-	TAILQ_INIT(&p->ios);
-	ret = fi_endpoint(domain->domain, info, &p->ep, p);
+	TAILQ_INIT(&p->line.outs);
+	p->line.addr = FI_ADDR_UNSPEC;
+	p->line.tx = &domain->tx;
+	ret = fi_endpoint(domain->base.domain, info, &p->line.ep, p);
 	if (ret) {
 		free(p);
-		return core_msg_failed("fi_endpoint", ret);
+		return core_failed("fi_endpoint", ret);
 	}
 	LIST_INSERT_HEAD(&domain->paths, p, link);
 	p->queue = core_msg_queue_choose(domain);
@@ -127,16 +121,16 @@ static int core_msg_path_create(struct core_domain *domain, struct fi_info *info
 
 	ret = core_msg_ep_bind(p);
 	if (!ret)
-		ret = fi_enable(p->ep);
+		ret = fi_enable(p->line.ep);
 	if (ret) {
-		core_msg_failed("binding an endpoint", ret);
+		core_failed("binding an endpoint", ret);
 		goto fail;
 	}
 	if (domain->srx) {
 		core_msg_pool_follow(domain);
 	} else {
-		p->pool.ep = p->ep;
-		ret = core_msg_pool_grow(domain, &p->pool, domain->buffer_cnt);
+		p->pool.ep = p->line.ep;
+		ret = core_pool_grow(&domain->base, &p->pool, domain->base.buffer_cnt);
 		if (ret)
 			goto fail;
 	}
@@ -149,15 +143,16 @@ fail:
 	return ret;
 }
 
-int core_msg_connect(struct core_domain *domain, struct fi_info *info, const void *addr,
-		     size_t addr_len, const void *data, size_t len, void *user,
+int core_msg_connect(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
+		     const void *addr, size_t addr_len, const void *data, size_t len, void *user,
 		     struct core_path **path)
 {
 	struct core_msg_ep_info copy;
 	struct core_path *p;
 	int ret;
 
-	if (len > domain->caps.cm_data_size)
+	(void)from; /* a connection cannot start at the address that it listens at */
+	if (len > domain->base.caps.cm_data_size)
 		return -FI_EINVAL;
 	ret = core_msg_ep_info(domain, info, &copy);
 	if (ret)
@@ -167,9 +162,9 @@ int core_msg_connect(struct core_domain *domain, struct fi_info *info, const voi
 	ret = core_msg_path_create(domain, &copy.info, user, &p);
 	if (ret)
 		return ret;
-	ret = fi_connect(p->ep, addr, data, len);
+	ret = fi_connect(p->line.ep, addr, data, len);
 	if (ret) {
-		core_msg_failed("fi_connect", ret);
+		core_failed("fi_connect", ret);
 		p->silent = true;
 		core_msg_path_close(p);
 		return ret;
@@ -184,15 +179,15 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 	struct core_path *p;
 	int ret = -FI_EINVAL;
 
-	if (len > domain->caps.cm_data_size)
+	if (len > domain->base.caps.cm_data_size)
 		goto fail;
 	request->info->ep_attr->rx_ctx_cnt = domain->rx_ctx_cnt;
 	ret = core_msg_path_create(domain, request->info, user, &p);
 	if (ret)
 		goto fail;
-	ret = fi_accept(p->ep, data, len);
+	ret = fi_accept(p->line.ep, data, len);
 	if (ret) {
-		core_msg_failed("fi_accept", ret);
+		core_failed("fi_accept", ret);
 		p->silent = true;
 		core_msg_path_close(p);
 		goto fail;
@@ -209,12 +204,12 @@ fail:
 
 int core_msg_path_peer(struct core_path *path, void *addr, size_t *len)
 {
-	return path->ep ? fi_getpeer(path->ep, addr, len) : -FI_ESHUTDOWN;
+	return path->line.ep ? fi_getpeer(path->line.ep, addr, len) : -FI_ESHUTDOWN;
 }
 
 int core_msg_path_name(struct core_path *path, void *addr, size_t *len)
 {
-	return path->ep ? fi_getname(&path->ep->fid, addr, len) : -FI_ESHUTDOWN;
+	return path->line.ep ? fi_getname(&path->line.ep->fid, addr, len) : -FI_ESHUTDOWN;
 }
 
 void core_msg_path_shut(struct core_path *path)
@@ -226,17 +221,18 @@ void core_msg_path_shut(struct core_path *path)
 	path->state = CORE_MSG_GONE;
 	path->pool.ep = NULL;
 	core_msg_queue_closing(path);
-	ret = fi_close(&path->ep->fid);
+	ret = fi_close(&path->line.ep->fid);
 	if (ret)
-		core_msg_failed("closing an endpoint", ret);
-	path->ep = NULL;
+		core_failed("closing an endpoint", ret);
+	path->line.ep = NULL;
 	core_msg_queue_touched(path->domain);
 	core_msg_limbo_enter(path);
 }
 
 void core_msg_path_close(struct core_path *path)
 {
-	if (path->state == CORE_MSG_UP && path->read_cnt && path->domain->caps.rma_pins_path) {
+	if (path->state == CORE_MSG_UP && path->line.read_cnt &&
+	    path->domain->base.caps.rma_pins_path) {
 		path->state = CORE_MSG_LEAVING;
 		path->domain->cm_pending++;
 		return;
@@ -249,7 +245,7 @@ void core_msg_path_free(struct core_path *path)
 	LIST_REMOVE(path, link);
 	path->queue->path_cnt--;
 	path->domain->path_cnt--;
-	core_msg_pool_free(path->domain, &path->pool);
+	core_pool_free(&path->domain->base, &path->pool);
 	free(path);
 }
 
@@ -303,7 +299,7 @@ static int core_msg_cm_error(struct core_domain *domain, union core_msg_cm *cm,
 	/* a core may lend its own memory, until the next call */
 	if (len && err.err_data != cm->bytes)
 		memcpy(cm->bytes, err.err_data, len);
-	CORE_MSG_INFO(EQ, "connection failed: %s\n", fi_strerror(abs(err.err)));
+	CORE_INFO(EQ, "connection failed: %s\n", fi_strerror(abs(err.err)));
 	return core_msg_path_over(path, abs(err.err), len ? cm->bytes : NULL, len, event);
 }
 

@@ -19,12 +19,12 @@ int core_msg_eq_open(struct fid_fabric *fabric, struct fid_eq **eq, int *fd)
 
 	ret = fi_eq_open(fabric, &attr, eq, NULL);
 	if (ret)
-		return core_msg_failed("fi_eq_open", ret);
+		return core_failed("fi_eq_open", ret);
 	ret = fi_control(&(*eq)->fid, FI_GETWAIT, fd);
 	if (ret) {
 		fi_close(&(*eq)->fid);
 		*eq = NULL;
-		return core_msg_failed("descriptor of the event queue", ret);
+		return core_failed("descriptor of the event queue", ret);
 	}
 	return 0;
 }
@@ -39,7 +39,7 @@ ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *c
 	errno = 0;
 	ret = fi_eq_read(eq, type, cm, sizeof(*cm), 0);
 	if (ret < 0 && ret != -FI_EAGAIN && ret != -FI_EAVAIL)
-		core_msg_failed("fi_eq_read", (int)ret);
+		core_failed("fi_eq_read", (int)ret);
 	return ret;
 }
 
@@ -74,7 +74,7 @@ static bool core_msg_listener_event(struct core_listener *listener, union core_m
 		if (ret == -FI_EAVAIL) {
 			if (fi_eq_readerr(listener->eq, &err, 0) < 0)
 				return false;
-			CORE_MSG_INFO(EQ, "listener: %s\n", fi_strerror(err.err));
+			CORE_INFO(EQ, "listener: %s\n", fi_strerror(err.err));
 			continue;
 		}
 		if (ret < 0)
@@ -129,7 +129,7 @@ static int core_msg_listener_create(struct fid_fabric *fabric, struct fi_info *i
 
 	l = calloc(1, sizeof(*l));
 	if (!l)
-		return core_msg_failed("listener", -FI_ENOMEM);
+		return core_failed("listener", -FI_ENOMEM);
 	l->fabric = fabric;
 	l->user = user;
 	atomic_init(&l->refs, 1);
@@ -139,12 +139,12 @@ static int core_msg_listener_create(struct fid_fabric *fabric, struct fi_info *i
 		goto fail;
 	ret = fi_passive_ep(fabric, info, &l->pep, l);
 	if (ret) {
-		core_msg_failed("fi_passive_ep", ret);
+		core_failed("fi_passive_ep", ret);
 		goto fail;
 	}
 	ret = fi_pep_bind(l->pep, &l->eq->fid, 0);
 	if (ret) {
-		core_msg_failed("fi_pep_bind", ret);
+		core_failed("fi_pep_bind", ret);
 		goto fail_pep;
 	}
 	*listener = l;
@@ -170,11 +170,11 @@ int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user
 		return ret;
 	ret = fi_listen(l->pep);
 	if (ret) {
-		core_msg_failed("fi_listen", ret);
+		core_failed("fi_listen", ret);
 		goto fail;
 	}
 	if (epoll_ctl(domain->cm_fd, EPOLL_CTL_ADD, l->eq_fd, &event)) {
-		ret = core_msg_failed("epoll_ctl", -errno);
+		ret = core_failed("epoll_ctl", -errno);
 		goto fail;
 	}
 	l->domain = domain;
@@ -232,7 +232,7 @@ int core_msg_passive_listen(struct core_listener *listener)
 	if (!ret)
 		return 0;
 	atomic_store(&listener->use, CORE_MSG_UNUSED);
-	return core_msg_failed("fi_listen", ret);
+	return core_failed("fi_listen", ret);
 }
 
 struct fid *core_msg_passive_lend(struct core_listener *listener)
@@ -303,7 +303,7 @@ void core_msg_reject(struct core_request *request, const void *data, size_t len)
 		len = 0;
 	ret = fi_reject(request->listener->pep, request->info->handle, data, len);
 	if (ret)
-		core_msg_failed("fi_reject", ret);
+		core_failed("fi_reject", ret);
 	core_msg_request_answered(request);
 }
 
@@ -330,7 +330,7 @@ bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm
 		return false;
 	request = calloc(1, sizeof(*request));
 	if (!request) {
-		core_msg_failed("connection request", -FI_ENOMEM);
+		core_failed("connection request", -FI_ENOMEM);
 		fi_reject(listener->pep, cm->entry.info->handle, NULL, 0);
 		fi_freeinfo(cm->entry.info);
 		return false;

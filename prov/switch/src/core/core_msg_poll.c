@@ -11,67 +11,66 @@ void core_msg_limbo_enter(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 
-	path->drain_at = path->queue->seen + domain->io_cnt + domain->rx_cnt;
+	path->drain_at = path->queue->seen + domain->base.out_cnt + domain->base.rx_cnt;
 	if (!path->in_limbo)
 		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
 	path->in_limbo = true;
 }
 
-static void core_msg_io_done(struct core_msg_io *io, int error, struct core_event *event)
+/* Returns how many events that makes. */
+static int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 {
-	struct core_path *path = io->path;
-	struct core_domain *domain = path->domain;
+	struct core_path *path = out->path;
+	struct core_io *io = core_data_done(&path->domain->base, out);
 
-	TAILQ_REMOVE(&path->ios, io, link);
-	domain->io_cnt--;
-	if (io->ctx.kind == CORE_MSG_READ)
-		path->read_cnt--;
-	io->ctx.kind = CORE_MSG_NONE;
+	if (path->state == CORE_MSG_LEAVING && !path->line.read_cnt)
+		core_msg_path_shut(path);
+	if (!io)
+		return 0;
 	event->type = CORE_DONE;
 	/* the core flushes a connection that broke in the words of one we close */
-	event->error = error == FI_ECANCELED && path->state <= CORE_MSG_DEAD ? FI_ECONNRESET
-									     : error;
+	event->error =
+		error == FI_ECANCELED && path->state <= CORE_MSG_DEAD ? FI_ECONNRESET : error;
 	event->path = path;
 	event->user = path->user;
-	event->io = (struct core_io *)io;
+	event->io = io;
 	event->token = NULL;
-	if (path->state == CORE_MSG_LEAVING && !path->read_cnt)
-		core_msg_path_shut(path);
+	return 1;
 }
 
 /* A completion with this context; returns how many events it makes. */
 static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *queue,
-			     struct core_msg_ctx *ctx, size_t len, int error,
-			     struct core_event *event)
+			     struct core_ctx *ctx, size_t len, int error, struct core_event *event)
 {
-	struct core_msg_rx *rx;
+	struct core_rx *rx;
 
 	switch (ctx->kind) {
-	case CORE_MSG_RX:
-		rx = (struct core_msg_rx *)ctx;
+	case CORE_KIND_RX:
+		rx = (struct core_rx *)ctx;
 		queue->seen++;
-		domain->rx_cnt--;
+		domain->base.rx_cnt--;
 		if (error) {
-			core_msg_rx_post(domain, rx);
+			core_rx_post(&domain->base, rx);
 			return 0;
 		}
-		ctx->kind = CORE_MSG_NONE;
+		ctx->kind = CORE_KIND_NONE;
 		rx->pool->run++;
 		/* field by field: clearing the rest takes longer than this */
 		event->type = CORE_RECV;
-		event->data = core_msg_rx_data(domain, rx, len);
+		event->data = core_rx_data(&domain->base, rx, &len);
 		event->len = len;
 		event->token = rx;
 		return 1;
-	case CORE_MSG_IO:
-	case CORE_MSG_READ:
+	case CORE_KIND_SEND:
+	case CORE_KIND_WRITE:
+	case CORE_KIND_READ:
+	case CORE_KIND_TX:
 		queue->seen++;
-		core_msg_io_done((struct core_msg_io *)ctx, error, event);
-		return 1;
-	case CORE_MSG_NONE:
+		return core_msg_out_done((struct core_out *)ctx, error, event);
+	case CORE_KIND_NONE:
 		break;
 	}
-	CORE_MSG_WARN(CQ, "the core completed an operation twice\n");
+	CORE_WARN(CQ, "the core completed an operation twice\n");
 	return 0;
 }
 
@@ -98,13 +97,12 @@ static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *
 	ret = fi_cq_readerr(queue->cq, &err, 0);
 	if (ret <= 0)
 		return 0;
-	CORE_MSG_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
+	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
 	/* most often a connection broke: the event queue says which */
 	domain->cm_due = true;
 	if (!err.op_context)
 		return 0;
-	return core_msg_complete(domain, queue, err.op_context, 0, core_msg_reset(err.err),
-				 event);
+	return core_msg_complete(domain, queue, err.op_context, 0, core_msg_reset(err.err), event);
 }
 
 /* The queue was empty: its paths in limbo have nothing more to come. */
@@ -112,7 +110,7 @@ static void core_msg_limbo_drained(struct core_domain *domain, const struct core
 {
 	struct core_path *path;
 
-	TAILQ_FOREACH(path, &domain->limbo, limbo_link)
+	TAILQ_FOREACH (path, &domain->limbo, limbo_link)
 		if (path->queue == queue)
 			path->drain_at = queue->seen;
 }
@@ -122,7 +120,7 @@ static void core_msg_limbo_drained(struct core_domain *domain, const struct core
 static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *queue,
 			    struct core_event *events, int max, bool *empty)
 {
-	struct fi_cq_msg_entry comp[CORE_MSG_BATCH];
+	struct fi_cq_msg_entry comp[CORE_BATCH];
 	int n = 0, room;
 	ssize_t ret, i;
 
@@ -138,7 +136,7 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 		if (ret <= 0) {
 			*empty = true;
 			if (ret < 0 && ret != -FI_EAGAIN)
-				core_msg_failed("fi_cq_read", (int)ret);
+				core_failed("fi_cq_read", (int)ret);
 			break;
 		}
 		for (i = 0; i < ret; i++) {
@@ -187,10 +185,11 @@ static int core_msg_limbo_end(struct core_path *path, struct core_event *events,
 
 	*through = false;
 	if (path->state == CORE_MSG_GONE) {
-		while (n < max && !TAILQ_EMPTY(&path->ios))
-			core_msg_io_done(TAILQ_FIRST(&path->ios), FI_ECANCELED, &events[n++]);
+		while (n < max && !TAILQ_EMPTY(&path->line.outs))
+			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
+					       &events[n]);
 	}
-	if (path->silent && TAILQ_EMPTY(&path->ios)) {
+	if (path->silent && TAILQ_EMPTY(&path->line.outs)) {
 		*through = true;
 		return n;
 	}
@@ -227,32 +226,15 @@ static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *ev
 	return n;
 }
 
-/* All that were posted came back before the queue ran empty: senders may be
- * waiting for buffers.  At most once per such run, so that a receiver who is
- * merely slow does not end up with all that it may have. */
-static void core_msg_pool_check(struct core_domain *domain, bool empty)
-{
-	struct core_msg_pool *pool = &domain->pool;
-
-	if (pool->run >= pool->cnt && !pool->grown) {
-		pool->grown = true;
-		core_msg_pool_double(domain, pool);
-	}
-	if (empty) {
-		pool->run = 0;
-		pool->grown = false;
-	}
-}
-
 int core_msg_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm)
 {
 	bool empty = false;
 	int n = 0;
 
-	if (max > CORE_MSG_BATCH)
-		max = CORE_MSG_BATCH;
-	if (!SLIST_EMPTY(&domain->idle))
-		core_msg_rx_retry(domain);
+	if (max > CORE_BATCH)
+		max = CORE_BATCH;
+	if (!SLIST_EMPTY(&domain->base.idle))
+		core_rx_retry(&domain->base);
 	if (check_cm || domain->cm_pending || domain->cm_due)
 		n = core_msg_cm_poll(domain, events, max);
 	/* before the queue too: under a flood it leaves no room behind it */
@@ -261,7 +243,7 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 	if (n < max) {
 		n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
 		if (domain->srx)
-			core_msg_pool_check(domain, empty);
+			core_pool_check(&domain->base, &domain->pool, empty);
 		if (!TAILQ_EMPTY(&domain->limbo))
 			n += core_msg_limbo_poll(domain, &events[n], max - n);
 	}
@@ -277,7 +259,7 @@ void core_msg_release(struct core_domain *domain, struct core_event *event)
 	if (!event->token)
 		return;
 	if (event->type == CORE_RECV)
-		core_msg_rx_post(domain, event->token);
+		core_rx_post(&domain->base, event->token);
 	else
 		core_msg_request_release(event->token);
 	event->token = NULL;

@@ -31,12 +31,12 @@ enum {
 static int queue_open(struct core_domain *domain, enum fi_wait_obj wait_obj, struct fid_cq **cq)
 {
 	struct fi_cq_attr attr = {
-		.size = domain->buffer_max + CORE_MSG_IO_MAX,
+		.size = domain->base.buffer_max + CORE_OUT_MAX,
 		.format = FI_CQ_FORMAT_MSG,
 		.wait_obj = wait_obj,
 	};
 
-	return fi_cq_open(domain->domain, &attr, cq, NULL);
+	return fi_cq_open(domain->base.domain, &attr, cq, NULL);
 }
 
 static int near_open(struct core_domain *domain)
@@ -46,9 +46,9 @@ static int near_open(struct core_domain *domain)
 
 	ret = queue_open(domain, FI_WAIT_POLLFD, &near->queue.cq);
 	if (ret)
-		return core_msg_failed("fi_cq_open", ret);
+		return core_failed("fi_cq_open", ret);
 	near->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return near->epoll_fd < 0 ? core_msg_failed("epoll_create1", -errno) : 0;
+	return near->epoll_fd < 0 ? core_failed("epoll_create1", -errno) : 0;
 }
 
 int core_msg_queues_open(struct core_domain *domain)
@@ -57,13 +57,13 @@ int core_msg_queues_open(struct core_domain *domain)
 
 	ret = queue_open(domain, FI_WAIT_FD, &domain->far.cq);
 	if (ret)
-		return core_msg_failed("fi_cq_open", ret);
+		return core_failed("fi_cq_open", ret);
 	ret = fi_control(&domain->far.cq->fid, FI_GETWAIT, &domain->far_fd);
 	if (ret)
-		return core_msg_failed("descriptor of the completion queue", ret);
+		return core_failed("descriptor of the completion queue", ret);
 	domain->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (domain->wake_fd < 0)
-		return core_msg_failed("eventfd", -errno);
+		return core_failed("eventfd", -errno);
 	return domain->polls_near ? near_open(domain) : 0;
 }
 
@@ -128,7 +128,7 @@ static int near_make(struct core_msg_near *near, const struct fi_wait_pollfd *li
 		struct epoll_event event = {.events = (uint32_t)near->fds[i].events};
 
 		if (epoll_ctl(near->epoll_fd, EPOLL_CTL_ADD, near->fds[i].fd, &event)) {
-			int ret = core_msg_failed("epoll_ctl", -errno);
+			int ret = core_failed("epoll_ctl", -errno);
 
 			near_forget(near);
 			return ret;
@@ -150,7 +150,7 @@ static int near_follow(struct core_msg_near *near)
 		return -FI_EAGAIN;
 	ret = fi_control(&near->queue.cq->fid, FI_GETWAIT, &now);
 	if (ret)
-		return core_msg_failed("descriptors of the near queue", ret);
+		return core_failed("descriptors of the near queue", ret);
 	return same_fds(near, &now) ? 0 : near_make(near, &now);
 }
 

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The adapter's own messages, which make connections of a connectionless core.
+ * They travel in order with everybody else's, and begin with CORE_OWN_MESSAGE.
+ * Called by the other core_rdm files under the domain's lock.
+ *
+ * Layout, little endian: u32 ~0, u8 version, u8 type, u16 length of the name, u32
+ * to, u32 from, u64 secret, u16 length of the data, 6 bytes of zero, name, data.
+ */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_rdm.h"
+
+enum { FRAME_VERSION = 1 };
+
+struct wire {
+	uint32_t own;
+	uint8_t version, type;
+	uint16_t name_len;
+	uint32_t to, from;
+	uint64_t secret;
+	uint16_t data_len;
+	uint8_t zero[6];
+};
+
+_Static_assert(sizeof(struct wire) == 32, "no padding");
+_Static_assert(sizeof(struct wire) + CORE_ADDR_MAX + CORE_RDM_CM_DATA == CORE_RDM_FRAME_MAX,
+	       "the longest");
+
+static size_t frame_build(const struct core_rdm_frame *frame, uint8_t *buf)
+{
+	const struct wire wire = {
+		.own = CORE_OWN_MESSAGE,
+		.version = FRAME_VERSION,
+		.type = (uint8_t)frame->type,
+		.name_len = htole16((uint16_t)frame->name_len),
+		.to = htole32(frame->to),
+		.from = htole32(frame->from),
+		.secret = htole64(frame->secret),
+		.data_len = htole16((uint16_t)frame->data_len),
+	};
+
+	memcpy(buf, &wire, sizeof(wire));
+	if (frame->name_len)
+		memcpy(buf + sizeof(wire), frame->name, frame->name_len);
+	if (frame->data_len)
+		memcpy(buf + sizeof(wire) + frame->name_len, frame->data, frame->data_len);
+	return sizeof(wire) + frame->name_len + frame->data_len;
+}
+
+bool core_rdm_frame_parse(const void *buf, size_t len, struct core_rdm_frame *frame)
+{
+	const uint8_t *bytes = buf;
+	struct wire wire;
+
+	if (len < sizeof(wire))
+		return false;
+	memcpy(&wire, bytes, sizeof(wire));
+	*frame = (struct core_rdm_frame){
+		.type = wire.type,
+		.to = le32toh(wire.to),
+		.from = le32toh(wire.from),
+		.secret = le64toh(wire.secret),
+		.name = bytes + sizeof(wire),
+		.name_len = le16toh(wire.name_len),
+		.data_len = le16toh(wire.data_len),
+	};
+	frame->data = bytes + sizeof(wire) + frame->name_len;
+	return wire.version == FRAME_VERSION && frame->name_len <= CORE_ADDR_MAX &&
+	       frame->data_len <= CORE_RDM_CM_DATA &&
+	       sizeof(wire) + frame->name_len + frame->data_len == len;
+}
+
+/* One attempt. */
+static int frame_try(struct core_port *port, const struct core_peer *peer, struct core_path *path,
+		     void *bytes, size_t len)
+{
+	const struct iovec iov = {bytes, len};
+	struct core_tx *tx;
+	ssize_t ret;
+
+	if (!port->ep)
+		return -FI_ESHUTDOWN;
+	if (port->domain->base.out_cnt >= CORE_OUT_MAX)
+		return -FI_EAGAIN;
+	ret = core_tx_fill(&port->domain->base, &port->tx, &iov, 1, len, &tx);
+	if (ret)
+		return (int)ret;
+	ret = fi_send(port->ep, tx->data, port->domain->base.prefix + len, tx->desc, peer->addr,
+		      tx);
+	if (ret) {
+		core_tx_put(tx);
+		return (int)ret;
+	}
+	port->domain->base.out_cnt++;
+	tx->out.path = path;
+	if (path)
+		TAILQ_INSERT_TAIL(&path->line.outs, &tx->out, link);
+	return 0;
+}
+
+static int frame_keep(struct core_port *port, struct core_peer *peer, struct core_path *path,
+		      const uint8_t *bytes, size_t len)
+{
+	struct core_rdm_waiting *waiting = malloc(sizeof(*waiting) + len);
+
+	if (!waiting)
+		return core_failed("frame", -FI_ENOMEM);
+	*waiting = (struct core_rdm_waiting){.port = port, .peer = peer, .path = path, .len = len};
+	memcpy(waiting->bytes, bytes, len);
+	core_rdm_port_get(port);
+	peer->refs++;
+	TAILQ_INSERT_TAIL(&port->domain->waiting, waiting, link);
+	return 0;
+}
+
+int core_rdm_frame_send(struct core_port *port, struct core_peer *peer, struct core_path *path,
+			const struct core_rdm_frame *frame)
+{
+	uint8_t bytes[CORE_RDM_FRAME_MAX];
+	const size_t len = frame_build(frame, bytes);
+	int ret = frame_try(port, peer, path, bytes, len);
+
+	if (ret == -FI_EAGAIN)
+		return frame_keep(port, peer, path, bytes, len);
+	if (!ret && path)
+		core_rdm_path_sent(path);
+	return ret;
+}
+
+static void waiting_free(struct core_domain *domain, struct core_rdm_waiting *waiting)
+{
+	TAILQ_REMOVE(&domain->waiting, waiting, link);
+	core_rdm_peer_put(domain, waiting->peer);
+	core_rdm_port_put(waiting->port);
+	free(waiting);
+}
+
+void core_rdm_frames_flush(struct core_domain *domain)
+{
+	struct core_rdm_waiting *waiting, *next;
+	int ret;
+
+	for (waiting = TAILQ_FIRST(&domain->waiting); waiting; waiting = next) {
+		next = TAILQ_NEXT(waiting, link);
+		ret = frame_try(waiting->port, waiting->peer, waiting->path, waiting->bytes,
+				waiting->len);
+		if (ret == -FI_EAGAIN)
+			continue; /* others go to other peers */
+		if (waiting->path && ret)
+			core_rdm_path_fail(waiting->path, -ret);
+		else if (waiting->path)
+			core_rdm_path_sent(waiting->path);
+		waiting_free(domain, waiting);
+	}
+}
+
+void core_rdm_frames_drop(struct core_domain *domain, const struct core_path *path)
+{
+	struct core_rdm_waiting *waiting, *next;
+
+	for (waiting = TAILQ_FIRST(&domain->waiting); waiting; waiting = next) {
+		next = TAILQ_NEXT(waiting, link);
+		if (!path || waiting->path == path)
+			waiting_free(domain, waiting);
+	}
+}

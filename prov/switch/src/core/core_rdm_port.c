@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Endpoints of a connectionless core, and the addresses of their peers.  Called
+ * by the other core_rdm files under the domain's lock.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_rdm.h"
+
+/* -- ports -------------------------------------------------------------------- */
+
+/* A copy of info for an endpoint, with storage for what differs. */
+struct port_info {
+	struct fi_info info;
+	struct fi_tx_attr tx_attr;
+	uint8_t src_addr[CORE_ADDR_MAX];
+};
+
+static int port_info(const struct core_domain *domain, const struct fi_info *info,
+		     struct port_info *copy)
+{
+	if (info->src_addrlen > sizeof(copy->src_addr))
+		return -FI_EINVAL;
+	copy->info = *domain->info;
+	copy->tx_attr = *domain->info->tx_attr;
+	copy->info.tx_attr = &copy->tx_attr;
+	copy->info.next = NULL;
+	copy->info.handle = NULL;
+	copy->info.dest_addr = NULL;
+	copy->info.dest_addrlen = 0;
+	copy->info.src_addr = info->src_addr ? copy->src_addr : NULL;
+	copy->info.src_addrlen = info->src_addr ? info->src_addrlen : 0;
+	if (info->src_addr)
+		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
+	/* operations that are posted without flags complete, too */
+	copy->tx_attr.op_flags = FI_COMPLETION;
+	return 0;
+}
+
+static int port_bind(struct core_port *port)
+{
+	struct core_domain *domain = port->domain;
+	int ret;
+
+	ret = fi_ep_bind(port->ep, &domain->av->fid, 0);
+	if (!ret)
+		ret = fi_ep_bind(port->ep, &domain->cq->fid, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
+	if (!ret)
+		ret = fi_ep_bind(port->ep, &domain->cq->fid, FI_RECV);
+	if (!ret)
+		ret = fi_enable(port->ep);
+	if (!ret) {
+		port->name_len = sizeof(port->name);
+		ret = fi_getname(&port->ep->fid, port->name, &port->name_len);
+	}
+	return ret;
+}
+
+/* The core's endpoint, bound and enabled.  Some cores find out that an address is
+ * taken only when it is enabled. */
+static int port_start(struct core_port *port, struct fi_info *info)
+{
+	int ret = fi_endpoint(port->domain->base.domain, info, &port->ep, port);
+
+	if (ret) {
+		port->ep = NULL;
+		return ret;
+	}
+	ret = port_bind(port);
+	if (ret) {
+		fi_close(&port->ep->fid);
+		port->ep = NULL;
+	}
+	return ret;
+}
+
+int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
+		       struct core_port **port)
+{
+	struct port_info copy;
+	struct core_port *p;
+	int ret = port_info(domain, info, &copy);
+
+	if (ret)
+		return ret;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return core_failed("port", -FI_ENOMEM);
+	p->domain = domain;
+	p->refs = 1;
+	LIST_INSERT_HEAD(&domain->ports, p, link);
+	ret = port_start(p, &copy.info);
+	if (ret) {
+		LIST_REMOVE(p, link);
+		free(p);
+		return ret;
+	}
+	p->pool.ep = p->tx.ep = p->ep;
+	p->pool.owner = p;
+	ret = core_pool_grow(&domain->base, &p->pool, domain->base.buffer_cnt);
+	if (ret) {
+		core_rdm_port_put(p);
+		return ret;
+	}
+	*port = p;
+	return 0;
+}
+
+int core_rdm_port_own(struct core_domain *domain, const struct fi_info *info,
+		      struct core_port **port)
+{
+	struct fi_info any = *info;
+	uint8_t addr[CORE_ADDR_MAX];
+	int ret = 0;
+
+	if (!domain->own) {
+		ret = core_rdm_port_open(domain, info, &domain->own);
+		/* somebody listens there; nobody is told where we begin */
+		if (ret && info->src_addr && info->src_addrlen <= sizeof(addr)) {
+			memcpy(addr, info->src_addr, info->src_addrlen);
+			any.src_addr = core_addr_port_clear(addr, info->src_addrlen) ? addr : NULL;
+			any.src_addrlen = any.src_addr ? info->src_addrlen : 0;
+			ret = core_rdm_port_open(domain, &any, &domain->own);
+		}
+	}
+	if (ret)
+		return core_failed("opening an endpoint", ret);
+	core_rdm_port_get(domain->own);
+	*port = domain->own;
+	return 0;
+}
+
+void core_rdm_port_get(struct core_port *port)
+{
+	port->refs++;
+}
+
+/* Whatever it still had out comes back, if at all, before what is posted now. */
+void core_rdm_port_close(struct core_port *port)
+{
+	struct core_domain *domain = port->domain;
+	int ret = fi_close(&port->ep->fid);
+
+	if (ret)
+		core_failed("closing an endpoint", ret);
+	port->ep = NULL;
+	port->pool.ep = NULL;
+	port->drain_at = domain->seen + domain->base.out_cnt + domain->base.rx_cnt;
+	LIST_REMOVE(port, link);
+	LIST_INSERT_HEAD(&domain->closed_ports, port, link);
+}
+
+void core_rdm_port_put(struct core_port *port)
+{
+	if (!--port->refs && port->ep)
+		core_rdm_port_close(port);
+}
+
+void core_rdm_ports_reap(struct core_domain *domain, bool all)
+{
+	struct core_port *port = LIST_FIRST(&domain->closed_ports), *next;
+
+	for (; port; port = next) {
+		next = LIST_NEXT(port, link);
+		if (!all && (port->refs || (int64_t)(domain->seen - port->drain_at) < 0))
+			continue;
+		LIST_REMOVE(port, link);
+		core_pool_free(&domain->base, &port->pool);
+		core_tx_pool_free(&port->tx);
+		free(port);
+	}
+}
+
+/* -- peers ---------------------------------------------------------------------- */
+
+int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
+		      struct core_peer **peer)
+{
+	struct core_peer *p;
+
+	if (!len || len > sizeof(p->name))
+		return -FI_EINVAL;
+	HASH_FIND(hh, domain->peers, name, len, p);
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return core_failed("address", -FI_ENOMEM);
+		memcpy(p->name, name, len);
+		p->name_len = len;
+		if (fi_av_insert(domain->av, p->name, 1, &p->addr, 0, NULL) != 1) {
+			free(p);
+			return core_failed("fi_av_insert", -FI_EADDRNOTAVAIL);
+		}
+		HASH_ADD_KEYPTR(hh, domain->peers, p->name, p->name_len, p);
+	}
+	p->refs++;
+	*peer = p;
+	return 0;
+}
+
+void core_rdm_peer_put(struct core_domain *domain, struct core_peer *peer)
+{
+	if (--peer->refs)
+		return;
+	HASH_DEL(domain->peers, peer);
+	fi_av_remove(domain->av, &peer->addr, 1, 0);
+	free(peer);
+}
