@@ -36,6 +36,7 @@
 #include <rdma/providers/fi_prov.h>
 
 #include "core/core.h"
+#include "switch_compat.h"
 #include "switch_session.h"
 
 #define SWITCH_NAME "ofi_switch"

@@ -155,9 +155,8 @@ static bool domain_suits(const struct fi_info *info, const struct fi_domain_attr
 	if (want->name && strcmp(want->name, domain->name))
 		return false;
 	return within("threading", want->threading, FI_THREAD_ENDPOINT) &&
-	       /* 3: FI_PROGRESS_CONTROL_UNIFIED of libfabric 2 */
-	       within("control_progress", want->control_progress, 3) &&
-	       within("data_progress", want->data_progress, 3) &&
+	       within("control_progress", want->control_progress, SWITCH_PROGRESS_LAST) &&
+	       within("data_progress", want->data_progress, SWITCH_PROGRESS_LAST) &&
 	       within("resource_mgmt", want->resource_mgmt, FI_RM_ENABLED) &&
 	       within("av_type", want->av_type, FI_AV_TABLE) &&
 	       within("mr_key_size", want->mr_key_size, domain->mr_key_size) &&
@@ -198,9 +197,9 @@ static int answer_mr_mode(uint32_t version, const struct fi_domain_attr *want)
 {
 	const int asked = want ? want->mr_mode : 0;
 
-	if (asked == FI_MR_BASIC || asked == FI_MR_SCALABLE)
+	if (asked == SWITCH_MR_BASIC || asked == SWITCH_MR_SCALABLE)
 		return asked;
-	return FI_VERSION_LT(version, FI_VERSION(1, 5)) ? FI_MR_SCALABLE : 0;
+	return FI_VERSION_LT(version, FI_VERSION(1, 5)) ? SWITCH_MR_SCALABLE : 0;
 }
 
 /* What is asked for, else everything but what only some can live with: entries

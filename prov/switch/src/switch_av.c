@@ -17,6 +17,7 @@
 #include <uthash.h>
 
 #define CHUNK_CNT 256
+#define NODE_LEN  256 /* of a name, terminator included */
 
 /* addr.bytes comes last, aligned for a sockaddr, and is cut to the format. */
 struct av_entry {
@@ -362,7 +363,7 @@ static int switch_av_insertsym(struct fid_av *fid, const char *node, size_t node
 	for (size_t i = 0; i < nodecnt; i++) {
 		const uint32_t format = ins.av->domain->info->addr_format;
 		struct switch_addr addr;
-		char name[FI_PATH_MAX];
+		char name[NODE_LEN];
 
 		ret = switch_addr_next_node(node, i, name, sizeof(name));
 		if (!ret)

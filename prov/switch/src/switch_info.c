@@ -258,7 +258,7 @@ static void explain(const struct core_choice *choice)
 		return;
 	if (!copy_text(&want->fabric_attr->prov_name, choice->name)) {
 		want->mode = ~0ULL;
-		want->domain_attr->mr_mode = ~(FI_MR_BASIC | FI_MR_SCALABLE);
+		want->domain_attr->mr_mode = ~(SWITCH_MR_BASIC | SWITCH_MR_SCALABLE);
 		core_getinfo(NULL, NULL, 0, want, &list);
 	}
 	for (struct fi_info *info = list; info; info = info->next)

@@ -23,7 +23,6 @@ struct switch_params switch_params;
 
 struct fi_provider switch_prov = {
 	.version = FI_VERSION(1, 0),
-	.fi_version = FI_VERSION(FI_MAJOR_VERSION, FI_MINOR_VERSION),
 	.name = SWITCH_NAME,
 	.getinfo = switch_getinfo,
 	.fabric = switch_fabric_open,
@@ -185,6 +184,10 @@ static void params_read(void)
 
 FI_EXT_INI
 {
+	/* An application that asks for more than this does not see us.  It is not
+	 * the headers' version: structs have only ever grown at their ends, so that
+	 * an object built with 1.17 serves those who ask for 2.x, too. */
+	switch_prov.fi_version = fi_version();
 	params_define();
 	params_read();
 	switch_info_init();

@@ -43,7 +43,7 @@ static int mr_enter(struct switch_mr *mr, uint64_t requested_key)
 	struct switch_domain *domain = mr->domain;
 	const int mode = domain->info->domain_attr->mr_mode;
 
-	if (mode == FI_MR_BASIC || mode & FI_MR_PROV_KEY) {
+	if (mode == SWITCH_MR_BASIC || mode & FI_MR_PROV_KEY) {
 		do {
 			switch_random(&mr->mr_fid.key, sizeof(mr->mr_fid.key));
 		} while (mr->mr_fid.key == FI_KEY_NOTAVAIL || mr_find(domain, mr->mr_fid.key));

@@ -88,7 +88,7 @@ Test(info, what_cannot_be_had_is_refused)
 	refused("a source over a connection");
 	hints->tx_attr->msg_order = FI_ORDER_SAS | FI_ORDER_RAW;
 	refused("order");
-	hints->rx_attr->comp_order = FI_ORDER_DATA;
+	hints->rx_attr->comp_order = FI_ORDER_SAS;
 	refused("completion order");
 	hints->tx_attr->inject_size = SWITCH_INJECT_SIZE + 1;
 	refused("inject_size");
@@ -148,10 +148,10 @@ Test(info, registration_mode_by_age_of_the_application)
 	} cases[] = {
 		{FI_VERSION(1, 17), 0, 0},
 		{FI_VERSION(1, 17), FI_MR_LOCAL | FI_MR_PROV_KEY | FI_MR_ENDPOINT, 0},
-		{FI_VERSION(1, 5), FI_MR_BASIC, FI_MR_BASIC},
-		{FI_VERSION(1, 5), FI_MR_SCALABLE, FI_MR_SCALABLE},
-		{FI_VERSION(1, 4), FI_MR_UNSPEC, FI_MR_SCALABLE},
-		{FI_VERSION(1, 0), FI_MR_BASIC, FI_MR_BASIC},
+		{FI_VERSION(1, 5), SWITCH_MR_BASIC, SWITCH_MR_BASIC},
+		{FI_VERSION(1, 5), SWITCH_MR_SCALABLE, SWITCH_MR_SCALABLE},
+		{FI_VERSION(1, 4), 0, SWITCH_MR_SCALABLE},
+		{FI_VERSION(1, 0), SWITCH_MR_BASIC, SWITCH_MR_BASIC},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
