@@ -123,8 +123,8 @@ struct core_ops {
 	/* Up to max events (at most 16); returns how many.  Every event is given
 	 * back with release before the next poll.  check_cm: look for connection
 	 * events too, which costs more; done anyway while connections are
-	 * pending and when trywait saw one.  What a path received comes before
-	 * its CORE_BROKEN. */
+	 * pending and after trywait.  What a path received comes before its
+	 * CORE_BROKEN. */
 	int (*poll)(struct core_domain *domain, struct core_event *events, int max, bool check_cm);
 	/* Ends the event: reposts its buffer, frees its connection data.  A
 	 * request stays until it is answered. */

@@ -215,6 +215,7 @@ static int core_msg_trywait(struct core_domain *domain)
 		ret = core_msg_eq_trywait(domain->fabric, listener->eq);
 	}
 	domain->cm_due = ret;
+	domain->slept = !ret;
 	return ret;
 }
 

@@ -66,6 +66,7 @@ struct core_domain {
 	struct core_tx_pool tx;
 
 	bool cm_due;	     /* something broke or was left over: read the events */
+	bool slept;	     /* somebody may have: an event may have woken him */
 	unsigned cm_pending; /* paths that wait for a connection event */
 	unsigned path_cnt;
 	size_t expected;			     /* peers that may be connected */

@@ -346,5 +346,6 @@ int core_msg_cm_poll(struct core_domain *domain, struct core_event *events, int 
 			n++;
 	}
 	domain->cm_due = n == max;
+	domain->slept = false;
 	return n;
 }

@@ -43,7 +43,7 @@ ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *c
 	return ret;
 }
 
-/* fi_trywait: the tcp core progresses its connections in here, too. */
+/* fi_trywait: the tcp core before 1.18 progresses its connections in here, too. */
 int core_msg_eq_trywait(struct fid_fabric *fabric, struct fid_eq *eq)
 {
 	struct fid *fid = &eq->fid;

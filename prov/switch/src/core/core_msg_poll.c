@@ -235,7 +235,7 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 		max = CORE_BATCH;
 	if (!SLIST_EMPTY(&domain->base.idle))
 		core_rx_retry(&domain->base);
-	if (check_cm || domain->cm_pending || domain->cm_due)
+	if (check_cm || domain->cm_pending || domain->cm_due || domain->slept)
 		n = core_msg_cm_poll(domain, events, max);
 	/* before the queue too: under a flood it leaves no room behind it */
 	if (!TAILQ_EMPTY(&domain->limbo))
