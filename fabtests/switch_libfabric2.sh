@@ -1,0 +1,144 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# The provider with libfabric 2.x and Open MPI 5, those of Debian 13: once the
+# object that was built here, with whatever libfabric is here, and once the one
+# that the same source becomes there.  Runs in the build directory.
+#
+# usage: fabtests/switch_libfabric2.sh
+# Environment: see util/in-debian13, which makes that Debian and says why not
+# where it cannot (exit status 77).
+set -u
+
+source=/mnt/source built=/mnt/build # as they are called there
+status=0
+
+if [ "${1-}" != --inside ]; then
+	top=$(cd "$(dirname "$0")/.." && pwd)
+	[ -f .libs/libswitch-fi.so ] || { echo "no .libs/libswitch-fi.so here: run it in a build directory" >&2; exit 99; }
+	exec "$top/util/in-debian13" -r source="$top" -r build="$PWD" \
+		"$source/fabtests/switch_libfabric2.sh" --inside
+fi
+
+# -- from here on in Debian 13 ------------------------------------------------
+
+mkdir /tmp/build && cd /tmp/build || exit 99
+
+# verdict NAME OK [LOG]
+verdict()
+{
+	if [ "$2" -eq 0 ]; then
+		echo "PASS: $1"
+	else
+		[ $# -lt 3 ] || tail -n 60 "$3"
+		echo "FAIL: $1"
+		status=1
+	fi
+}
+
+# Loaded, and listed for both types of endpoint.
+info()
+{
+	fi_info -p 'tcp;ofi_switch' >info.log 2>&1 &&
+		grep -q 'type: FI_EP_RDM' info.log && grep -q 'type: FI_EP_MSG' info.log
+	verdict "$object, fi_info" $? info.log
+}
+
+listening()
+{
+	grep -Eq "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6
+}
+
+free_port()
+{
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+		listening "$port" || return
+	done
+}
+
+# pingpong TYPE MODE: every size, each byte checked, and the ways that the
+# statistics name: the mode, unless the provider was to choose.
+pingpong()
+{
+	rm -f stats
+	free_port
+	export FI_OFI_SWITCH_TRANSFER="$2" FI_OFI_SWITCH_STATS="$PWD/stats"
+	timeout 300 fi_pingpong -p 'tcp;ofi_switch' -e "$1" -S all -I 10 -c -B "$port" >server.log 2>&1 &
+	server=$!
+	until listening "$port"; do
+		kill -0 "$server" 2>/dev/null || return 1
+		sleep 0.01
+	done
+	timeout 300 fi_pingpong -p 'tcp;ofi_switch' -e "$1" -S all -I 10 -c -P "$port" 127.0.0.1 >client.log 2>&1
+	client=$?
+	[ "$client" -eq 0 ] || kill "$server" 2>/dev/null
+	wait "$server" && [ "$client" -eq 0 ] || return 1
+	[ "$2" = auto ] || [ "$(grep -c "\"tx_$2_bytes\": [1-9]" stats)" -eq 2 ]
+}
+
+pingpongs()
+{
+	for type in msg rdm; do
+		for mode in auto read write copy; do
+			pingpong "$type" "$mode"
+			ok=$?
+			cat server.log client.log stats >pingpong.log 2>/dev/null
+			verdict "$object, fi_pingpong $type, $mode" "$ok" pingpong.log
+		done
+	done
+	unset FI_OFI_SWITCH_TRANSFER FI_OFI_SWITCH_STATS
+}
+
+mpi()
+{
+	MPI_RANKS='2 4' "$source/fabtests/switch_mpi.sh" >mpi.log 2>&1
+	ok=$?
+	grep '^PASS: ' mpi.log | sed "s/^PASS: /&$object, Open MPI $openmpi, /"
+	[ "$ok" -eq 0 ] || verdict "$object, Open MPI $openmpi" 1 mpi.log
+}
+
+build()
+{
+	"$source/configure" --enable-werror >build.log 2>&1 &&
+		make -j"$(nproc)" all check TESTS= >>build.log 2>&1 && ! grep 'warning:' build.log
+	verdict "built with libfabric $libfabric, without a warning" $? build.log
+}
+
+# The programs that use the provider or a core; the engine knows no libfabric.
+programs()
+{
+	set --
+	for program in prov/switch/test/func_* prov/switch/test/core_*_test prov/switch/test/switch_*_test; do
+		case $program in
+		*.o | *.lo | *.log | *.trs) ;;
+		*) [ ! -x "$program" ] || set -- "$@" "$program" ;;
+		esac
+	done
+	make -k check TESTS="$*" >check.log 2>&1
+	for program; do
+		results=$(sed -n 's/^:test-result: *//p' "$program.trs" 2>/dev/null)
+		passed=$(echo "$results" | grep -c '^PASS')
+		! echo "$results" | grep -Eq '^(FAIL|ERROR)' && [ "$passed" -gt 0 ]
+		verdict "$object, ${program##*/}, $passed cases" $? "$program.log"
+	done
+}
+
+libfabric=$(pkg-config --modversion libfabric)
+openmpi=$(mpirun --version | sed -n 's/^mpirun (Open MPI) //p')
+here=$(sed -n 's/^LIBFABRIC_VERSION = //p' "$built/Makefile")
+
+export FI_PROVIDER_PATH="$built/.libs"
+object="built with $here, run with $libfabric"
+info
+pingpongs
+build
+[ "$status" -eq 0 ] || exit 1
+mpi
+export FI_PROVIDER_PATH="$PWD/.libs"
+object="built and run with $libfabric"
+info
+pingpongs
+programs
+mpi
+exit "$status"
