@@ -100,17 +100,35 @@ int switch_fabric_trywait(struct switch_fabric *fabric);
 /* -- waiting ------------------------------------------------------------ */
 
 /*
- * A wait object: an epoll set of a core's descriptors, the domains' timers
- * and an eventfd of its own.  Owned by a CQ, a counter, an EQ or a wait set.
- * armed: somebody may be asleep on it; the next event must signal.
+ * A wait object: two epoll sets, each of a core's descriptors, the domains'
+ * timers and an eventfd of its own.  Owned by a CQ, a counter, an EQ or a wait
+ * set, under whose lock all of it is.
+ *
+ * One is the descriptor that the application or a wait set polls; fi_trywait
+ * arms and empties it.  The other is of the threads in blocking calls, each of
+ * which may wait for something else: an event calls all that are asleep, and
+ * the last of them to get up empties it, so that none loses its call to
+ * another that goes back to sleep.
  */
 struct switch_wait {
 	struct switch_waitset *set; /* that it is in, with its owner; or NULL */
 	struct fid *owner;
 	int epoll_fd; /* -1: FI_WAIT_NONE */
 	int event_fd;
-	bool armed;
+	bool armed;    /* somebody may poll it: the next event must signal */
 	bool signaled; /* event_fd is readable */
+	int sleep_fd;  /* the epoll set of threads */
+	int call_fd;   /* its eventfd, readable while called > 0 */
+	uint64_t calls;
+	unsigned asleep; /* threads between switch_wait_enter() and _leave() */
+	unsigned called; /* of them, those to whom there was a call */
+};
+
+/* A thread in a blocking call; on its stack. */
+struct switch_sleeper {
+	uint64_t deadline; /* nanoseconds; SESS_NEVER: none */
+	uint64_t calls;	   /* of the wait object when it entered */
+	bool entered;
 };
 
 /* Leaves its wait set, too: call without locks. */
@@ -126,19 +144,27 @@ int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domai
 void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain);
 int switch_wait_add_fd(struct switch_wait *wait, int fd);
 void switch_wait_del_fd(struct switch_wait *wait, int fd);
-/* Wakes the sleeper if there may be one. */
+/* Wakes whoever may be asleep. */
 void switch_wait_signal(struct switch_wait *wait);
-/* From here until the next event the wait object's owner may sleep.  Call
- * before the last look at what it waits for, under the same lock as signal. */
-void switch_wait_arm(struct switch_wait *wait);
-/* Sleeps until something happens: 0, -FI_ETIMEDOUT at the deadline
- * (nanoseconds, SESS_NEVER for none), or -FI_EAGAIN when a signal handler
- * ran.  Call without locks. */
-int switch_wait_sleep(struct switch_wait *wait, uint64_t deadline);
+/* From here until the next event the descriptor may be polled.  Call before the
+ * last look at what is waited for, under the same lock as signal.  True: there
+ * was a signal since it was armed last. */
+bool switch_wait_arm(struct switch_wait *wait);
+/* For milliseconds, as the blocking calls have them; negative: for ever. */
+struct switch_sleeper switch_sleeper(int timeout);
+/* The thread is going to sleep, having found nothing under the same lock as
+ * signal; and it has got up (nothing if it was not asleep): true if there was
+ * a signal in between. */
+void switch_wait_enter(struct switch_wait *wait, struct switch_sleeper *sleeper);
+bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper);
+/* Sleeps until something happens if it has entered: 0, -FI_ETIMEDOUT when the
+ * time is over, or -FI_EAGAIN when a signal handler ran.  Call without locks. */
+int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleeper *sleeper);
 /* fi_control of a queue or counter: FI_GETWAIT and FI_GETWAITOBJ. */
 int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
-/* fi_trywait of one object; *ready is set if it has something for its owner. */
-int switch_fid_trywait(struct fid *fid, bool *ready);
+/* fi_trywait of one object; *ready is set if it has something for its owner,
+ * *signaled if it had since it was last armed. */
+int switch_fid_trywait(struct fid *fid, bool *ready, bool *signaled);
 /* Wait sets (switch_waitset.c): the wait object of an owner that is open enters
  * one of its fabric, 0 or a negative errno; switch_wait_fini() leaves it.  Call
  * without locks. */
@@ -293,8 +319,9 @@ struct switch_cq {
 };
 
 void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
-/* Progresses and arms: 0 if its owner may sleep, else -FI_EAGAIN. */
-int switch_cq_trywait(struct switch_cq *cq);
+/* fi_trywait: progresses and arms.  0 if its descriptor may be polled, else
+ * -FI_EAGAIN. */
+int switch_cq_trywait(struct switch_cq *cq, bool *signaled);
 /* It has an entry, or was signaled. */
 bool switch_cq_ready(const struct switch_cq *cq);
 
@@ -304,14 +331,15 @@ struct switch_cntr {
 	LIST_ENTRY(switch_cntr) link;
 	struct switch_wait wait;
 	uint64_t value, errors;
-	bool moved;    /* since the application last looked */
+	bool moved;    /* since the application last read it */
 	uint64_t polled; /* sum of both when a poll set last looked, or it was set */
 	int refs;
 };
 
 void switch_cntr_add(struct switch_cntr *cntr, bool error);
-int switch_cntr_trywait(struct switch_cntr *cntr); /* like switch_cq_trywait() */
-/* It moved since the application last looked; since a poll set last did. */
+/* Like switch_cq_trywait(). */
+int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled);
+/* It moved since the application last read it; since a poll set last did. */
 bool switch_cntr_ready(const struct switch_cntr *cntr);
 bool switch_cntr_polled(struct switch_cntr *cntr);
 
@@ -341,10 +369,10 @@ int switch_eq_push_av_error(struct switch_eq *eq, fid_t fid, void *context, int 
 /* Forgets what is queued for an object that is being closed.  A connection
  * request among it goes to switch_connreq_drop(). */
 void switch_eq_remove(struct switch_eq *eq, fid_t fid);
-/* Progresses what feeds the queue: 0 if its wait object will wake up for
- * whatever comes next, -FI_EAGAIN if there is an event to read or more to
+/* Progresses what feeds the queue, and arms: 0 if its wait object will wake up
+ * for whatever comes next, -FI_EAGAIN if there is an event to read or more to
  * progress.  Call without locks. */
-int switch_eq_trywait(struct switch_eq *eq);
+int switch_eq_trywait(struct switch_eq *eq, bool *signaled);
 /* It has an event.  Call without locks. */
 bool switch_eq_ready(struct switch_eq *eq);
 

@@ -112,38 +112,53 @@ bool switch_cntr_polled(struct switch_cntr *cntr)
 	return changed;
 }
 
-int switch_cntr_trywait(struct switch_cntr *cntr)
+int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled)
 {
 	int ret = switch_domain_trywait(cntr->domain);
 
-	switch_wait_arm(&cntr->wait);
+	*signaled |= switch_wait_arm(&cntr->wait);
 	return switch_cntr_ready(cntr) ? -FI_EAGAIN : ret;
 }
 
-/* One pass of a wait: 0 or -FI_EAVAIL when it is over, -FI_EAGAIN to go on,
- * -FI_EBUSY to sleep first. */
-static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t errors, bool may_sleep)
+/* 0 or -FI_EAVAIL when the wait is over, else -FI_EAGAIN. */
+static int cntr_check(const struct switch_cntr *cntr, uint64_t threshold, uint64_t errors)
 {
-	int ret = -FI_EAGAIN;
+	if (cntr->value >= threshold)
+		return 0;
+	return cntr->errors != errors ? -FI_EAVAIL : -FI_EAGAIN;
+}
+
+/* One pass of a wait: what cntr_check() says, after progress; with -FI_EAGAIN
+ * the thread has entered if it may sleep. */
+static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t errors, bool may_sleep,
+		     struct switch_sleeper *sleeper)
+{
+	int ret;
 
 	switch_domain_lock(cntr->domain);
+	switch_wait_leave(&cntr->wait, sleeper);
 	switch_domain_progress(cntr->domain);
-	cntr->moved = false;
-	if (cntr->value >= threshold)
-		ret = 0;
-	else if (cntr->errors != errors)
-		ret = -FI_EAVAIL;
-	else if (may_sleep && !switch_cntr_trywait(cntr))
-		ret = -FI_EBUSY;
+	ret = cntr_check(cntr, threshold, errors);
+	if (ret == -FI_EAGAIN && may_sleep && !switch_domain_trywait(cntr->domain)) {
+		ret = cntr_check(cntr, threshold, errors);
+		if (ret == -FI_EAGAIN)
+			switch_wait_enter(&cntr->wait, sleeper);
+	}
 	switch_domain_unlock(cntr->domain);
 	return ret;
+}
+
+static void cntr_leave(struct switch_cntr *cntr, struct switch_sleeper *sleeper)
+{
+	switch_domain_lock(cntr->domain);
+	switch_wait_leave(&cntr->wait, sleeper);
+	switch_domain_unlock(cntr->domain);
 }
 
 static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeout)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
-	const uint64_t deadline =
-		timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000;
+	struct switch_sleeper sleeper = switch_sleeper(timeout);
 	uint64_t errors;
 	int ret;
 
@@ -153,16 +168,15 @@ static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeou
 	errors = cntr->errors;
 	switch_domain_unlock(cntr->domain);
 	for (unsigned pass = 0;; pass++) {
-		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS);
-		if (ret == -FI_EBUSY)
-			ret = switch_wait_sleep(&cntr->wait, deadline);
-		else if (ret == -FI_EAGAIN)
-			ret = switch_now() >= deadline ? -FI_ETIMEDOUT : 0;
-		else
+		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS, &sleeper);
+		if (ret != -FI_EAGAIN)
 			return ret;
+		ret = switch_wait_sleep(&cntr->wait, &sleeper);
 		if (ret && ret != -FI_EAGAIN)
-			return ret;
+			break;
 	}
+	cntr_leave(cntr, &sleeper);
+	return ret;
 }
 
 static int switch_cntr_control(struct fid *fid, int command, void *arg)

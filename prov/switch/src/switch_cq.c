@@ -179,11 +179,11 @@ bool switch_cq_ready(const struct switch_cq *cq)
 	return !STAILQ_EMPTY(&cq->done) || cq->signaled;
 }
 
-int switch_cq_trywait(struct switch_cq *cq)
+int switch_cq_trywait(struct switch_cq *cq, bool *signaled)
 {
 	int ret = switch_domain_trywait(cq->domain);
 
-	switch_wait_arm(&cq->wait);
+	*signaled |= switch_wait_arm(&cq->wait);
 	return switch_cq_ready(cq) ? -FI_EAGAIN : ret;
 }
 
@@ -201,23 +201,33 @@ static size_t entry_size(enum fi_cq_format format)
 	}
 }
 
-/* One pass of a blocking read: what cq_poll() answers, -FI_ECANCELED if the
- * application called fi_cq_signal(), or -FI_EBUSY if it may sleep. */
+/* One pass of a blocking read: what cq_poll() answers, or -FI_ECANCELED if the
+ * application called fi_cq_signal(); with -FI_EAGAIN the thread has entered if
+ * it may sleep. */
 static ssize_t cq_pass(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr,
-		       bool may_sleep)
+		       bool may_sleep, struct switch_sleeper *sleeper)
 {
 	ssize_t ret;
 
 	switch_domain_lock(cq->domain);
+	switch_wait_leave(&cq->wait, sleeper);
 	ret = cq_poll(cq, buf, count, src_addr);
 	if (ret == -FI_EAGAIN && cq->signaled) {
 		cq->signaled = false;
 		ret = -FI_ECANCELED;
-	} else if (ret == -FI_EAGAIN && may_sleep && !switch_cq_trywait(cq)) {
-		ret = -FI_EBUSY;
+	} else if (ret == -FI_EAGAIN && may_sleep && !switch_domain_trywait(cq->domain) &&
+		   !switch_cq_ready(cq)) {
+		switch_wait_enter(&cq->wait, sleeper);
 	}
 	switch_domain_unlock(cq->domain);
 	return ret;
+}
+
+static void cq_leave(struct switch_cq *cq, struct switch_sleeper *sleeper)
+{
+	switch_domain_lock(cq->domain);
+	switch_wait_leave(&cq->wait, sleeper);
+	switch_domain_unlock(cq->domain);
 }
 
 /* Waits for one entry, or for as many as the threshold asks if they come in
@@ -226,8 +236,7 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 				   const void *cond, int timeout)
 {
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
-	const uint64_t deadline =
-		timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000;
+	struct switch_sleeper sleeper = switch_sleeper(timeout);
 	size_t want = cq->threshold && (uintptr_t)cond > 1 ? (uintptr_t)cond : 1, taken = 0;
 	ssize_t ret;
 
@@ -237,20 +246,19 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 		want = count;
 	for (unsigned pass = 0;; pass++) {
 		ret = cq_pass(cq, (char *)buf + taken * entry_size(cq->format), count - taken,
-			      src_addr ? src_addr + taken : NULL, pass >= SPIN_READS);
+			      src_addr ? src_addr + taken : NULL, pass >= SPIN_READS, &sleeper);
 		if (ret >= 0) {
 			taken += ret;
 			if (taken >= want)
 				return taken;
 			continue;
 		}
-		if (ret == -FI_EBUSY)
-			ret = switch_wait_sleep(&cq->wait, deadline);
-		else if (ret == -FI_EAGAIN)
-			ret = switch_now() >= deadline ? -FI_ETIMEDOUT : 0;
+		if (ret == -FI_EAGAIN)
+			ret = switch_wait_sleep(&cq->wait, &sleeper);
 		if (ret)
 			break;
 	}
+	cq_leave(cq, &sleeper);
 	if (taken)
 		return taken;
 	/* out of time, or woken by a signal of either kind */

@@ -194,24 +194,41 @@ bool switch_eq_ready(struct switch_eq *eq)
 	return ready;
 }
 
-int switch_eq_trywait(struct switch_eq *eq)
+int switch_eq_trywait(struct switch_eq *eq, bool *signaled)
 {
 	int ret = switch_fabric_trywait(eq->fabric);
 
 	pthread_mutex_lock(&eq->lock);
-	switch_wait_arm(&eq->wait);
+	*signaled |= switch_wait_arm(&eq->wait);
 	if (!STAILQ_EMPTY(&eq->events))
 		ret = -FI_EAGAIN;
 	pthread_mutex_unlock(&eq->lock);
 	return ret;
 }
 
+/* Before a thread sleeps, unless there is an event; and after it slept. */
+static void eq_enter(struct switch_eq *eq, struct switch_sleeper *sleeper)
+{
+	if (switch_fabric_trywait(eq->fabric))
+		return;
+	pthread_mutex_lock(&eq->lock);
+	if (STAILQ_EMPTY(&eq->events))
+		switch_wait_enter(&eq->wait, sleeper);
+	pthread_mutex_unlock(&eq->lock);
+}
+
+static void eq_leave(struct switch_eq *eq, struct switch_sleeper *sleeper)
+{
+	pthread_mutex_lock(&eq->lock);
+	switch_wait_leave(&eq->wait, sleeper);
+	pthread_mutex_unlock(&eq->lock);
+}
+
 static ssize_t switch_eq_sread(struct fid_eq *fid, uint32_t *event, void *buf, size_t len,
 			       int timeout, uint64_t flags)
 {
 	struct switch_eq *eq = container_of(fid, struct switch_eq, eq_fid);
-	const uint64_t deadline =
-		timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000;
+	struct switch_sleeper sleeper = switch_sleeper(timeout);
 	ssize_t ret;
 
 	if (eq->wait.epoll_fd < 0)
@@ -220,10 +237,10 @@ static ssize_t switch_eq_sread(struct fid_eq *fid, uint32_t *event, void *buf, s
 		ret = switch_eq_read(fid, event, buf, len, flags);
 		if (ret != -FI_EAGAIN)
 			return ret;
-		if (pass >= SPIN_READS && !switch_eq_trywait(eq))
-			ret = switch_wait_sleep(&eq->wait, deadline);
-		else
-			ret = switch_now() >= deadline ? -FI_ETIMEDOUT : 0;
+		if (pass >= SPIN_READS)
+			eq_enter(eq, &sleeper);
+		ret = switch_wait_sleep(&eq->wait, &sleeper);
+		eq_leave(eq, &sleeper);
 		if (ret)
 			return ret == -FI_ETIMEDOUT ? -FI_EAGAIN : ret;
 	}

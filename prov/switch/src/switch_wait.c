@@ -18,17 +18,36 @@
 
 #define CORE_FDS_MAX 8
 
+static int add_fd(int epoll_fd, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST ? -errno : 0;
+}
+
+/* An epoll set with an eventfd in it. */
+static int open_pair(int *epoll_fd, int *event_fd)
+{
+	*event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	*epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return *event_fd < 0 || *epoll_fd < 0 ? -errno : add_fd(*epoll_fd, *event_fd);
+}
+
+static void close_pair(int *epoll_fd, int *event_fd)
+{
+	if (*epoll_fd >= 0)
+		close(*epoll_fd);
+	if (*event_fd >= 0)
+		close(*event_fd);
+	*epoll_fd = *event_fd = -1;
+}
+
 static int wait_init(struct switch_wait *wait)
 {
-	int ret;
+	int ret = open_pair(&wait->epoll_fd, &wait->event_fd);
 
-	wait->armed = wait->signaled = false;
-	wait->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	wait->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (wait->event_fd < 0 || wait->epoll_fd < 0)
-		ret = -errno;
-	else
-		ret = switch_wait_add_fd(wait, wait->event_fd);
+	if (!ret)
+		ret = open_pair(&wait->sleep_fd, &wait->call_fd);
 	if (ret)
 		switch_wait_fini(wait);
 	return ret;
@@ -38,31 +57,29 @@ void switch_wait_fini(struct switch_wait *wait)
 {
 	if (wait->set)
 		switch_waitset_leave(wait);
-	if (wait->epoll_fd >= 0)
-		close(wait->epoll_fd);
-	if (wait->event_fd >= 0)
-		close(wait->event_fd);
-	wait->epoll_fd = wait->event_fd = -1;
+	close_pair(&wait->epoll_fd, &wait->event_fd);
+	close_pair(&wait->sleep_fd, &wait->call_fd);
 	wait->set = NULL;
 }
 
 int switch_wait_add_fd(struct switch_wait *wait, int fd)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	int ret;
 
 	if (wait->epoll_fd < 0 || fd < 0)
 		return 0;
-	if (epoll_ctl(wait->epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST)
-		return -errno;
-	return 0;
+	ret = add_fd(wait->epoll_fd, fd);
+	return ret ? ret : add_fd(wait->sleep_fd, fd);
 }
 
 void switch_wait_del_fd(struct switch_wait *wait, int fd)
 {
 	struct epoll_event event = {0};
 
-	if (wait->epoll_fd >= 0 && fd >= 0)
-		epoll_ctl(wait->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+	if (wait->epoll_fd < 0 || fd < 0)
+		return;
+	epoll_ctl(wait->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+	epoll_ctl(wait->sleep_fd, EPOLL_CTL_DEL, fd, &event);
 }
 
 static int core_fds(struct switch_domain *domain, int *fds)
@@ -118,7 +135,7 @@ int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
 {
 	int ret;
 
-	*wait = (struct switch_wait){.epoll_fd = -1, .event_fd = -1};
+	*wait = (struct switch_wait){.epoll_fd = -1, .event_fd = -1, .sleep_fd = -1, .call_fd = -1};
 	if (wait_obj == FI_WAIT_NONE)
 		return 0;
 	ret = wait_init(wait);
@@ -132,43 +149,84 @@ int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
 
 void switch_wait_signal(struct switch_wait *wait)
 {
-	if (!wait->armed)
-		return;
-	wait->armed = false;
-	wait->signaled = true;
-	eventfd_write(wait->event_fd, 1);
+	if (wait->armed) {
+		wait->armed = false;
+		wait->signaled = true;
+		eventfd_write(wait->event_fd, 1);
+	}
+	if (wait->called < wait->asleep) {
+		if (!wait->called)
+			eventfd_write(wait->call_fd, 1);
+		wait->called = wait->asleep;
+		wait->calls++;
+	}
 }
 
-void switch_wait_arm(struct switch_wait *wait)
+bool switch_wait_arm(struct switch_wait *wait)
 {
+	const bool signaled = wait->signaled;
 	eventfd_t cnt;
 
 	if (wait->epoll_fd < 0)
-		return;
-	if (wait->signaled)
+		return false;
+	if (signaled)
 		eventfd_read(wait->event_fd, &cnt);
 	wait->signaled = false;
 	wait->armed = true;
+	return signaled;
 }
 
-int switch_wait_sleep(struct switch_wait *wait, uint64_t deadline)
+/* -- threads ------------------------------------------------------------------ */
+
+struct switch_sleeper switch_sleeper(int timeout)
 {
-	const uint64_t now = switch_now();
+	return (struct switch_sleeper){
+		.deadline = timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000};
+}
+
+void switch_wait_enter(struct switch_wait *wait, struct switch_sleeper *sleeper)
+{
+	sleeper->entered = true;
+	sleeper->calls = wait->calls;
+	wait->asleep++;
+}
+
+bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper)
+{
+	const bool called = sleeper->entered && sleeper->calls != wait->calls;
+	eventfd_t cnt;
+
+	if (!sleeper->entered)
+		return false;
+	sleeper->entered = false;
+	wait->asleep--;
+	if (called && !--wait->called)
+		eventfd_read(wait->call_fd, &cnt);
+	return called;
+}
+
+int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleeper *sleeper)
+{
 	struct epoll_event event;
-	uint64_t left;
+	uint64_t now, left;
 	int timeout = -1, ret;
 
-	if (deadline != SESS_NEVER) {
-		if (now >= deadline)
+	if (sleeper->deadline != SESS_NEVER) {
+		now = switch_now();
+		if (now >= sleeper->deadline)
 			return -FI_ETIMEDOUT;
-		left = (deadline - now + 999999) / 1000000;
+		left = (sleeper->deadline - now + 999999) / 1000000;
 		timeout = left < INT32_MAX ? (int)left : INT32_MAX;
 	}
-	ret = epoll_wait(wait->epoll_fd, &event, 1, timeout);
+	if (!sleeper->entered)
+		return 0;
+	ret = epoll_wait(wait->sleep_fd, &event, 1, timeout);
 	if (ret < 0)
 		return errno == EINTR ? -FI_EAGAIN : -errno;
 	return 0; /* when the time is over, the next call says so */
 }
+
+/* -- the descriptor ------------------------------------------------------------ */
 
 int switch_wait_control(const struct switch_wait *wait, int command, void *arg)
 {
@@ -218,7 +276,7 @@ int switch_domain_trywait(struct switch_domain *domain)
 	return domain->core_ops->trywait(domain->core);
 }
 
-static int cq_trywait(struct switch_cq *cq, bool *ready)
+static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 {
 	struct switch_domain *domain = cq->domain;
 	int ret;
@@ -226,13 +284,13 @@ static int cq_trywait(struct switch_cq *cq, bool *ready)
 	if (cq->wait.epoll_fd < 0)
 		return -FI_EINVAL;
 	switch_domain_lock(domain);
-	ret = switch_cq_trywait(cq);
+	ret = switch_cq_trywait(cq, signaled);
 	*ready |= switch_cq_ready(cq);
 	switch_domain_unlock(domain);
 	return ret;
 }
 
-static int cntr_trywait(struct switch_cntr *cntr, bool *ready)
+static int cntr_trywait(struct switch_cntr *cntr, bool *ready, bool *signaled)
 {
 	struct switch_domain *domain = cntr->domain;
 	int ret;
@@ -240,32 +298,33 @@ static int cntr_trywait(struct switch_cntr *cntr, bool *ready)
 	if (cntr->wait.epoll_fd < 0)
 		return -FI_EINVAL;
 	switch_domain_lock(domain);
-	ret = switch_cntr_trywait(cntr);
+	ret = switch_cntr_trywait(cntr, signaled);
 	*ready |= switch_cntr_ready(cntr);
 	switch_domain_unlock(domain);
 	return ret;
 }
 
-static int eq_trywait(struct switch_eq *eq, bool *ready)
+static int eq_trywait(struct switch_eq *eq, bool *ready, bool *signaled)
 {
 	int ret;
 
 	if (eq->wait.epoll_fd < 0)
 		return -FI_EINVAL;
-	ret = switch_eq_trywait(eq);
+	ret = switch_eq_trywait(eq, signaled);
 	*ready |= switch_eq_ready(eq);
 	return ret;
 }
 
-int switch_fid_trywait(struct fid *fid, bool *ready)
+int switch_fid_trywait(struct fid *fid, bool *ready, bool *signaled)
 {
 	switch (fid->fclass) {
 	case FI_CLASS_CQ:
-		return cq_trywait(container_of(fid, struct switch_cq, cq_fid.fid), ready);
+		return cq_trywait(container_of(fid, struct switch_cq, cq_fid.fid), ready, signaled);
 	case FI_CLASS_CNTR:
-		return cntr_trywait(container_of(fid, struct switch_cntr, cntr_fid.fid), ready);
+		return cntr_trywait(container_of(fid, struct switch_cntr, cntr_fid.fid), ready,
+				    signaled);
 	case FI_CLASS_EQ:
-		return eq_trywait(container_of(fid, struct switch_eq, eq_fid.fid), ready);
+		return eq_trywait(container_of(fid, struct switch_eq, eq_fid.fid), ready, signaled);
 	case FI_CLASS_WAIT:
 		return switch_waitset_trywait(fid);
 	default:
@@ -275,11 +334,11 @@ int switch_fid_trywait(struct fid *fid, bool *ready)
 
 int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count)
 {
-	bool ready = false;
+	bool ready = false, signaled = false;
 	int ret = 0;
 
 	(void)fabric;
 	for (int i = 0; i < count && !ret; i++)
-		ret = switch_fid_trywait(fids[i], &ready);
+		ret = switch_fid_trywait(fids[i], &ready, &signaled);
 	return ret;
 }

@@ -58,50 +58,80 @@ void switch_waitset_leave(struct switch_wait *wait)
 	pthread_mutex_unlock(&set->lock);
 }
 
-/* 0 if its wait object will wake up for whatever comes next.  -FI_EAGAIN: a
- * member has something (*ready), or there is more to progress. */
-static int set_trywait(struct switch_waitset *set, bool *ready)
+/*
+ * 0 if its wait object will wake up for whatever comes next.  -FI_EAGAIN: a
+ * member has something (*ready), or there is more to progress.  Looking
+ * empties the members' descriptors: who else waits for the set is told what
+ * was found, even if nothing is left of it (*signaled).  The set's lock is held.
+ */
+static int set_look(struct switch_waitset *set, bool *ready, bool *signaled)
 {
 	int ret = 0;
 
-	*ready = false;
-	pthread_mutex_lock(&set->lock);
+	*ready = *signaled = false;
 	for (size_t i = 0; i < set->cnt && !*ready; i++) {
-		int member_ret = switch_fid_trywait(set->fids[i], ready);
+		int member_ret = switch_fid_trywait(set->fids[i], ready, signaled);
 
 		if (!ret)
 			ret = member_ret;
 	}
-	pthread_mutex_unlock(&set->lock);
+	if (*ready || *signaled)
+		switch_wait_signal(&set->wait);
 	return *ready ? -FI_EAGAIN : ret;
 }
 
 int switch_waitset_trywait(struct fid *fid)
 {
-	bool ready;
+	struct switch_waitset *set = container_of(fid, struct switch_waitset, wait_fid.fid);
+	bool ready, signaled;
+	int ret;
 
-	return set_trywait(container_of(fid, struct switch_waitset, wait_fid.fid), &ready);
+	pthread_mutex_lock(&set->lock);
+	ret = set_look(set, &ready, &signaled);
+	switch_wait_arm(&set->wait);
+	pthread_mutex_unlock(&set->lock);
+	return ret;
+}
+
+/* One pass of a wait: 0 when it is over, or -FI_EAGAIN; then the thread has
+ * entered if it may sleep.  It does not matter to one that slept whether
+ * another has taken what woke it. */
+static int set_pass(struct switch_waitset *set, struct switch_sleeper *sleeper)
+{
+	const bool slept = sleeper->entered;
+	bool over, ready, signaled;
+	int ret;
+
+	pthread_mutex_lock(&set->lock);
+	over = switch_wait_leave(&set->wait, sleeper);
+	ret = set_look(set, &ready, &signaled);
+	over |= ready || (slept && signaled);
+	if (!over && !ret)
+		switch_wait_enter(&set->wait, sleeper);
+	pthread_mutex_unlock(&set->lock);
+	if (over)
+		return 0;
+	return ret ? ret : -FI_EAGAIN;
 }
 
 static int set_wait(struct fid_wait *fid, int timeout)
 {
 	struct switch_waitset *set = container_of(fid, struct switch_waitset, wait_fid);
-	const uint64_t deadline =
-		timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000;
-	bool ready;
+	struct switch_sleeper sleeper = switch_sleeper(timeout);
 	int ret;
 
 	for (;;) {
-		ret = set_trywait(set, &ready);
-		if (ready)
-			return 0;
-		if (!ret)
-			ret = switch_wait_sleep(&set->wait, deadline);
-		else if (ret == -FI_EAGAIN)
-			ret = switch_now() >= deadline ? -FI_ETIMEDOUT : 0;
-		if (ret)
+		ret = set_pass(set, &sleeper);
+		if (ret != -FI_EAGAIN)
 			return ret;
+		ret = switch_wait_sleep(&set->wait, &sleeper);
+		if (ret)
+			break;
 	}
+	pthread_mutex_lock(&set->lock);
+	switch_wait_leave(&set->wait, &sleeper);
+	pthread_mutex_unlock(&set->lock);
+	return ret;
 }
 
 static int set_control(struct fid *fid, int command, void *arg)

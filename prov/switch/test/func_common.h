@@ -123,6 +123,14 @@ void func_fill(void *buf, size_t len, uint64_t key);
 void func_verify_at(const char *file, int line, const void *buf, size_t len, uint64_t key);
 void *func_alloc(size_t len); /* never NULL, filled with 0xee */
 
+/* -- threads ------------------------------------------------------------ */
+
+/* Waits until another thread of this process, whose number is *tid as soon as
+ * that is not 0, is asleep, having gone to sleep since the last such wait
+ * (*slept, 0 at first). */
+int func_tid(void);
+void func_until_asleep(const atomic_int *tid, unsigned long *slept);
+
 /* -- teams of processes ------------------------------------------------- */
 
 struct func_addr {
@@ -189,7 +197,7 @@ struct func_conf {
 	size_t cq_size;
 	bool two_cqs; /* one for sends, one for receives */
 	bool counters;
-	bool shared; /* endpoints have shared contexts */
+	bool shared;	    /* endpoints have shared contexts */
 	uint64_t selective; /* FI_TRANSMIT, FI_RECV: those that complete selectively */
 	uint64_t tx_op_flags, rx_op_flags;
 	const struct func_addr *src; /* default: any port of FUNC_HOST */

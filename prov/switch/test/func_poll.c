@@ -256,12 +256,66 @@ static void wait_set(struct func_team *team, int rank)
 	close_fabric(&self);
 }
 
+struct waiter {
+	struct fid_wait *set;
+	atomic_int tid;
+	unsigned long slept;
+	pthread_t thread;
+	int ret;
+};
+
+static void *wait_for_set(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	atomic_store(&waiter->tid, func_tid());
+	waiter->ret = fi_wait(waiter->set, -1);
+	return NULL;
+}
+
+/* What one of several threads finds wakes them all, even if it is taken in the
+ * meantime. */
+static void wait_set_threads(struct func_team *team, int rank)
+{
+	enum { THREADS = 3 };
+	struct fi_wait_attr attr = {.wait_obj = FI_WAIT_UNSPEC};
+	struct waiter waiter[THREADS];
+	struct fid_wait *set;
+	struct self self;
+
+	(void)rank;
+	(void)team;
+	open_fabric(&self);
+	FUNC_OK(fi_wait_open(self.node.fabric, &attr, &set));
+	self_open(&self, set);
+	for (uint64_t i = 1; i <= 100; i++) {
+		for (int j = 0; j < THREADS; j++) {
+			waiter[j] = (struct waiter){.set = set};
+			FUNC_TRUE(
+				!pthread_create(&waiter[j].thread, NULL, wait_for_set, &waiter[j]));
+			func_until_asleep(&waiter[j].tid, &waiter[j].slept);
+		}
+		FUNC_OK(fi_cntr_add(self.cntr[SENDS], 1));
+		FUNC_EQ(fi_cntr_read(self.cntr[SENDS]), i);
+		func_mark(__FILE__, __LINE__, "fi_wait in several threads");
+		for (int j = 0; j < THREADS; j++) {
+			FUNC_TRUE(!pthread_join(waiter[j].thread, NULL));
+			FUNC_OK(waiter[j].ret);
+		}
+		FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
+	}
+	self_close(&self);
+	FUNC_OK(fi_close(&set->fid));
+	close_fabric(&self);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
 		{"poll set of queues", 1, poll_set, 0, false},
 		{"poll set of counters", 1, poll_set, 0, true},
 		{"wait set", 1, wait_set, 0, FI_WAIT_UNSPEC},
+		{"wait set, several threads", 1, wait_set_threads, 0, 0},
 		{"wait set with descriptor", 1, wait_set, 0, FI_WAIT_FD},
 	};
 

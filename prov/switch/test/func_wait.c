@@ -244,6 +244,85 @@ static void cntr_wait(struct func_team *team, int rank)
 	free(buf);
 }
 
+struct waiter {
+	struct fid_cntr *cntr;
+	uint64_t threshold;
+	atomic_int tid;
+	unsigned long slept;
+	pthread_t thread;
+	int ret;
+};
+
+static void *wait_for_cntr(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	atomic_store(&waiter->tid, func_tid());
+	waiter->ret = fi_cntr_wait(waiter->cntr, waiter->threshold, -1);
+	return NULL;
+}
+
+static void waiter_start(struct waiter *waiter, struct fid_cntr *cntr, uint64_t threshold)
+{
+	*waiter = (struct waiter){.cntr = cntr, .threshold = threshold};
+	FUNC_EQ(pthread_create(&waiter->thread, NULL, wait_for_cntr, waiter), 0);
+	func_until_asleep(&waiter->tid, &waiter->slept);
+}
+
+static void waiter_end(struct waiter *waiter, int ret)
+{
+	func_mark(__FILE__, __LINE__, "fi_cntr_wait");
+	FUNC_EQ(pthread_join(waiter->thread, NULL), 0);
+	FUNC_EQ(waiter->ret, ret);
+}
+
+/* Several wait for one counter, each in its own way and for its own value: none
+ * of them takes the others' wake-up away. */
+static void cntr_waiters(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.wait = FI_WAIT_FD,
+				 .threading = FI_THREAD_SAFE,
+				 .progress = (enum fi_progress)team->func_case->arg,
+				 .counters = true};
+	struct pollfd pollfd = {.events = POLLIN};
+	struct waiter early, late;
+	struct func_node node;
+	struct fid *fid;
+	int i;
+
+	(void)rank;
+	func_open(&node, &conf);
+	fid = &node.rx_cntr->fid;
+	FUNC_OK(fi_control(fid, FI_GETWAIT, &pollfd.fd));
+	for (i = 0; i < 100; i++) {
+		FUNC_OK(fi_cntr_set(node.rx_cntr, 0));
+		waiter_start(&late, node.rx_cntr, 10);
+		waiter_start(&early, node.rx_cntr, 5);
+		FUNC_EQ(fi_cntr_read(node.rx_cntr), 0);
+		FUNC_OK(fi_trywait(node.fabric, &fid, 1));
+		FUNC_OK(fi_cntr_add(node.rx_cntr, 6));
+		if (i % 2) { /* the descriptor's user is first, or last */
+			FUNC_EQ(poll(&pollfd, 1, -1), 1);
+			FUNC_EQ(fi_cntr_read(node.rx_cntr), 6);
+			FUNC_OK(fi_trywait(node.fabric, &fid, 1));
+		}
+		waiter_end(&early, 0);
+		func_until_asleep(&late.tid, &late.slept);
+		if (!(i % 2)) {
+			FUNC_EQ(poll(&pollfd, 1, 0), 1);
+			FUNC_ERR(fi_trywait(node.fabric, &fid, 1), FI_EAGAIN);
+		}
+		if (i % 3) {
+			FUNC_OK(fi_cntr_set(node.rx_cntr, 10));
+			waiter_end(&late, 0);
+		} else {
+			FUNC_OK(fi_cntr_adderr(node.rx_cntr, 1));
+			waiter_end(&late, -FI_EAVAIL);
+		}
+	}
+	func_close(&node);
+}
+
 /* -- progress without calls --------------------------------------------- */
 
 static void compute_until(struct func_team *team, int word, int value)
@@ -305,6 +384,8 @@ int main(int argc, char **argv)
 		{"signal, descriptor", 1, signalled, 0, FI_WAIT_FD},
 		{"post beside a sleeper", 2, post_beside, 0, 0},
 		{"wait for a counter", 2, cntr_wait, FUNC_MODES, 0},
+		{"several wait for a counter", 1, cntr_waiters, 0, FI_PROGRESS_MANUAL},
+		{"several wait for a counter, auto", 1, cntr_waiters, 0, FI_PROGRESS_AUTO},
 		{"receiver computes, rdm", 2, automatic, FUNC_MODES, FI_EP_RDM},
 		{"receiver computes, msg", 2, automatic, FUNC_MODES, FI_EP_MSG},
 		{"sender computes, rdm", 2, automatic, FUNC_MODES, FI_EP_RDM | 1 << 8},
