@@ -215,8 +215,11 @@ struct switch_domain {
 	STAILQ_HEAD(, sess_op) free_ops;
 	SLIST_HEAD(, switch_op_chunk) op_chunks;
 	struct switch_mr *mrs;	   /* uthash by key */
-	struct switch_stranger *strangers; /* uthash by address */
-	struct switch_stranger **stranger; /* the same by index; NULL: none yet */
+	struct switch_stranger *strangers;   /* uthash by address */
+	struct switch_stranger *stranger_id; /* the same by number */
+	TAILQ_HEAD(, switch_stranger) idle_strangers; /* without references, oldest first */
+	size_t idle_stranger_cnt;
+	uint64_t last_stranger;
 	bool names_sources;	   /* completions need switch_name_source() */
 	uint64_t next_key;
 	int refs;
@@ -274,7 +277,7 @@ struct switch_op {
 	void *context;
 	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
 	bool wants_entry;  /* false: an entry only on error */
-	const struct switch_addr *stranger; /* with FI_EADDRNOTAVAIL: who sent it */
+	struct switch_stranger *stranger; /* with FI_EADDRNOTAVAIL: who sent it, if known */
 
 	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and
 	 * whether it is itself; of a part, its receive */
@@ -316,6 +319,7 @@ struct switch_cq {
 	bool threshold;		     /* FI_CQ_COND_THRESHOLD */
 	unsigned passes;	     /* reads that found entries waiting */
 	int refs;		     /* endpoints bound */
+	struct switch_stranger *shown; /* whose address the last error read points to */
 };
 
 void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
@@ -464,6 +468,7 @@ struct switch_conn {
 	LIST_ENTRY(switch_conn) unnamed; /* peers that are in no address vector */
 	bool is_unnamed;
 	struct switch_addr addr; /* the peer's name: its IP address, its listener's port */
+	struct switch_stranger *stranger; /* as whom the engine knows it, or NULL */
 
 	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
 	void *cm_data;
@@ -608,12 +613,17 @@ void switch_msg_close(struct switch_ep *ep);
  * or a negative errno. */
 int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep);
 
-/* Sources (switch_stranger.c): the engine's key for a peer, by its entry or, if
- * that is FI_ADDR_NOTAVAIL, by its address. */
-uint64_t switch_source_key(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch_addr *addr);
+/* Sources (switch_stranger.c): the engine's key for the peer of a conn, by its
+ * entry or, if that is FI_ADDR_NOTAVAIL, by its address.  The conn refers to the
+ * stranger that it is then, until it is forgotten. */
+uint64_t switch_source_key(struct switch_conn *conn);
+void switch_source_forget(struct switch_conn *conn);
 /* A receive of ep is complete: puts the name for the application into the
  * place of the key, or makes it the error FI_EADDRNOTAVAIL. */
 void switch_name_source(struct switch_op *op, const struct switch_ep *ep);
+const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger);
+/* A reference less; NULL is fine. */
+void switch_stranger_release(struct switch_domain *domain, struct switch_stranger *stranger);
 void switch_strangers_free(struct switch_domain *domain);
 
 /* RDM (switch_rdm.c): the session with a peer, made if there is none.  0 or a

@@ -124,6 +124,7 @@ static void conn_free(struct switch_conn *conn)
 	if (conn->ep && conn->ep->conn == conn)
 		conn->ep->conn = NULL;
 	LIST_REMOVE(conn, link);
+	switch_source_forget(conn);
 	free(conn->cm_data);
 	free(conn);
 }

@@ -112,9 +112,10 @@ static ssize_t switch_cq_read(struct fid_cq *fid, void *buf, size_t count)
 	return switch_cq_readfrom(fid, buf, count, NULL);
 }
 
-static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_addr *addr,
+static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_stranger *stranger,
 			     bool has_size)
 {
+	const struct switch_addr *addr = stranger ? switch_stranger_addr(stranger) : NULL;
 	const size_t room = has_size ? entry->err_data_size : 0;
 	const size_t len = addr ? addr->len : 0;
 
@@ -130,7 +131,7 @@ static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_
  * Field by field: an application built against an older libfabric has a shorter
  * struct, without err_data_size before 1.5.  The only data that an error has is
  * the address of an unknown source; an application of that age, or one that
- * brings no buffer, is shown ours, which lives as long as the domain.
+ * brings no buffer, is shown ours, which lives until the next error is read.
  */
 static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch_op *op,
 			      bool has_size)
@@ -166,6 +167,9 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 		struct switch_op *op = container_of(first, struct switch_op, sess);
 
 		entry_write_error(entry, op, FI_VERSION_GE(api, FI_VERSION(1, 5)));
+		switch_stranger_release(domain, cq->shown);
+		cq->shown = op->stranger;
+		op->stranger = NULL;
 		STAILQ_REMOVE_HEAD(&cq->done, link);
 		switch_op_free(domain, op);
 		ret = 1;
@@ -312,6 +316,7 @@ static int switch_cq_close(struct fid *fid)
 		STAILQ_REMOVE_HEAD(&cq->done, link);
 		switch_op_free(domain, container_of(op, struct switch_op, sess));
 	}
+	switch_stranger_release(domain, cq->shown);
 	LIST_REMOVE(cq, link);
 	domain->refs--;
 	switch_domain_unlock(domain);

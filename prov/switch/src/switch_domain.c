@@ -270,6 +270,7 @@ static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const st
 	LIST_INIT(&domain->cqs);
 	LIST_INIT(&domain->cntrs);
 	STAILQ_INIT(&domain->free_ops);
+	TAILQ_INIT(&domain->idle_strangers);
 	SLIST_INIT(&domain->op_chunks);
 	domain->info = fi_dupinfo(info);
 	if (!domain->info) {

@@ -60,6 +60,8 @@ void switch_op_free(struct switch_domain *domain, struct switch_op *op)
 		op->ep->tx_left++;
 	if (op->rx && !op->whole)
 		op->rx->left++;
+	if (op->stranger)
+		switch_stranger_release(domain, op->stranger);
 	op->ep = NULL;
 	op->rx = NULL;
 	STAILQ_INSERT_HEAD(&domain->free_ops, &op->sess, link);

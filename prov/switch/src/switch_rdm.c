@@ -81,6 +81,7 @@ static int conn_name(struct switch_conn *conn, fi_addr_t fi_addr)
 	conn->fi_addr = fi_addr;
 	conn->ep->conns[fi_addr] = conn;
 	sess_set_source(conn->sess, fi_addr);
+	switch_source_forget(conn);
 	return 0;
 }
 
@@ -101,7 +102,7 @@ void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr)
 		return;
 	ep->conns[fi_addr] = NULL;
 	conn->fi_addr = FI_ADDR_NOTAVAIL;
-	sess_set_source(conn->sess, switch_source_key(ep, FI_ADDR_NOTAVAIL, &conn->addr));
+	sess_set_source(conn->sess, switch_source_key(conn));
 	conn_set_unnamed(conn);
 }
 
@@ -227,9 +228,10 @@ static void accept_new(struct switch_ep *ep, struct core_event *event,
 	struct core_request *core_request = event->request;
 	struct switch_conn *conn = switch_conn_create(ep, fi_addr);
 
+	if (conn)
+		conn->addr = *name;
 	if (!conn ||
-	    sess_accept(ep->sess_ep, request, conn, switch_source_key(ep, fi_addr, name),
-			&conn->sess) ||
+	    sess_accept(ep->sess_ep, request, conn, switch_source_key(conn), &conn->sess) ||
 	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(ep, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
 		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
@@ -238,7 +240,6 @@ static void accept_new(struct switch_ep *ep, struct core_event *event,
 		return;
 	}
 	event->request = NULL;
-	conn->addr = *name;
 	if (switch_conn_accept_path(conn, core_request, NULL, 0)) {
 		switch_conn_end(conn);
 		return;

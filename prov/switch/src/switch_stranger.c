@@ -6,9 +6,10 @@
  * address vector.  The engine knows such a stranger by a key of its own, which
  * no fi_addr_t is.
  *
- * Strangers belong to the domain: an entry of a queue that outlives its
- * endpoint still shows the address.  Who connects under ever new names does not
- * get more remembered than STRANGERS_MAX.  The domain's lock is held.
+ * Strangers belong to the domain, by address and by the number in their key.
+ * Sessions and queued entries refer to them.  Of those without a reference the
+ * last IDLE_MAX are kept: a message may be waiting for its receive when its
+ * session has ended.  The domain's lock is held.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,24 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#define STRANGER      (1ULL << 63) /* in a key, with the index below */
-#define STRANGERS_MAX 4096
+#define STRANGER (1ULL << 63) /* in a key, with a number; 0: one that is not remembered */
+#define IDLE_MAX 4096
 
 struct switch_stranger {
-	UT_hash_handle hh; /* by address */
-	uint64_t idx;
+	UT_hash_handle hh;    /* by address */
+	UT_hash_handle hh_id; /* by number */
+	TAILQ_ENTRY(switch_stranger) idle;
+	unsigned refs;
+	uint64_t id;
 	struct switch_addr addr;
 };
+
+const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger)
+{
+	return &stranger->addr;
+}
+
+/* -- remembering ------------------------------------------------------------------- */
 
 static struct switch_stranger *find(const struct switch_domain *domain,
 				    const struct switch_addr *addr)
@@ -36,42 +47,94 @@ static struct switch_stranger *find(const struct switch_domain *domain,
 	return stranger;
 }
 
-static struct switch_stranger *add(struct switch_domain *domain, const struct switch_addr *addr)
+static struct switch_stranger *find_id(const struct switch_domain *domain, uint64_t id)
 {
-	const size_t cnt = HASH_COUNT(domain->strangers);
 	struct switch_stranger *stranger;
 
-	if (!domain->stranger)
-		domain->stranger = calloc(STRANGERS_MAX, sizeof(domain->stranger[0]));
-	stranger = calloc(1, sizeof(*stranger));
-	if (!domain->stranger || !stranger || cnt == STRANGERS_MAX) {
-		free(stranger);
-		return NULL;
-	}
-	stranger->idx = cnt;
-	stranger->addr = *addr;
-	HASH_ADD_KEYPTR(hh, domain->strangers, stranger->addr.bytes, addr->len, stranger);
-	if (!stranger->hh.tbl) {
-		free(stranger);
-		return NULL;
-	}
-	domain->stranger[cnt] = stranger;
+	HASH_FIND(hh_id, domain->stranger_id, &id, sizeof(id), stranger);
 	return stranger;
 }
 
-uint64_t switch_source_key(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch_addr *addr)
+/* Of whatever it is in. */
+static void stranger_free(struct switch_domain *domain, struct switch_stranger *stranger)
 {
+	if (stranger->hh.tbl)
+		HASH_DEL(domain->strangers, stranger);
+	if (stranger->hh_id.tbl)
+		HASH_DELETE(hh_id, domain->stranger_id, stranger);
+	free(stranger);
+}
+
+static void set_idle(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	struct switch_stranger *oldest;
+
+	TAILQ_INSERT_TAIL(&domain->idle_strangers, stranger, idle);
+	if (++domain->idle_stranger_cnt <= IDLE_MAX)
+		return;
+	oldest = TAILQ_FIRST(&domain->idle_strangers);
+	TAILQ_REMOVE(&domain->idle_strangers, oldest, idle);
+	domain->idle_stranger_cnt--;
+	stranger_free(domain, oldest);
+}
+
+/* With a reference. */
+static struct switch_stranger *add(struct switch_domain *domain, const struct switch_addr *addr)
+{
+	struct switch_stranger *stranger = calloc(1, sizeof(*stranger));
+
+	if (!stranger)
+		return NULL;
+	stranger->refs = 1;
+	stranger->id = ++domain->last_stranger;
+	stranger->addr = *addr;
+	HASH_ADD_KEYPTR(hh, domain->strangers, stranger->addr.bytes, addr->len, stranger);
+	if (stranger->hh.tbl)
+		HASH_ADD(hh_id, domain->stranger_id, id, sizeof(stranger->id), stranger);
+	if (!stranger->hh_id.tbl) {
+		stranger_free(domain, stranger);
+		return NULL;
+	}
+	return stranger;
+}
+
+static struct switch_stranger *refer(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	if (!stranger->refs++) {
+		TAILQ_REMOVE(&domain->idle_strangers, stranger, idle);
+		domain->idle_stranger_cnt--;
+	}
+	return stranger;
+}
+
+void switch_stranger_release(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	if (stranger && !--stranger->refs)
+		set_idle(domain, stranger);
+}
+
+/* -- sources ------------------------------------------------------------------------- */
+
+uint64_t switch_source_key(struct switch_conn *conn)
+{
+	struct switch_domain *domain = conn->domain;
 	struct switch_stranger *stranger;
 
-	if (fi_addr != FI_ADDR_NOTAVAIL || !ep->source_err)
-		return fi_addr == FI_ADDR_NOTAVAIL ? SESS_SOURCE_ANY : fi_addr;
-	stranger = find(ep->domain, addr);
+	if (conn->fi_addr != FI_ADDR_NOTAVAIL || !conn->ep->source_err)
+		return conn->fi_addr == FI_ADDR_NOTAVAIL ? SESS_SOURCE_ANY : conn->fi_addr;
+	stranger = find(domain, &conn->addr);
+	stranger = stranger ? refer(domain, stranger) : add(domain, &conn->addr);
+	switch_source_forget(conn);
+	conn->stranger = stranger;
 	if (!stranger)
-		stranger = add(ep->domain, addr);
-	if (!stranger)
-		SW_WARN(AV, "a peer in no address vector is not remembered: too many, or no "
-			    "memory\n");
-	return stranger ? STRANGER | stranger->idx : SESS_SOURCE_ANY;
+		SW_WARN(AV, "no memory for the address of a peer in no address vector\n");
+	return STRANGER | (stranger ? stranger->id : 0);
+}
+
+void switch_source_forget(struct switch_conn *conn)
+{
+	switch_stranger_release(conn->domain, conn->stranger);
+	conn->stranger = NULL;
 }
 
 void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
@@ -87,20 +150,14 @@ void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
 	op->sess.source = FI_ADDR_NOTAVAIL;
 	if (op->sess.error || !op->wants_entry || op->sess.flags & SESS_PEEK)
 		return;
-	op->stranger = &ep->domain->stranger[key & ~STRANGER]->addr;
+	op->stranger = find_id(ep->domain, key & ~STRANGER);
+	if (op->stranger)
+		refer(ep->domain, op->stranger);
 	op->sess.error = FI_EADDRNOTAVAIL;
 }
 
 void switch_strangers_free(struct switch_domain *domain)
 {
-	struct switch_stranger *stranger = domain->strangers;
-
-	while (stranger) {
-		struct switch_stranger *next = stranger->hh.next;
-
-		HASH_DEL(domain->strangers, stranger);
-		free(stranger);
-		stranger = next;
-	}
-	free(domain->stranger);
+	while (domain->strangers)
+		stranger_free(domain, domain->strangers);
 }

@@ -253,3 +253,63 @@ Test(av, what_is_not_offered_is_refused)
 	cr_assert_neq(any.type, FI_AV_UNSPEC);
 	cr_assert_eq(fi_close(&other->fid), 0);
 }
+
+/* A message from this address is received: what its source becomes. */
+static struct switch_op *message(struct switch_ep *ep, uint64_t key)
+{
+	struct switch_op *op = switch_op_alloc(the_domain());
+
+	cr_assert_not_null(op);
+	op->cq = NULL;
+	op->wants_entry = true;
+	op->sess.flags = SESS_RECV;
+	op->sess.error = 0;
+	op->sess.source = key;
+	switch_name_source(op, ep);
+	cr_assert_eq(op->sess.source, FI_ADDR_NOTAVAIL);
+	cr_assert_eq(op->sess.error, FI_EADDRNOTAVAIL);
+	return op;
+}
+
+static bool is_from(const struct switch_op *op, uint32_t i)
+{
+	const struct sockaddr_in addr = peer(i);
+	struct switch_addr want;
+
+	cr_assert_eq(switch_addr_set(FI_SOCKADDR_IN, &addr, sizeof(addr), &want), 0);
+	return op->stranger && switch_addr_equal(switch_stranger_addr(op->stranger), &want);
+}
+
+Test(av, strangers_are_never_too_many)
+{
+	enum { CNT = 10000, KEPT = 4096 };
+	struct switch_ep ep = {.domain = the_domain(), .av = the_av(), .source_err = true};
+	struct switch_conn conn = {.domain = the_domain(), .ep = &ep, .fi_addr = FI_ADDR_NOTAVAIL};
+	struct switch_op *op, *unread = NULL;
+	struct sockaddr_in addr;
+	uint64_t key, first = 0;
+
+	for (uint32_t i = 1; i <= CNT; i++) {
+		addr = peer(i);
+		switch_addr_set(FI_SOCKADDR_IN, &addr, sizeof(addr), &conn.addr);
+		key = switch_source_key(&conn);
+		op = message(&ep, key);
+		cr_assert(is_from(op, i));
+		if (i == 1)
+			first = key;
+		switch_source_forget(&conn); /* its session ends; the message waits */
+		if (i == 2)
+			unread = op;
+		else
+			switch_op_free(the_domain(), op);
+		cr_assert_leq(the_domain()->idle_stranger_cnt, KEPT);
+	}
+	cr_assert(is_from(unread, 2));
+	switch_op_free(the_domain(), unread);
+	op = message(&ep, key);
+	cr_assert(is_from(op, CNT));
+	switch_op_free(the_domain(), op);
+	op = message(&ep, first);
+	cr_assert_null(op->stranger, "the oldest is forgotten");
+	switch_op_free(the_domain(), op);
+}
