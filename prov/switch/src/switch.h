@@ -315,7 +315,8 @@ struct switch_cq {
 	enum fi_cq_format format;
 	struct switch_wait wait;
 	STAILQ_HEAD(, sess_op) done; /* finished operations, oldest first */
-	bool signaled;		     /* fi_cq_signal */
+	bool signaled;		     /* fi_cq_signal, and nobody noticed yet */
+	uint64_t signals;	     /* how often */
 	bool threshold;		     /* FI_CQ_COND_THRESHOLD */
 	unsigned passes;	     /* reads that found entries waiting */
 	int refs;		     /* endpoints bound */
@@ -324,10 +325,10 @@ struct switch_cq {
 
 void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
 /* fi_trywait: progresses and arms.  0 if its descriptor may be polled, else
- * -FI_EAGAIN. */
-int switch_cq_trywait(struct switch_cq *cq, bool *signaled);
-/* It has an entry, or was signaled. */
-bool switch_cq_ready(const struct switch_cq *cq);
+ * -FI_EAGAIN; *ready: because the queue is. */
+int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled);
+/* It has an entry, or was signaled; who asks has noticed. */
+bool switch_cq_polled(struct switch_cq *cq);
 
 struct switch_cntr {
 	struct fid_cntr cntr_fid;

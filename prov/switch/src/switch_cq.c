@@ -103,6 +103,8 @@ static ssize_t switch_cq_readfrom(struct fid_cq *fid, void *buf, size_t count, f
 
 	switch_domain_lock(cq->domain);
 	ret = cq_poll(cq, buf, count, src_addr);
+	if (ret == -FI_EAGAIN)
+		cq->signaled = false;
 	switch_domain_unlock(cq->domain);
 	return ret;
 }
@@ -178,17 +180,23 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 	return ret;
 }
 
-bool switch_cq_ready(const struct switch_cq *cq)
+bool switch_cq_polled(struct switch_cq *cq)
 {
-	return !STAILQ_EMPTY(&cq->done) || cq->signaled;
+	const bool ready = !STAILQ_EMPTY(&cq->done) || cq->signaled;
+
+	cq->signaled = false;
+	return ready;
 }
 
-int switch_cq_trywait(struct switch_cq *cq, bool *signaled)
+int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 {
 	int ret = switch_domain_trywait(cq->domain);
 
 	*signaled |= switch_wait_arm(&cq->wait);
-	return switch_cq_ready(cq) ? -FI_EAGAIN : ret;
+	if (!switch_cq_polled(cq))
+		return ret;
+	*ready = true;
+	return -FI_EAGAIN;
 }
 
 static size_t entry_size(enum fi_cq_format format)
@@ -205,32 +213,52 @@ static size_t entry_size(enum fi_cq_format format)
 	}
 }
 
-/* One pass of a blocking read: what cq_poll() answers, or -FI_ECANCELED if the
- * application called fi_cq_signal(); with -FI_EAGAIN the thread has entered if
- * it may sleep. */
-static ssize_t cq_pass(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr,
-		       bool may_sleep, struct switch_sleeper *sleeper)
+/* A blocking read; on the reader's stack. */
+struct cq_reader {
+	struct switch_sleeper sleeper;
+	void *buf;
+	size_t count;
+	fi_addr_t *src_addr;
+	uint64_t signals; /* of the queue when it began */
+};
+
+static struct cq_reader cq_reader(struct switch_cq *cq, void *buf, size_t count,
+				  fi_addr_t *src_addr, int timeout)
+{
+	struct cq_reader reader = {switch_sleeper(timeout), buf, count, src_addr, 0};
+
+	switch_domain_lock(cq->domain);
+	/* a signal that nobody has noticed is for who is about to read, too */
+	reader.signals = cq->signals - cq->signaled;
+	switch_domain_unlock(cq->domain);
+	return reader;
+}
+
+/* One pass: what cq_poll() answers, or -FI_ECANCELED if the application called
+ * fi_cq_signal(), which every reader is told; with -FI_EAGAIN the thread has
+ * entered if it may sleep. */
+static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_sleep)
 {
 	ssize_t ret;
 
 	switch_domain_lock(cq->domain);
-	switch_wait_leave(&cq->wait, sleeper);
-	ret = cq_poll(cq, buf, count, src_addr);
-	if (ret == -FI_EAGAIN && cq->signaled) {
+	switch_wait_leave(&cq->wait, &reader->sleeper);
+	ret = cq_poll(cq, reader->buf, reader->count, reader->src_addr);
+	if (ret == -FI_EAGAIN && cq->signals != reader->signals) {
 		cq->signaled = false;
 		ret = -FI_ECANCELED;
 	} else if (ret == -FI_EAGAIN && may_sleep && !switch_domain_trywait(cq->domain) &&
-		   !switch_cq_ready(cq)) {
-		switch_wait_enter(&cq->wait, sleeper);
+		   STAILQ_EMPTY(&cq->done)) {
+		switch_wait_enter(&cq->wait, &reader->sleeper);
 	}
 	switch_domain_unlock(cq->domain);
 	return ret;
 }
 
-static void cq_leave(struct switch_cq *cq, struct switch_sleeper *sleeper)
+static void cq_leave(struct switch_cq *cq, struct cq_reader *reader)
 {
 	switch_domain_lock(cq->domain);
-	switch_wait_leave(&cq->wait, sleeper);
+	switch_wait_leave(&cq->wait, &reader->sleeper);
 	switch_domain_unlock(cq->domain);
 }
 
@@ -240,29 +268,33 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 				   const void *cond, int timeout)
 {
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
-	struct switch_sleeper sleeper = switch_sleeper(timeout);
 	size_t want = cq->threshold && (uintptr_t)cond > 1 ? (uintptr_t)cond : 1, taken = 0;
+	struct cq_reader reader;
 	ssize_t ret;
 
 	if (cq->wait.epoll_fd < 0)
 		return -FI_ENOSYS;
 	if (want > count)
 		want = count;
+	reader = cq_reader(cq, buf, count, src_addr, timeout);
 	for (unsigned pass = 0;; pass++) {
-		ret = cq_pass(cq, (char *)buf + taken * entry_size(cq->format), count - taken,
-			      src_addr ? src_addr + taken : NULL, pass >= SPIN_READS, &sleeper);
+		ret = cq_pass(cq, &reader, pass >= SPIN_READS);
 		if (ret >= 0) {
 			taken += ret;
 			if (taken >= want)
 				return taken;
+			reader.buf = (char *)reader.buf + ret * entry_size(cq->format);
+			reader.count -= ret;
+			if (src_addr)
+				reader.src_addr += ret;
 			continue;
 		}
 		if (ret == -FI_EAGAIN)
-			ret = switch_wait_sleep(&cq->wait, &sleeper);
+			ret = switch_wait_sleep(&cq->wait, &reader.sleeper);
 		if (ret)
 			break;
 	}
-	cq_leave(cq, &sleeper);
+	cq_leave(cq, &reader);
 	if (taken)
 		return taken;
 	/* out of time, or woken by a signal of either kind */
@@ -283,6 +315,7 @@ static int switch_cq_signal(struct fid_cq *fid)
 		return -FI_ENOSYS;
 	switch_domain_lock(cq->domain);
 	cq->signaled = true;
+	cq->signals++;
 	switch_wait_signal(&cq->wait);
 	switch_domain_unlock(cq->domain);
 	return 0;

@@ -38,7 +38,7 @@ static int *refs_of(const struct switch_poll *poll, struct fid *fid)
 static bool has_something(struct fid *fid)
 {
 	if (fid->fclass == FI_CLASS_CQ)
-		return switch_cq_ready(container_of(fid, struct switch_cq, cq_fid.fid));
+		return switch_cq_polled(container_of(fid, struct switch_cq, cq_fid.fid));
 	return switch_cntr_polled(container_of(fid, struct switch_cntr, cntr_fid.fid));
 }
 

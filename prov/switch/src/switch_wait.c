@@ -284,8 +284,7 @@ static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 	if (cq->wait.epoll_fd < 0)
 		return -FI_EINVAL;
 	switch_domain_lock(domain);
-	ret = switch_cq_trywait(cq, signaled);
-	*ready |= switch_cq_ready(cq);
+	ret = switch_cq_trywait(cq, ready, signaled);
 	switch_domain_unlock(domain);
 	return ret;
 }

@@ -136,6 +136,8 @@ struct sleeper {
 	struct func_node *node;
 	struct fi_cq_tagged_entry entry;
 	ssize_t ret;
+	atomic_int tid;
+	unsigned long slept;
 	atomic_int about; /* it is about to sleep */
 	atomic_int woken;
 };
@@ -144,6 +146,7 @@ static void *sleep_in_cq(void *arg)
 {
 	struct sleeper *sleeper = arg;
 
+	atomic_store(&sleeper->tid, func_tid());
 	atomic_store(&sleeper->about, 1);
 	sleeper->ret = fi_cq_sread(sleeper->node->rx_cq, &sleeper->entry, 1, NULL, -1);
 	atomic_store(&sleeper->woken, 1);
@@ -172,6 +175,64 @@ static void signalled(struct func_team *team, int rank)
 		FUNC_EQ(pthread_join(thread, NULL), 0);
 		FUNC_TRUE(sleeper.ret == -FI_EAGAIN || sleeper.ret == -FI_ECANCELED);
 	}
+	func_close(&node);
+}
+
+/* It wakes everybody who sleeps, and is over then; else whoever looks first
+ * notices it, once. */
+static void signalled_once(struct func_team *team, int rank)
+{
+	enum { THREADS = 3 };
+	struct func_conf conf = {.wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE};
+	struct pollfd pollfd = {.events = POLLIN};
+	struct sleeper sleeper[THREADS];
+	struct fi_cq_tagged_entry entry;
+	pthread_t thread[THREADS];
+	struct fid_poll *set;
+	struct func_node node;
+	struct fid *fid;
+	void *context;
+
+	(void)rank;
+	(void)team;
+	func_open(&node, &conf);
+	fid = &node.rx_cq->fid;
+	FUNC_OK(fi_control(fid, FI_GETWAIT, &pollfd.fd));
+	FUNC_OK(fi_poll_open(node.domain, &(struct fi_poll_attr){.flags = 0}, &set));
+	FUNC_OK(fi_poll_add(set, fid, 0));
+	for (int i = 0; i < 20; i++) {
+		for (int j = 0; j < THREADS; j++) {
+			sleeper[j] = (struct sleeper){.node = &node};
+			FUNC_EQ(pthread_create(&thread[j], NULL, sleep_in_cq, &sleeper[j]), 0);
+			func_until_asleep(&sleeper[j].tid, &sleeper[j].slept);
+		}
+		FUNC_OK(fi_trywait(node.fabric, &fid, 1));
+		FUNC_OK(fi_cq_signal(node.rx_cq));
+		func_mark(__FILE__, __LINE__, "fi_cq_signal to several");
+		for (int j = 0; j < THREADS; j++) {
+			FUNC_EQ(pthread_join(thread[j], NULL), 0);
+			FUNC_EQ(sleeper[j].ret, -FI_EAGAIN);
+		}
+		FUNC_EQ(poll(&pollfd, 1, -1), 1);
+		FUNC_OK(fi_trywait(node.fabric, &fid, 1));
+		FUNC_EQ(poll(&pollfd, 1, 0), 0);
+
+		FUNC_OK(fi_cq_signal(node.rx_cq));
+		FUNC_EQ(poll(&pollfd, 1, -1), 1);
+		FUNC_ERR(fi_trywait(node.fabric, &fid, 1), FI_EAGAIN);
+		FUNC_OK(fi_trywait(node.fabric, &fid, 1));
+		FUNC_EQ(poll(&pollfd, 1, 0), 0);
+
+		FUNC_OK(fi_cq_signal(node.rx_cq));
+		FUNC_ERR(fi_cq_read(node.rx_cq, &entry, 1), FI_EAGAIN);
+		FUNC_OK(fi_trywait(node.fabric, &fid, 1));
+
+		FUNC_OK(fi_cq_signal(node.rx_cq));
+		FUNC_EQ(fi_poll(set, &context, 1), 1);
+		FUNC_EQ(fi_poll(set, &context, 1), 0);
+	}
+	FUNC_OK(fi_poll_del(set, fid, 0));
+	FUNC_OK(fi_close(&set->fid));
 	func_close(&node);
 }
 
@@ -382,6 +443,7 @@ int main(int argc, char **argv)
 		{"timeouts of events", 1, timeouts, 0, FI_EP_MSG},
 		{"signal, unspec", 1, signalled, 0, FI_WAIT_UNSPEC},
 		{"signal, descriptor", 1, signalled, 0, FI_WAIT_FD},
+		{"signal, noticed once", 1, signalled_once, 0, 0},
 		{"post beside a sleeper", 2, post_beside, 0, 0},
 		{"wait for a counter", 2, cntr_wait, FUNC_MODES, 0},
 		{"several wait for a counter", 1, cntr_waiters, 0, FI_PROGRESS_MANUAL},
