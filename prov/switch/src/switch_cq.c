@@ -199,67 +199,70 @@ int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 	return -FI_EAGAIN;
 }
 
-static size_t entry_size(enum fi_cq_format format)
-{
-	switch (format) {
-	case FI_CQ_FORMAT_MSG:
-		return sizeof(struct fi_cq_msg_entry);
-	case FI_CQ_FORMAT_DATA:
-		return sizeof(struct fi_cq_data_entry);
-	case FI_CQ_FORMAT_TAGGED:
-		return sizeof(struct fi_cq_tagged_entry);
-	default:
-		return sizeof(struct fi_cq_entry);
-	}
-}
-
 /* A blocking read; on the reader's stack. */
 struct cq_reader {
 	struct switch_sleeper sleeper;
 	void *buf;
 	size_t count;
 	fi_addr_t *src_addr;
+	size_t want;	  /* entries that end its sleep, at least 1 */
 	uint64_t signals; /* of the queue when it began */
 };
 
-static struct cq_reader cq_reader(struct switch_cq *cq, void *buf, size_t count,
-				  fi_addr_t *src_addr, int timeout)
+/* As many entries as the reader wants are there, or an error: that is read before
+ * what comes after it. */
+static bool cq_enough(const struct switch_cq *cq, const struct cq_reader *reader)
 {
-	struct cq_reader reader = {switch_sleeper(timeout), buf, count, src_addr, 0};
+	const struct sess_op *op;
+	size_t cnt = 0;
 
-	switch_domain_lock(cq->domain);
-	/* a signal that nobody has noticed is for who is about to read, too */
-	reader.signals = cq->signals - cq->signaled;
-	switch_domain_unlock(cq->domain);
-	return reader;
+	STAILQ_FOREACH (op, &cq->done, link)
+		if (op->error || ++cnt >= reader->want)
+			return true;
+	return false;
 }
 
-/* One pass: what cq_poll() answers, or -FI_ECANCELED if the application called
- * fi_cq_signal(), which every reader is told; with -FI_EAGAIN the thread has
- * entered if it may sleep. */
+/* One pass: what the read returns, or -FI_EAGAIN to go on; then the thread has
+ * entered if it may sleep.  Until there is enough, everything stays in the queue,
+ * where others see it. */
 static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_sleep)
+{
+	struct switch_domain *domain = cq->domain;
+	ssize_t ret = -FI_EAGAIN;
+
+	switch_domain_lock(domain);
+	switch_wait_leave(&cq->wait, &reader->sleeper);
+	if (!cq_enough(cq, reader))
+		switch_domain_progress(domain);
+	if (cq_enough(cq, reader))
+		ret = cq_poll(cq, reader->buf, reader->count, reader->src_addr);
+	else if (cq->signals != reader->signals)
+		ret = -FI_ECANCELED;
+	else if (may_sleep && !switch_domain_trywait(domain) && !cq_enough(cq, reader))
+		switch_wait_enter(&cq->wait, &reader->sleeper);
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+static void cq_begin(struct switch_cq *cq, struct cq_reader *reader)
+{
+	switch_domain_lock(cq->domain);
+	/* a signal that nobody has noticed is for who is about to read, too */
+	reader->signals = cq->signals - cq->signaled;
+	switch_domain_unlock(cq->domain);
+}
+
+/* Out of time, or woken by a signal of either kind: what there is. */
+static ssize_t cq_end(struct switch_cq *cq, struct cq_reader *reader)
 {
 	ssize_t ret;
 
 	switch_domain_lock(cq->domain);
 	switch_wait_leave(&cq->wait, &reader->sleeper);
-	ret = cq_poll(cq, reader->buf, reader->count, reader->src_addr);
-	if (ret == -FI_EAGAIN && cq->signals != reader->signals) {
-		cq->signaled = false;
-		ret = -FI_ECANCELED;
-	} else if (ret == -FI_EAGAIN && may_sleep && !switch_domain_trywait(cq->domain) &&
-		   STAILQ_EMPTY(&cq->done)) {
-		switch_wait_enter(&cq->wait, &reader->sleeper);
-	}
+	ret = cq_take(cq, reader->buf, reader->count, reader->src_addr);
+	cq->signaled = false;
 	switch_domain_unlock(cq->domain);
 	return ret;
-}
-
-static void cq_leave(struct switch_cq *cq, struct cq_reader *reader)
-{
-	switch_domain_lock(cq->domain);
-	switch_wait_leave(&cq->wait, &reader->sleeper);
-	switch_domain_unlock(cq->domain);
 }
 
 /* Waits for one entry, or for as many as the threshold asks if they come in
@@ -268,37 +271,30 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 				   const void *cond, int timeout)
 {
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
-	size_t want = cq->threshold && (uintptr_t)cond > 1 ? (uintptr_t)cond : 1, taken = 0;
-	struct cq_reader reader;
+	size_t want = cq->threshold ? (uintptr_t)cond : 1;
+	struct cq_reader reader = {
+		.sleeper = switch_sleeper(timeout),
+		.buf = buf,
+		.count = count,
+		.src_addr = src_addr,
+	};
 	ssize_t ret;
 
 	if (cq->wait.epoll_fd < 0)
 		return -FI_ENOSYS;
 	if (want > count)
 		want = count;
-	reader = cq_reader(cq, buf, count, src_addr, timeout);
+	reader.want = want ? want : 1;
+	cq_begin(cq, &reader);
 	for (unsigned pass = 0;; pass++) {
 		ret = cq_pass(cq, &reader, pass >= SPIN_READS);
-		if (ret >= 0) {
-			taken += ret;
-			if (taken >= want)
-				return taken;
-			reader.buf = (char *)reader.buf + ret * entry_size(cq->format);
-			reader.count -= ret;
-			if (src_addr)
-				reader.src_addr += ret;
-			continue;
-		}
-		if (ret == -FI_EAGAIN)
-			ret = switch_wait_sleep(&cq->wait, &reader.sleeper);
-		if (ret)
-			break;
+		if (ret == -FI_ECANCELED)
+			return cq_end(cq, &reader);
+		if (ret != -FI_EAGAIN)
+			return ret;
+		if (switch_wait_sleep(&cq->wait, &reader.sleeper))
+			return cq_end(cq, &reader);
 	}
-	cq_leave(cq, &reader);
-	if (taken)
-		return taken;
-	/* out of time, or woken by a signal of either kind */
-	return ret == -FI_ETIMEDOUT || ret == -FI_ECANCELED ? -FI_EAGAIN : ret;
 }
 
 static ssize_t switch_cq_sread(struct fid_cq *fid, void *buf, size_t count, const void *cond,

@@ -134,7 +134,8 @@ static void timeouts(struct func_team *team, int rank)
 
 struct sleeper {
 	struct func_node *node;
-	struct fi_cq_tagged_entry entry;
+	size_t threshold; /* 0: none */
+	struct fi_cq_tagged_entry entry, more[3];
 	ssize_t ret;
 	atomic_int tid;
 	unsigned long slept;
@@ -148,7 +149,8 @@ static void *sleep_in_cq(void *arg)
 
 	atomic_store(&sleeper->tid, func_tid());
 	atomic_store(&sleeper->about, 1);
-	sleeper->ret = fi_cq_sread(sleeper->node->rx_cq, &sleeper->entry, 1, NULL, -1);
+	sleeper->ret = fi_cq_sread(sleeper->node->rx_cq, &sleeper->entry,
+				   sleeper->threshold ? 4 : 1, (void *)sleeper->threshold, -1);
 	atomic_store(&sleeper->woken, 1);
 	return NULL;
 }
@@ -275,6 +277,78 @@ static void post_beside(struct func_team *team, int rank)
 	func_meet(team, &node);
 	func_close(&node);
 	free(buf);
+}
+
+/* A reader that waits for several entries keeps none of them from others. */
+static void threshold(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE};
+	struct fi_cq_attr attr = {.format = FI_CQ_FORMAT_TAGGED,
+				  .wait_obj = FI_WAIT_FD,
+				  .wait_cond = FI_CQ_COND_THRESHOLD};
+	struct fi_cq_tagged_entry entry;
+	struct sleeper sleeper;
+	struct fid_poll *set;
+	struct func_addr addr;
+	struct func_node node;
+	pthread_t thread;
+	struct fid *fid;
+	fi_addr_t self;
+	void *context;
+	int i;
+
+	(void)rank;
+	(void)team;
+	func_open_fabric(&node, &conf, func_need_info(&conf, NULL));
+	FUNC_OK(fi_domain(node.fabric, node.info, &node.domain, NULL));
+	FUNC_OK(fi_cq_open(node.domain, &attr, &node.rx_cq, NULL));
+	fid = &node.rx_cq->fid;
+	FUNC_OK(fi_av_open(node.domain, &(struct fi_av_attr){.type = FI_AV_TABLE}, &node.av, NULL));
+	FUNC_OK(fi_poll_open(node.domain, &(struct fi_poll_attr){.flags = 0}, &set));
+	FUNC_OK(fi_poll_add(set, fid, 0));
+	FUNC_OK(fi_endpoint(node.domain, node.info, &node.ep, NULL));
+	FUNC_OK(fi_ep_bind(node.ep, &node.av->fid, 0));
+	FUNC_OK(fi_ep_bind(node.ep, fid, FI_TRANSMIT | FI_RECV));
+	FUNC_OK(fi_enable(node.ep));
+	func_name(&node.ep->fid, &addr);
+	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &self, 0, NULL), 1);
+
+	sleeper = (struct sleeper){.node = &node, .threshold = 3};
+	FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
+	func_until_asleep(&sleeper.tid, &sleeper.slept);
+	for (i = 0; i < 2; i++) { /* a send to itself that no receive takes completes */
+		FUNC_OK(fi_send(node.ep, NULL, 0, NULL, self, NULL));
+		func_until_asleep(&sleeper.tid, &sleeper.slept);
+	}
+	FUNC_EQ(fi_poll(set, &context, 1), 1);
+	FUNC_ERR(fi_trywait(node.fabric, &fid, 1), FI_EAGAIN);
+	FUNC_EQ(fi_cq_read(node.rx_cq, &entry, 1), 1);
+	for (i = 0; i < 2; i++)
+		FUNC_OK(fi_send(node.ep, NULL, 0, NULL, self, NULL));
+	func_mark(__FILE__, __LINE__, "a threshold");
+	FUNC_EQ(pthread_join(thread, NULL), 0);
+	FUNC_EQ(sleeper.ret, 3);
+
+	/* a signal, and time, end it with what there is */
+	sleeper = (struct sleeper){.node = &node, .threshold = 3};
+	FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
+	func_until_asleep(&sleeper.tid, &sleeper.slept);
+	FUNC_OK(fi_send(node.ep, NULL, 0, NULL, self, NULL));
+	FUNC_OK(fi_cq_signal(node.rx_cq));
+	FUNC_EQ(pthread_join(thread, NULL), 0);
+	FUNC_EQ(sleeper.ret, 1);
+	FUNC_OK(fi_send(node.ep, NULL, 0, NULL, self, NULL));
+	FUNC_EQ(fi_cq_sread(node.rx_cq, &sleeper.entry, 4, (void *)2, 10), 1);
+	FUNC_ERR(fi_cq_sread(node.rx_cq, &sleeper.entry, 4, (void *)2, 10), FI_EAGAIN);
+
+	FUNC_OK(fi_poll_del(set, fid, 0));
+	FUNC_OK(fi_close(&set->fid));
+	FUNC_OK(fi_close(&node.ep->fid));
+	FUNC_OK(fi_close(&node.av->fid));
+	FUNC_OK(fi_close(fid));
+	FUNC_OK(fi_close(&node.domain->fid));
+	FUNC_OK(fi_close(&node.fabric->fid));
+	fi_freeinfo(node.info);
 }
 
 /* -- counters ----------------------------------------------------------- */
@@ -444,6 +518,7 @@ int main(int argc, char **argv)
 		{"signal, unspec", 1, signalled, 0, FI_WAIT_UNSPEC},
 		{"signal, descriptor", 1, signalled, 0, FI_WAIT_FD},
 		{"signal, noticed once", 1, signalled_once, 0, 0},
+		{"threshold", 1, threshold, 0, 0},
 		{"post beside a sleeper", 2, post_beside, 0, 0},
 		{"wait for a counter", 2, cntr_wait, FUNC_MODES, 0},
 		{"several wait for a counter", 1, cntr_waiters, 0, FI_PROGRESS_MANUAL},
