@@ -716,6 +716,13 @@ void switch_info_fini(void);
 int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
 		      const struct fi_info *hints, struct fi_info **entry);
 
+/* An application opens an endpoint with info, or a shared context with one of
+ * the attributes (the other is NULL; both: the defaults): -FI_EINVAL if they ask
+ * for what fi_getinfo would not offer, -FI_ENOMEM. */
+int switch_attr_check_ep(const struct switch_domain *domain, const struct fi_info *info);
+int switch_attr_check_shared(const struct switch_domain *domain, const struct fi_tx_attr *tx,
+			     const struct fi_rx_attr *rx);
+
 int switch_fabric_open(struct fi_fabric_attr *attr, struct fid_fabric **fabric, void *context);
 int switch_domain_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_domain **domain,
 		       void *context);

@@ -4,7 +4,8 @@
  * over a core, whether they satisfy an application's hints, and how the hints
  * show in the answer.
  *
- * Called by switch_info.c only; asks nobody and keeps nothing.
+ * Called by switch_info.c, and when an object is opened with attributes that the
+ * application may have changed; asks nobody and keeps nothing.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,9 +22,10 @@
 	(PRIMARY_CAPS | MODIFIERS | COMM_CAPS | FI_SOURCE | FI_SOURCE_ERR | FI_MULTI_RECV |        \
 	 FI_AV_USER_ID)
 #define MSG_CAPS (RDM_CAPS & ~(FI_DIRECTED_RECV | FI_SOURCE | FI_SOURCE_ERR | FI_AV_USER_ID))
-#define TX_CAPS	     (FI_MSG | FI_TAGGED | FI_SEND)
+#define TX_CAPS	 (FI_MSG | FI_TAGGED | FI_SEND)
 #define RX_CAPS                                                                                    \
-	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV | FI_SOURCE_ERR)
+	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV |             \
+	 FI_SOURCE_ERR)
 
 #define OBJECT_CNT 65536 /* endpoints, queues, counters: bounded by memory only */
 
@@ -89,15 +91,15 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 static bool within(const char *what, uint64_t asked, uint64_t most)
 {
 	if (asked > most)
-		SW_INFO(CORE, "hints ask for %s %" PRIu64 ", at most %" PRIu64 " is offered\n",
-			what, asked, most);
+		SW_INFO(CORE, "%s %" PRIu64 " is asked for, at most %" PRIu64 " is offered\n", what,
+			asked, most);
 	return asked <= most;
 }
 
 static bool subset(const char *what, uint64_t asked, uint64_t offered)
 {
 	if (asked & ~offered)
-		SW_INFO(CORE, "hints ask for %s %#" PRIx64 ", which is not offered\n", what,
+		SW_INFO(CORE, "%s %#" PRIx64 " is asked for, which is not offered\n", what,
 			asked & ~offered);
 	return !(asked & ~offered);
 }
@@ -177,6 +179,13 @@ static bool domain_suits(const struct fi_info *info, const struct fi_domain_attr
 	       subset("domain_attr caps", want->caps, domain->caps);
 }
 
+/* What is asked of an endpoint and its contexts. */
+static bool objects_suit(const struct fi_info *info, const struct fi_info *want)
+{
+	return ep_suits(info, want->ep_attr) && subset("caps", want->caps, info->caps) &&
+	       tx_suits(info, want->tx_attr) && rx_suits(info, want->rx_attr);
+}
+
 static bool entry_suits(const struct fi_info *info, const struct fi_info *hints)
 {
 	if (!hints)
@@ -186,9 +195,7 @@ static bool entry_suits(const struct fi_info *info, const struct fi_info *hints)
 	if (hints->fabric_attr && hints->fabric_attr->name &&
 	    strcmp(hints->fabric_attr->name, info->fabric_attr->name))
 		return false;
-	return ep_suits(info, hints->ep_attr) && subset("caps", hints->caps, info->caps) &&
-	       tx_suits(info, hints->tx_attr) && rx_suits(info, hints->rx_attr) &&
-	       domain_suits(info, hints->domain_attr);
+	return objects_suit(info, hints) && domain_suits(info, hints->domain_attr);
 }
 
 /* Old applications get the one of the two registration models they name; since
@@ -281,4 +288,36 @@ int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t
 	entry_answer(info, version, hints);
 	*entry = info;
 	return 0;
+}
+
+/* -- opening ------------------------------------------------------------------- */
+
+static int check(const struct switch_domain *domain, enum fi_ep_type type,
+		 const struct fi_info *want)
+{
+	struct fi_info *offer = fi_dupinfo(domain->core_info);
+	bool suits;
+
+	if (!offer)
+		return -FI_ENOMEM;
+	entry_attrs(offer, type);
+	suits = objects_suit(offer, want);
+	fi_freeinfo(offer);
+	return suits ? 0 : -FI_EINVAL;
+}
+
+int switch_attr_check_ep(const struct switch_domain *domain, const struct fi_info *info)
+{
+	const enum fi_ep_type type = info->ep_attr->type;
+
+	return type == FI_EP_MSG || type == FI_EP_RDM ? check(domain, type, info) : -FI_EINVAL;
+}
+
+int switch_attr_check_shared(const struct switch_domain *domain, const struct fi_tx_attr *tx,
+			     const struct fi_rx_attr *rx)
+{
+	struct fi_info want = {.tx_attr = (struct fi_tx_attr *)tx,
+			       .rx_attr = (struct fi_rx_attr *)rx};
+
+	return check(domain, FI_EP_RDM, &want); /* whose offer has the other's in it */
 }

@@ -396,9 +396,11 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	struct switch_ep *ep;
 	int ret;
 
-	if (!info || !info->ep_attr ||
-	    (info->ep_attr->type != FI_EP_MSG && info->ep_attr->type != FI_EP_RDM))
+	if (!info || !info->ep_attr)
 		return -FI_EINVAL;
+	ret = switch_attr_check_ep(domain, info);
+	if (ret)
+		return ret;
 	ep = calloc(1, sizeof(*ep));
 	if (!ep)
 		return -FI_ENOMEM;

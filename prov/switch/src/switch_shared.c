@@ -62,20 +62,24 @@ static struct fi_ops stx_fid_ops = {
 	.ops_open = switch_no_ops_open,
 };
 
-int switch_stx_open(struct fid_domain *domain, struct fi_tx_attr *attr, struct fid_stx **out,
+int switch_stx_open(struct fid_domain *domain_fid, struct fi_tx_attr *attr, struct fid_stx **out,
 		    void *context)
 {
-	struct switch_stx *stx = calloc(1, sizeof(*stx));
+	struct switch_domain *domain = domain_of(domain_fid);
+	struct switch_stx *stx;
+	int ret = switch_attr_check_shared(domain, attr, NULL);
 
-	(void)attr;
+	if (ret)
+		return ret;
+	stx = calloc(1, sizeof(*stx));
 	if (!stx)
 		return -FI_ENOMEM;
 	stx->stx_fid.fid.fclass = FI_CLASS_STX_CTX;
 	stx->stx_fid.fid.context = context;
 	stx->stx_fid.fid.ops = &stx_fid_ops;
 	stx->stx_fid.ops = &switch_no_ep_ops;
-	stx->domain = domain_of(domain);
-	refer(stx->domain);
+	stx->domain = domain;
+	refer(domain);
 	*out = &stx->stx_fid;
 	return 0;
 }
@@ -227,10 +231,10 @@ int switch_srx_open(struct fid_domain *domain_fid, struct fi_rx_attr *attr, stru
 {
 	struct switch_domain *domain = domain_of(domain_fid);
 	struct switch_srx *srx;
-	int ret;
+	int ret = switch_attr_check_shared(domain, NULL, attr);
 
-	if (attr && attr->op_flags & ~SWITCH_RX_OP_FLAGS)
-		return -FI_EINVAL;
+	if (ret)
+		return ret;
 	srx = calloc(1, sizeof(*srx));
 	if (!srx)
 		return -FI_ENOMEM;

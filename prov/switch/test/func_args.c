@@ -55,6 +55,67 @@ static void not_enabled(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* Attributes that fi_getinfo does not offer are refused by what would have them,
+ * and what it offers is taken. */
+static void attributes(struct func_team *team, int rank)
+{
+	static const struct {
+		uint64_t caps, tx_flags, rx_flags;
+		size_t tx_size, rx_size, inject, iov_limit, tx_ctx_cnt, max_msg_size;
+	} wrong[] = {
+		{.caps = FI_MSG | FI_RMA},   {.caps = FI_MSG | FI_ATOMIC},
+		{.tx_flags = FI_MULTI_RECV}, {.tx_flags = FI_FENCE},
+		{.rx_flags = FI_INJECT},     {.tx_size = 1 << 30},
+		{.rx_size = 1 << 30},	     {.inject = 1 << 30},
+		{.iov_limit = 100},	     {.tx_ctx_cnt = 2},
+		{.max_msg_size = SIZE_MAX},
+	};
+	struct func_conf conf = {.type = (enum fi_ep_type)team->func_case->arg, .caps = FI_MSG};
+	struct func_node node;
+	struct fi_info *info;
+	struct fid_stx *stx;
+	struct fid_ep *ep;
+
+	(void)rank;
+	func_open_fabric(&node, &conf, func_need_info(&conf, NULL));
+	FUNC_OK(fi_domain(node.fabric, node.info, &node.domain, NULL));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		info = fi_dupinfo(node.info);
+		info->caps |= wrong[i].caps;
+		info->tx_attr->op_flags |= wrong[i].tx_flags;
+		info->rx_attr->op_flags |= wrong[i].rx_flags;
+		info->tx_attr->size += wrong[i].tx_size;
+		info->rx_attr->size += wrong[i].rx_size;
+		info->tx_attr->inject_size += wrong[i].inject;
+		info->tx_attr->iov_limit += wrong[i].iov_limit;
+		if (wrong[i].tx_ctx_cnt)
+			info->ep_attr->tx_ctx_cnt = wrong[i].tx_ctx_cnt;
+		if (wrong[i].max_msg_size)
+			info->ep_attr->max_msg_size = wrong[i].max_msg_size;
+		FUNC_ERR(fi_endpoint(node.domain, info, &ep, NULL), FI_EINVAL);
+		if (wrong[i].rx_flags || wrong[i].rx_size)
+			FUNC_ERR(fi_srx_context(node.domain, info->rx_attr, &ep, NULL), FI_EINVAL);
+		if (wrong[i].tx_flags || wrong[i].tx_size || wrong[i].inject || wrong[i].iov_limit)
+			FUNC_ERR(fi_stx_context(node.domain, info->tx_attr, &stx, NULL), FI_EINVAL);
+		fi_freeinfo(info);
+	}
+	info = fi_dupinfo(node.info);
+	info->ep_attr->type = FI_EP_DGRAM;
+	FUNC_ERR(fi_endpoint(node.domain, info, &ep, NULL), FI_EINVAL);
+	fi_freeinfo(info);
+	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
+	FUNC_OK(fi_close(&ep->fid));
+	FUNC_OK(fi_srx_context(node.domain, node.info->rx_attr, &ep, NULL));
+	FUNC_OK(fi_close(&ep->fid));
+	FUNC_OK(fi_stx_context(node.domain, node.info->tx_attr, &stx, NULL));
+	FUNC_OK(fi_close(&stx->fid));
+	FUNC_OK(fi_close(&node.domain->fid));
+	if (node.eq)
+		FUNC_OK(fi_close(&node.eq->fid));
+	FUNC_OK(fi_close(&node.fabric->fid));
+	fi_freeinfo(node.info);
+}
+
 /* What is in use cannot be closed; it can be afterwards. */
 static void busy(struct func_team *team, int rank)
 {
@@ -320,6 +381,8 @@ int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
 		{"not enabled", 1, not_enabled, FUNC_SWITCH, 0},
+		{"attributes, rdm", 1, attributes, FUNC_SWITCH, FI_EP_RDM},
+		{"attributes, msg", 1, attributes, FUNC_SWITCH, FI_EP_MSG},
 		{"busy", 1, busy, FUNC_SWITCH, 0},
 		{"operations", 1, operations, FUNC_SWITCH, 0},
 		{"queues", 1, queues, FUNC_SWITCH, 0},
