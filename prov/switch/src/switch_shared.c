@@ -160,8 +160,7 @@ static ssize_t srx_cancel(fid_t fid, void *context)
 	ssize_t ret;
 
 	switch_domain_lock(rx->domain);
-	ret = switch_rx_ep(rx) ? switch_op_cancel(rx->domain, NULL, rx, context)
-			       : -FI_EOPBADSTATE; /* nobody would report it */
+	ret = switch_op_cancel(rx->domain, NULL, rx, context);
 	switch_domain_perform(rx->domain);
 	switch_domain_unlock(rx->domain);
 	return ret;

@@ -271,7 +271,7 @@ static void lonely(struct func_team *team, int rank)
 	func_open(&node, &conf);
 	func_close_ep(&node);
 	FUNC_OK(fi_trecv(node.srx, buf, sizeof(buf), NULL, FI_ADDR_UNSPEC, 1, 0, func_fresh(&req)));
-	FUNC_ERR(fi_cancel(&node.srx->fid, &req), FI_EOPBADSTATE);
+	FUNC_OK(fi_cancel(&node.srx->fid, &req));
 	peek.context = &req;
 	FUNC_ERR(fi_trecvmsg(node.srx, &peek, FI_PEEK), FI_EOPBADSTATE);
 	func_close(&node);
@@ -318,6 +318,33 @@ static void directed(struct func_team *team, int rank)
 	FUNC_EQ(in[1], 4);
 	FUNC_TRUE(!func_done(&from_other));
 	func_close(&second);
+	func_close(&node);
+}
+
+/* While a context has no endpoint, a receive is taken back and nobody told. */
+static void canceled_alone(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.caps = FI_MSG, .shared = true};
+	struct func_req sent, canceled = {.done = 0}, got;
+	uint64_t word = 5, in[2] = {0};
+	struct func_node node;
+	struct func_addr addr;
+	fi_addr_t to;
+
+	(void)team, (void)rank;
+	func_open(&node, &conf);
+	func_close_ep(&node);
+	FUNC_OK(fi_recv(node.srx, &in[0], sizeof(in[0]), NULL, FI_ADDR_UNSPEC, &canceled));
+	FUNC_OK(fi_recv(node.srx, &in[1], sizeof(in[1]), NULL, FI_ADDR_UNSPEC, func_fresh(&got)));
+	FUNC_OK(fi_cancel(&node.srx->fid, &canceled));
+	FUNC_ERR(fi_cancel(&node.srx->fid, &canceled), FI_ENOENT);
+	func_open_ep(&node);
+	func_name(&node.ep->fid, &addr);
+	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to, 0, NULL), 1);
+	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, to, func_fresh(&sent)));
+	FUNC_DONE(&node, &got);
+	FUNC_EQ(in[1], 5);
+	FUNC_TRUE(!func_done(&canceled));
 	func_close(&node);
 }
 
@@ -445,6 +472,7 @@ int main(int argc, char **argv)
 		{"receives for all, rdm", 3, rdm, FUNC_MODES, 0},
 		{"refusals", 1, refusals, FUNC_SWITCH, 0},
 		{"no endpoint", 1, lonely, FUNC_SWITCH, 0},
+		{"canceled without endpoint", 1, canceled_alone, FUNC_SWITCH, 0},
 		{"directed without attributes", 1, directed, FUNC_SWITCH, 0},
 		{"one endpoint is closed", 1, half_closed, 0, 0},
 		{"aliases", 1, alias, FUNC_SWITCH, 0},
