@@ -337,7 +337,7 @@ struct switch_cntr {
 	struct switch_wait wait;
 	uint64_t value, errors;
 	bool moved;    /* since the application last read it */
-	uint64_t polled; /* sum of both when a poll set last looked, or it was set */
+	bool changed;  /* since a poll set last looked or the application set the value */
 	int refs;
 };
 

@@ -19,6 +19,7 @@ void switch_cntr_add(struct switch_cntr *cntr, bool error)
 	else
 		cntr->value++;
 	cntr->moved = true;
+	cntr->changed = true;
 	switch_wait_signal(&cntr->wait);
 }
 
@@ -48,13 +49,22 @@ static uint64_t switch_cntr_readerr(struct fid_cntr *fid)
 	return cntr_look(cntr, &cntr->errors);
 }
 
+static void cntr_change(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
+{
+	/* fi_poll(3): not what the application did to the value itself */
+	if (which == &cntr->value)
+		cntr->changed = false;
+	else if (*which != value)
+		cntr->changed = true;
+	*which = value;
+	cntr->moved = true;
+	switch_wait_signal(&cntr->wait);
+}
+
 static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
 	switch_domain_lock(cntr->domain);
-	*which = value;
-	cntr->polled = cntr->value + cntr->errors;
-	cntr->moved = true;
-	switch_wait_signal(&cntr->wait);
+	cntr_change(cntr, which, value);
 	switch_domain_unlock(cntr->domain);
 	return 0;
 }
@@ -62,10 +72,7 @@ static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 static int cntr_increase(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
 	switch_domain_lock(cntr->domain);
-	*which += value;
-	cntr->polled = cntr->value + cntr->errors;
-	cntr->moved = true;
-	switch_wait_signal(&cntr->wait);
+	cntr_change(cntr, which, *which + value);
 	switch_domain_unlock(cntr->domain);
 	return 0;
 }
@@ -105,10 +112,9 @@ bool switch_cntr_ready(const struct switch_cntr *cntr)
 
 bool switch_cntr_polled(struct switch_cntr *cntr)
 {
-	const uint64_t sum = cntr->value + cntr->errors;
-	const bool changed = sum != cntr->polled;
+	const bool changed = cntr->changed;
 
-	cntr->polled = sum;
+	cntr->changed = false;
 	return changed;
 }
 

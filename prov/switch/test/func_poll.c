@@ -127,7 +127,12 @@ static void poll_set(struct func_team *team, int rank)
 	expect(set, 0);
 	if (counters) {
 		FUNC_OK(fi_cntr_set(self.cntr[SENDS], 100));
-		expect(set, 0); /* the application knows */
+		expect(set, 0);				      /* the application knows */
+		FUNC_OK(fi_cntr_adderr(self.cntr[SENDS], 3)); /* not of errors */
+		expect(set, 1 << SENDS);
+		expect(set, 0);
+		FUNC_OK(fi_cntr_seterr(self.cntr[SENDS], 2));
+		expect(set, 1 << SENDS);
 	}
 
 	FUNC_OK(fi_send(self.node.ep, &out, sizeof(out), NULL, self.addr, NULL));
