@@ -4,7 +4,7 @@
  * something (fi_poll(3)), for one pass of progress.
  *
  * Owned by the application; the domain's lock covers them.  What is in a set
- * cannot be closed.
+ * cannot be closed, nor can a set with something in it.
  */
 #include <stdlib.h>
 
@@ -120,11 +120,15 @@ static int poll_close(struct fid *fid)
 {
 	struct switch_poll *poll = container_of(fid, struct switch_poll, poll_fid.fid);
 
+	size_t cnt;
+
 	switch_domain_lock(poll->domain);
-	for (size_t i = 0; i < poll->cnt; i++)
-		--*refs_of(poll, poll->fids[i]);
-	poll->domain->refs--;
+	cnt = poll->cnt;
+	if (!cnt)
+		poll->domain->refs--;
 	switch_domain_unlock(poll->domain);
+	if (cnt)
+		return -FI_EBUSY;
 	free(poll->fids);
 	free(poll);
 	return 0;

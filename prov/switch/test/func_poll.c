@@ -144,6 +144,8 @@ static void poll_set(struct func_team *team, int rank)
 	FUNC_OK(fi_close(&self.node.ep->fid));
 	FUNC_ERR(fi_close(fid[RECEIVES]), FI_EBUSY);
 	FUNC_OK(fi_endpoint(self.node.domain, self.node.info, &self.node.ep, NULL));
+	FUNC_ERR(fi_close(&set->fid), FI_EBUSY);
+	FUNC_OK(fi_poll_del(set, fid[RECEIVES], 0));
 	FUNC_OK(fi_close(&set->fid));
 	self_close(&self);
 	close_fabric(&self);
