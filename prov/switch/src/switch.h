@@ -113,6 +113,7 @@ int switch_fabric_trywait(struct switch_fabric *fabric);
 struct switch_wait {
 	struct switch_waitset *set; /* that it is in, with its owner; or NULL */
 	struct fid *owner;
+	enum fi_wait_obj obj; /* as FI_GETWAITOBJ says */
 	int epoll_fd; /* -1: FI_WAIT_NONE */
 	int event_fd;
 	bool armed;    /* somebody may poll it: the next event must signal */

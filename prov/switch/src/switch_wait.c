@@ -136,6 +136,7 @@ int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
 	int ret;
 
 	*wait = (struct switch_wait){.epoll_fd = -1, .event_fd = -1, .sleep_fd = -1, .call_fd = -1};
+	wait->obj = wait_obj == FI_WAIT_UNSPEC ? FI_WAIT_FD : wait_obj;
 	if (wait_obj == FI_WAIT_NONE)
 		return 0;
 	ret = wait_init(wait);
@@ -235,7 +236,7 @@ int switch_wait_control(const struct switch_wait *wait, int command, void *arg)
 	if (!arg)
 		return -FI_EINVAL;
 	if (command == FI_GETWAITOBJ) {
-		*(enum fi_wait_obj *)arg = wait->epoll_fd < 0 ? FI_WAIT_NONE : FI_WAIT_FD;
+		*(enum fi_wait_obj *)arg = wait->obj;
 		return 0;
 	}
 	if (wait->epoll_fd < 0)

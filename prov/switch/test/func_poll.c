@@ -210,6 +210,7 @@ static void wait_set(struct func_team *team, int rank)
 	struct fi_eq_entry event;
 	struct fid_wait *set;
 	struct pollfd pollfd = {.events = POLLIN};
+	enum fi_wait_obj obj;
 	struct fid *fid;
 	uint32_t type;
 	int in;
@@ -222,6 +223,10 @@ static void wait_set(struct func_team *team, int rank)
 	eq_attr.wait_set = set;
 	FUNC_OK(fi_eq_open(self.node.fabric, &eq_attr, &cause.eq, NULL));
 	FUNC_ERR(fi_close(&set->fid), FI_EBUSY);
+	FUNC_OK(fi_control(&self.cq[SENDS]->fid, FI_GETWAITOBJ, &obj));
+	FUNC_EQ(obj, FI_WAIT_SET);
+	FUNC_OK(fi_control(&set->fid, FI_GETWAITOBJ, &obj));
+	FUNC_EQ(obj, FI_WAIT_FD);
 	open_fabric(&other);
 	FUNC_ERR(fi_eq_open(other.node.fabric, &eq_attr, &other.node.eq, NULL), FI_EINVAL);
 	close_fabric(&other);
