@@ -278,7 +278,7 @@ struct switch_op {
 	void *context;
 	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
 	bool wants_entry;  /* false: an entry only on error */
-	struct switch_stranger *stranger; /* with FI_EADDRNOTAVAIL: who sent it, if known */
+	struct switch_stranger *stranger; /* of an error: who sent it, if known as such */
 
 	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and
 	 * whether it is itself; of a part, its receive */
@@ -621,7 +621,7 @@ int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep);
 uint64_t switch_source_key(struct switch_conn *conn);
 void switch_source_forget(struct switch_conn *conn);
 /* A receive of ep is complete: puts the name for the application into the
- * place of the key, or makes it the error FI_EADDRNOTAVAIL. */
+ * place of the key, or makes it the error FI_EADDRNOTAVAIL unless it is another. */
 void switch_name_source(struct switch_op *op, const struct switch_ep *ep);
 const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger);
 /* A reference less; NULL is fine. */

@@ -148,12 +148,13 @@ void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
 		return;
 	}
 	op->sess.source = FI_ADDR_NOTAVAIL;
-	if (op->sess.error || !op->wants_entry || op->sess.flags & SESS_PEEK)
+	if (op->sess.flags & SESS_PEEK || (!op->wants_entry && !op->sess.error))
 		return;
 	op->stranger = find_id(ep->domain, key & ~STRANGER);
 	if (op->stranger)
 		refer(ep->domain, op->stranger);
-	op->sess.error = FI_EADDRNOTAVAIL;
+	if (!op->sess.error) /* one that was truncated, say, stays that */
+		op->sess.error = FI_EADDRNOTAVAIL;
 }
 
 void switch_strangers_free(struct switch_domain *domain)
