@@ -192,6 +192,8 @@ static bool entry_suits(const struct fi_info *info, const struct fi_info *hints)
 		return true;
 	if (hints->caps & FI_SOURCE_ERR && !(hints->caps & FI_SOURCE))
 		return false;
+	if (hints->handle && hints->handle->fclass != FI_CLASS_PEP)
+		return false; /* nothing else can be copied, as fi_getinfo(3) wants it */
 	if (hints->fabric_attr && hints->fabric_attr->name &&
 	    strcmp(hints->fabric_attr->name, info->fabric_attr->name))
 		return false;
@@ -257,8 +259,7 @@ static void entry_answer(struct fi_info *info, uint32_t version, const struct fi
 		info->rx_attr->op_flags = hints->rx_attr->op_flags;
 	if (hints->ep_attr)
 		answer_ep(info->ep_attr, hints->ep_attr);
-	if (hints->handle && hints->handle->fclass == FI_CLASS_PEP)
-		info->handle = hints->handle;
+	info->handle = hints->handle;
 	if (!want)
 		return;
 	if (want->threading)
