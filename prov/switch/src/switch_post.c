@@ -183,6 +183,7 @@ ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, u
 {
 	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : MULTI_FLAGS);
 	ssize_t ret;
+	size_t len;
 
 	if (rx->ep && !may_post(rx->ep))
 		return -FI_EOPBADSTATE;
@@ -192,6 +193,8 @@ ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, u
 		return -FI_EINVAL;
 	if (flags & ~allowed)
 		return -FI_EBADFLAGS;
+	if (args->iov_cnt > 1 && !args_len(args, SIZE_MAX, &len))
+		return -FI_EMSGSIZE;
 	switch_domain_lock(rx->domain);
 	ret = recv_locked(rx, args, flags);
 	if (ret == -FI_EAGAIN || flags & FI_PEEK)

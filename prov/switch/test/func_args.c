@@ -183,6 +183,9 @@ static void operations(struct func_team *team, int rank)
 	msg.iov_count = 2;
 	REFUSED(fi_sendmsg(node.ep, &msg, FI_INJECT));
 	REFUSED(fi_sendmsg(node.ep, &msg, 0));
+	FUNC_ERR(fi_recvmsg(node.ep, &msg, 0), FI_EMSGSIZE);
+	FUNC_ERR(fi_trecvv(node.ep, iov, NULL, 2, FI_ADDR_UNSPEC, 1, 0, func_fresh(&req[0])),
+		 FI_EMSGSIZE);
 	REFUSED(fi_send(node.ep, buf, SIZE_MAX, NULL, node.peer[0], func_fresh(&req[0])));
 	REFUSED(fi_send(node.ep, buf, 1, NULL, 12345, func_fresh(&req[0])));
 	REFUSED(fi_send(node.ep, buf, 1, NULL, FI_ADDR_NOTAVAIL, func_fresh(&req[0])));
