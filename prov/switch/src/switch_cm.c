@@ -238,8 +238,10 @@ void switch_msg_close(struct switch_ep *ep)
 
 static int give_addr(const void *from, size_t from_len, void *addr, size_t *addrlen)
 {
-	size_t room = *addrlen;
+	size_t room = addrlen ? *addrlen : 0;
 
+	if (!addrlen || (room && !addr))
+		return -FI_EINVAL;
 	if (!from)
 		return -FI_EADDRNOTAVAIL;
 	*addrlen = from_len;

@@ -195,6 +195,8 @@ static int pep_getname(fid_t fid, void *addr, size_t *addrlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 
+	if (!addrlen || (*addrlen && !addr))
+		return -FI_EINVAL;
 	return pep->fabric->core_ops->listener_name(pep->listener, addr, addrlen);
 }
 

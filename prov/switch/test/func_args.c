@@ -161,6 +161,8 @@ static void operations(struct func_team *team, int rank)
 	inject = node.info->tx_attr->inject_size;
 	buf = func_alloc(inject + 64);
 	FUNC_TRUE(limit >= 4 && limit < 64);
+	FUNC_ERR(fi_getname(&node.ep->fid, buf, NULL), FI_EINVAL);
+	FUNC_ERR(fi_getname(&node.ep->fid, NULL, &inject), FI_EINVAL);
 	for (i = 0; i < 64; i++)
 		iov[i] = (struct iovec){buf, 1};
 	msg.iov_count = tmsg.iov_count = limit + 1;
