@@ -1,261 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The referee refereed: two endpoints over the mock core do everything that is
- * allowed in each of its moods, and every offence ends the process.  libfabric
- * loads it from FI_PROVIDER_PATH.
+ * The referee refereed: over the mock core everything that is allowed works, in
+ * each of its moods.
  */
-#include <criterion/criterion.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#include <rdma/fabric.h>
-#include <rdma/fi_cm.h>
-#include <rdma/fi_domain.h>
-#include <rdma/fi_endpoint.h>
-#include <rdma/fi_errno.h>
-#include <rdma/fi_rma.h>
-
-enum {
-	PIECE = 64,
-	BIG = 3 << 20,
-	SPACE = 4 * BIG,
-	HERE = 0, /* offsets into a side's memory */
-	THERE = BIG,
-	MESSAGE = 2 * BIG,
-};
-
-struct req {
-	struct fi_context2 context; /* first */
-	struct fi_cq_data_entry entry;
-	int done, err;
-	size_t olen;
-};
-
-struct side {
-	struct fi_info *info;
-	struct fid_fabric *fabric;
-	struct fid_domain *domain;
-	struct fid_cq *cq;
-	struct fid_av *av;
-	struct fid_ep *ep;
-	struct fid_mr *mr;
-	uint8_t *mem;
-	uint64_t bind_flags;
-	enum fi_wait_obj wait;
-	/* how to reach the other one */
-	fi_addr_t peer;
-	uint64_t addr, key;
-	struct fi_cq_data_entry notice; /* a completion without context */
-	int notices;
-};
-
-static struct side a, b;
-
-/* -- a user that agrees to everything ------------------------------------------ */
-
-static struct fi_info *hints_new(void)
-{
-	struct fi_info *hints = fi_allocinfo();
-
-	hints->mode = FI_CONTEXT | FI_CONTEXT2 | FI_MSG_PREFIX | FI_ASYNC_IOV | FI_RX_CQ_DATA;
-	hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_RAW | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED |
-				      FI_MR_PROV_KEY | FI_MR_RMA_EVENT | FI_MR_ENDPOINT;
-	hints->caps = FI_MSG | FI_RMA;
-	hints->ep_attr->type = FI_EP_RDM;
-	hints->fabric_attr->prov_name = strdup("mock");
-	return hints;
-}
-
-static int ask(struct fi_info *hints, struct fi_info **info)
-{
-	int ret = fi_getinfo(FI_VERSION(1, 17), NULL, NULL, 0, hints, info);
-
-	fi_freeinfo(hints);
-	return ret;
-}
-
-static void side_register(struct side *side)
-{
-	const uint64_t access =
-		FI_SEND | FI_RECV | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE;
-	const int mr_mode = side->info->domain_attr->mr_mode;
-	const uint64_t flags = mr_mode & FI_MR_RMA_EVENT ? FI_RMA_EVENT : 0;
-
-	cr_assert_eq(
-		fi_mr_reg(side->domain, side->mem, SPACE, access, 0, 42, flags, &side->mr, NULL),
-		0);
-	if (mr_mode & FI_MR_ENDPOINT)
-		cr_assert_eq(fi_mr_bind(side->mr, &side->ep->fid, 0), 0);
-	if (mr_mode & (FI_MR_ENDPOINT | FI_MR_RMA_EVENT))
-		cr_assert_eq(fi_mr_enable(side->mr), 0);
-}
-
-static void side_open(struct side *side, struct fi_info *info)
-{
-	struct fi_cq_attr cq_attr = {.format = FI_CQ_FORMAT_DATA, .wait_obj = side->wait};
-	struct fi_av_attr av_attr = {.type = side == &a ? FI_AV_TABLE : FI_AV_MAP};
-
-	side->info = info;
-	cr_assert_eq(fi_fabric(info->fabric_attr, &side->fabric, NULL), 0);
-	cr_assert_eq(fi_domain(side->fabric, info, &side->domain, NULL), 0);
-	cr_assert_eq(fi_cq_open(side->domain, &cq_attr, &side->cq, NULL), 0);
-	cr_assert_eq(fi_av_open(side->domain, &av_attr, &side->av, NULL), 0);
-	cr_assert_eq(fi_endpoint(side->domain, info, &side->ep, NULL), 0);
-	cr_assert_eq(fi_ep_bind(side->ep, &side->av->fid, 0), 0);
-	cr_assert_eq(fi_ep_bind(side->ep, &side->cq->fid, FI_TRANSMIT | FI_RECV | side->bind_flags),
-		     0);
-	cr_assert_eq(fi_enable(side->ep), 0);
-	side->mem = calloc(1, SPACE);
-	side_register(side);
-}
-
-static void side_key(struct side *side, struct side *other)
-{
-	const int mr_mode = side->info->domain_attr->mr_mode;
-	uint8_t raw[16];
-	uint64_t base;
-	size_t size = sizeof(raw);
-
-	cr_assert_eq(fi_mr_raw_attr(other->mr, &base, raw, &size, 0), 0);
-	side->addr = mr_mode & FI_MR_VIRT_ADDR ? (uintptr_t)other->mem : 0;
-	side->key = fi_mr_key(other->mr);
-	if (mr_mode & FI_MR_RAW)
-		cr_assert_eq(fi_mr_map_raw(side->domain, base, raw, size, &side->key, 0), 0);
-}
-
-static void side_meet(struct side *side, struct side *other)
-{
-	char name[128];
-	const char *names[] = {name};
-	size_t len = sizeof(name);
-
-	cr_assert_eq(fi_getname(&other->ep->fid, name, &len), 0);
-	cr_assert_eq(len, strlen(name) + 1);
-	/* both readings of FI_ADDR_STR */
-	cr_assert_eq(fi_av_insert(side->av, side == &a ? (const void *)name : names, 1, &side->peer,
-				  0, NULL),
-		     1);
-	side_key(side, other);
-}
-
-static void set(const char *name, const char *value)
-{
-	if (value)
-		setenv(name, value, 1);
-}
-
-static void open_both(const char *mode, const char *mr_mode)
-{
-	struct fi_info *info;
-
-	set("MOCK_CORE", "1");
-	set("MOCK_MODE", mode);
-	set("MOCK_MR_MODE", mr_mode);
-	cr_assert_eq(ask(hints_new(), &info), 0);
-	side_open(&a, info);
-	side_open(&b, fi_dupinfo(info));
-	side_meet(&a, &b);
-	side_meet(&b, &a);
-}
-
-static void side_close(struct side *side)
-{
-	if (side->info->domain_attr->mr_mode & FI_MR_RAW)
-		cr_assert_eq(fi_mr_unmap_key(side->domain, side->key), 0);
-	cr_assert_eq(fi_close(&side->mr->fid), 0);
-	cr_assert_eq(fi_close(&side->ep->fid), 0);
-	cr_assert_eq(fi_close(&side->cq->fid), 0);
-	cr_assert_eq(fi_close(&side->av->fid), 0);
-	cr_assert_eq(fi_close(&side->domain->fid), 0);
-	cr_assert_eq(fi_close(&side->fabric->fid), 0);
-	fi_freeinfo(side->info);
-	free(side->mem);
-}
-
-static void close_both(void)
-{
-	side_close(&a);
-	side_close(&b);
-}
-
-/* -- waiting ------------------------------------------------------------------ */
-
-static void note(struct side *side, const struct fi_cq_data_entry *entry)
-{
-	struct req *req = entry->op_context;
-
-	if (!req) {
-		side->notice = *entry;
-		side->notices++;
-		return;
-	}
-	cr_assert_eq(req->done, 0);
-	req->done = 1;
-	req->entry = *entry;
-}
-
-static void side_poll(struct side *side)
-{
-	struct fi_cq_data_entry entry;
-	struct fi_cq_err_entry error = {0};
-	const ssize_t ret = fi_cq_read(side->cq, &entry, 1);
-	struct req *req;
-
-	if (ret == 1) {
-		note(side, &entry);
-		return;
-	}
-	if (ret == -FI_EAGAIN)
-		return;
-	cr_assert_eq(ret, -FI_EAVAIL);
-	cr_assert_eq(fi_cq_readerr(side->cq, &error, 0), 1);
-	req = error.op_context;
-	cr_assert_not_null(req);
-	req->done = 1;
-	req->err = error.err;
-	req->olen = error.olen;
-	req->entry.len = error.len;
-}
-
-static void until(const int *flag)
-{
-	while (!*flag) {
-		side_poll(&a);
-		side_poll(&b);
-	}
-}
-
-static void done(const struct req *req)
-{
-	until(&req->done);
-	cr_assert_eq(req->err, 0, "%s", fi_strerror(req->err));
-}
-
-static size_t prefix(void)
-{
-	return a.info->ep_attr->msg_prefix_size;
-}
-
-static void *desc(const struct side *side)
-{
-	return fi_mr_desc(side->mr);
-}
-
-static void fill(uint8_t *mem, size_t len, uint8_t seed)
-{
-	for (size_t i = 0; i < len; i++)
-		mem[i] = seed + i + (i >> 8);
-}
-
-static void verify(const uint8_t *mem, size_t len, uint8_t seed)
-{
-	for (size_t i = 0; i < len; i++)
-		cr_assert_eq(mem[i], (uint8_t)(seed + i + (i >> 8)), "byte %zu", i);
-}
+#include "mock_fixture.h"
 
 /* -- what every mode allows ------------------------------------------------------ */
 
@@ -454,4 +202,257 @@ Test(mock, everything_at_once)
 	everything("FI_CONTEXT,FI_CONTEXT2,FI_MSG_PREFIX,FI_ASYNC_IOV,FI_RX_CQ_DATA",
 		   "FI_MR_LOCAL,FI_MR_VIRT_ADDR,FI_MR_ALLOCATED,FI_MR_PROV_KEY,FI_MR_ENDPOINT,"
 		   "FI_MR_RAW,FI_MR_RMA_EVENT");
+}
+
+/* -- fi_getinfo ------------------------------------------------------------------ */
+
+static int ask_with(uint64_t caps, uint64_t mode, int mr_mode)
+{
+	struct fi_info *hints = hints_new(), *info;
+	int ret;
+
+	hints->caps = caps;
+	hints->mode = mode;
+	hints->domain_attr->mr_mode = mr_mode;
+	ret = ask(hints, &info);
+	if (!ret)
+		fi_freeinfo(info);
+	return ret;
+}
+
+Test(mock, shows_only_when_called)
+{
+	cr_assert_eq(ask_with(FI_MSG, 0, 0), -FI_ENODATA);
+}
+
+Test(mock, requires_its_modes)
+{
+	set("MOCK_CORE", "1");
+	set("MOCK_MODE", "FI_CONTEXT2,FI_ASYNC_IOV");
+	set("MOCK_MR_MODE", "FI_MR_LOCAL,FI_MR_RAW");
+	cr_assert_eq(ask_with(FI_MSG, FI_CONTEXT2, FI_MR_LOCAL | FI_MR_RAW), -FI_ENODATA);
+	cr_assert_eq(ask_with(FI_MSG, FI_CONTEXT2 | FI_ASYNC_IOV, FI_MR_LOCAL), -FI_ENODATA);
+	cr_assert_eq(ask_with(FI_MSG, FI_CONTEXT2 | FI_ASYNC_IOV, FI_MR_LOCAL | FI_MR_RAW), 0);
+}
+
+Test(mock, has_only_its_capabilities)
+{
+	set("MOCK_CORE", "1");
+	set("MOCK_CAPS", "READ,REMOTE_READ");
+	cr_assert_eq(ask_with(FI_MSG | FI_RMA, 0, 0), -FI_ENODATA);
+	cr_assert_eq(ask_with(FI_MSG | FI_TAGGED, 0, 0), -FI_ENODATA);
+	cr_assert_eq(ask_with(FI_MSG | FI_RMA | FI_WRITE, 0, 0), -FI_ENODATA);
+	cr_assert_eq(ask_with(FI_MSG | FI_RMA | FI_READ | FI_REMOTE_READ, 0, 0), 0);
+}
+
+Test(mock, limits_and_names_come_with_the_info)
+{
+	struct fi_info *hints = hints_new(), *info;
+
+	set("MOCK_CORE", "1");
+	set("MOCK_CAPS", "NONE");
+	set("MOCK_MODE", "FI_MSG_PREFIX");
+	set("MOCK_PREFIX", "40");
+	set("MOCK_IOV_LIMIT", "2");
+	set("MOCK_RM", "0");
+	set("MOCK_ORDER", "0");
+	hints->caps = FI_MSG;
+	cr_assert_eq(fi_getinfo(FI_VERSION(1, 17), "me", "7", FI_SOURCE, hints, &info), 0);
+	cr_assert_str_eq(info->src_addr, "mock://me:7");
+	cr_assert_eq(info->addr_format, FI_ADDR_STR);
+	cr_assert_eq(info->caps & FI_RMA, 0);
+	cr_assert_eq(info->ep_attr->msg_prefix_size, 40);
+	cr_assert_eq(info->tx_attr->iov_limit, 2);
+	cr_assert_eq(info->tx_attr->msg_order, FI_ORDER_NONE);
+	cr_assert_eq(info->domain_attr->resource_mgmt, FI_RM_DISABLED);
+	fi_freeinfo(info);
+	fi_freeinfo(hints);
+}
+
+/* -- liberties that it takes ------------------------------------------------------ */
+
+Test(mock, writes_are_later_than_messages)
+{
+	struct req write = {0}, recv = {0};
+
+	open_both(NULL, NULL);
+	fill(a.mem + HERE, 100, 3);
+	cr_assert_eq(fi_recv(b.ep, b.mem + MESSAGE, 10, NULL, FI_ADDR_UNSPEC, &recv), 0);
+	cr_assert_eq(fi_write(a.ep, a.mem + HERE, 100, NULL, a.peer, THERE, a.key, &write), 0);
+	done(&write);
+	cr_assert_eq(fi_inject(a.ep, a.mem, 10, a.peer), 0);
+	done(&recv);
+	cr_assert_eq(b.mem[THERE], 0, "the message overtook the write");
+	while (!b.mem[THERE])
+		side_poll(&b);
+	verify(b.mem + THERE, 100, 3);
+	close_both();
+}
+
+Test(mock, messages_in_no_order)
+{
+	struct req recv[2] = {{.done = 0}, {.done = 0}};
+
+	set("MOCK_ORDER", "0");
+	open_both(NULL, NULL);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(fi_recv(b.ep, b.mem + i, 1, NULL, FI_ADDR_UNSPEC, &recv[i]), 0);
+	cr_assert_eq(fi_inject(a.ep, "1", 1, a.peer), 0);
+	cr_assert_eq(fi_inject(a.ep, "2", 1, a.peer), 0);
+	side_poll(&a);
+	done(&recv[0]);
+	done(&recv[1]);
+	cr_assert_eq(memcmp(b.mem, "21", 2), 0);
+	close_both();
+}
+
+Test(mock, takes_only_so_many)
+{
+	struct req recv[3] = {{.done = 0}, {.done = 0}, {.done = 0}};
+
+	set("MOCK_TX_SIZE", "2");
+	set("MOCK_RX_SIZE", "3");
+	open_both(NULL, NULL);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(fi_recv(b.ep, b.mem + i, 1, NULL, FI_ADDR_UNSPEC, &recv[i]), 0);
+	cr_assert_eq(fi_recv(b.ep, b.mem, 1, NULL, FI_ADDR_UNSPEC, &recv[0]), -FI_EAGAIN);
+	cr_assert_eq(fi_inject(a.ep, "1", 1, a.peer), 0);
+	cr_assert_eq(fi_inject(a.ep, "2", 1, a.peer), 0);
+	cr_assert_eq(fi_inject(a.ep, "3", 1, a.peer), -FI_EAGAIN);
+	side_poll(&a);
+	cr_assert_eq(fi_inject(a.ep, "3", 1, a.peer), 0);
+	done(&recv[2]);
+	close_both();
+}
+
+Test(mock, keys_are_unique_and_registrations_fail)
+{
+	struct fid_mr *mr;
+
+	set("MOCK_FAIL_MR", "4");
+	open_both(NULL, NULL); /* two of them */
+	cr_assert_eq(fi_mr_reg(a.domain, a.mem, 8, FI_SEND, 0, 42, 0, &mr, NULL), -FI_ENOKEY);
+	cr_assert_eq(fi_mr_reg(a.domain, a.mem, 8, FI_SEND, 0, 43, 0, &mr, NULL), -FI_ENOMEM);
+	close_both();
+}
+
+/* -- completions ----------------------------------------------------------------------- */
+
+Test(mock, selective_completions)
+{
+	struct req send[2] = {{.done = 0}, {.done = 0}}, recv[2] = {{.done = 0}, {.done = 0}};
+	struct iovec iov = {b.mem, 0};
+	struct fi_msg msg = {.msg_iov = &iov, .iov_count = 1, .addr = FI_ADDR_UNSPEC};
+	struct fi_cq_err_entry error = {0};
+	ssize_t ret;
+
+	a.bind_flags = b.bind_flags = FI_SELECTIVE_COMPLETION;
+	open_both("FI_CONTEXT", NULL);
+	for (int i = 0; i < 2; i++) {
+		msg.context = &recv[i];
+		cr_assert_eq(fi_recvmsg(b.ep, &msg, i ? FI_COMPLETION : 0), 0);
+		msg.context = &send[i];
+		msg.addr = a.peer;
+		cr_assert_eq(fi_sendmsg(a.ep, &msg, i ? FI_COMPLETION | FI_DELIVERY_COMPLETE : 0),
+			     0);
+	}
+	done(&send[1]);
+	done(&recv[1]);
+	cr_assert_eq(send[0].done + recv[0].done, 0);
+	/* an error is told in any case, without the context */
+	cr_assert_eq(fi_inject_write(a.ep, a.mem, 8, a.peer, SPACE, a.key), 0);
+	while ((ret = fi_cq_read(a.cq, NULL, 0)) == -FI_EAGAIN)
+		side_poll(&b);
+	cr_assert_eq(ret, -FI_EAVAIL);
+	cr_assert_eq(fi_cq_readerr(a.cq, &error, 0), 1);
+	cr_assert_eq(error.err, FI_EACCES);
+	cr_assert_null(error.op_context);
+	close_both();
+}
+
+Test(mock, truncation_and_cancelling)
+{
+	struct req recv = {0}, never = {0};
+
+	open_both("FI_MSG_PREFIX,FI_CONTEXT", NULL);
+	cr_assert_eq(fi_recv(b.ep, b.mem, 24 + 4, NULL, FI_ADDR_UNSPEC, &recv), 0);
+	cr_assert_eq(fi_recv(b.ep, b.mem + 64, 64, NULL, FI_ADDR_UNSPEC, &never), 0);
+	cr_assert_eq(fi_inject(a.ep, a.mem, 24 + 10, a.peer), 0);
+	until(&recv.done);
+	cr_assert_eq(recv.err, FI_ETRUNC);
+	cr_assert_eq(recv.entry.len, 24 + 4);
+	cr_assert_eq(recv.olen, 6);
+	cr_assert_eq(fi_cancel(&b.ep->fid, &never), 0);
+	cr_assert_eq(fi_cancel(&b.ep->fid, &never), -FI_ENOENT);
+	until(&never.done);
+	cr_assert_eq(never.err, FI_ECANCELED);
+	close_both();
+}
+
+Test(mock, sleeping)
+{
+	struct req recv = {0}, again = {0};
+	struct fi_cq_data_entry entry;
+	struct fid *fid;
+	struct pollfd fd = {.events = POLLIN};
+
+	a.wait = FI_WAIT_UNSPEC;
+	b.wait = FI_WAIT_FD;
+	open_both(NULL, NULL);
+	fid = &b.cq->fid;
+	cr_assert_eq(fi_control(fid, FI_GETWAIT, &fd.fd), 0);
+	cr_assert_eq(fi_recv(b.ep, b.mem, 8, NULL, FI_ADDR_UNSPEC, &recv), 0);
+	cr_assert_eq(fi_recv(b.ep, b.mem, 8, NULL, FI_ADDR_UNSPEC, &again), 0);
+	cr_assert_eq(fi_trywait(b.fabric, &fid, 1), 0);
+	cr_assert_eq(poll(&fd, 1, 0), 0);
+	cr_assert_eq(fi_inject(a.ep, a.mem, 8, a.peer), 0);
+	side_poll(&a);
+	while (!recv.done) {
+		cr_assert(fi_trywait(b.fabric, &fid, 1) == -FI_EAGAIN || poll(&fd, 1, -1) == 1);
+		side_poll(&b);
+	}
+	cr_assert_eq(fi_inject(a.ep, a.mem, 8, a.peer), 0);
+	side_poll(&a);
+	cr_assert_eq(fi_cq_sread(b.cq, &entry, 1, NULL, -1), 1);
+	cr_assert_eq(entry.op_context, &again);
+	cr_assert_eq(fi_cq_signal(a.cq), 0);
+	cr_assert_eq(fi_cq_sread(a.cq, &entry, 1, NULL, -1), -FI_EAGAIN);
+	cr_assert_eq(fi_cq_sread(a.cq, &entry, 1, NULL, 1), -FI_EAGAIN);
+	close_both();
+}
+
+/* -- closing ---------------------------------------------------------------------------- */
+
+Test(mock, what_was_injected_arrives)
+{
+	struct req recv[40] = {{.done = 0}}, never = {0};
+
+	open_both(NULL, NULL);
+	for (int i = 0; i < 40; i++)
+		cr_assert_eq(fi_recv(b.ep, b.mem + i, 1, NULL, FI_ADDR_UNSPEC, &recv[i]), 0);
+	/* which nobody was told of; no socket takes so much at once */
+	cr_assert_eq(fi_send(a.ep, a.mem, SPACE, NULL, a.peer, &never), 0);
+	for (int i = 0; i < 40; i++)
+		cr_assert_eq(fi_inject(a.ep, &i, 1, a.peer), 0);
+	cr_assert_eq(fi_close(&a.mr->fid), 0);
+	cr_assert_eq(fi_close(&a.ep->fid), 0);
+	done(&recv[39]);
+	for (int i = 0; i < 40; i++)
+		cr_assert_eq(b.mem[i], i);
+}
+
+Test(mock, a_peer_that_is_gone)
+{
+	struct req read = {0}, send = {0};
+
+	open_both("FI_CONTEXT2", NULL);
+	cr_assert_eq(fi_read(a.ep, a.mem, 8, NULL, a.peer, 0, a.key, &read), 0);
+	side_poll(&a);
+	cr_assert_eq(fi_close(&b.mr->fid), 0);
+	cr_assert_eq(fi_close(&b.ep->fid), 0);
+	until(&read.done);
+	cr_assert_eq(read.err, FI_ECONNRESET);
+	cr_assert_eq(fi_send(a.ep, a.mem, 8, NULL, a.peer, &send), 0);
+	until(&send.done);
+	cr_assert_eq(send.err, FI_ECONNREFUSED);
 }
