@@ -177,6 +177,19 @@ Offence(region_not_enabled)
 	fi_send(a.ep, a.mem, PIECE, fi_mr_desc(mr), a.peer, &req);
 }
 
+/* Its owner told of it too early. */
+Offence(region_with_events_not_enabled)
+{
+	struct fid_mr *mr;
+
+	open_both(NULL, "FI_MR_RMA_EVENT");
+	cr_assert_eq(
+		fi_mr_reg(b.domain, b.mem, PIECE, FI_REMOTE_READ, 0, 1, FI_RMA_EVENT, &mr, NULL),
+		0);
+	cr_assert_eq(fi_read(a.ep, a.mem, PIECE, NULL, a.peer, 0, 1, &req), 0);
+	done(&req);
+}
+
 Offence(key_not_mapped)
 {
 	open_both(NULL, "FI_MR_RAW");

@@ -432,6 +432,7 @@ Test(mock, what_was_injected_arrives)
 		cr_assert_eq(fi_recv(b.ep, b.mem + i, 1, NULL, FI_ADDR_UNSPEC, &recv[i]), 0);
 	/* which nobody was told of; no socket takes so much at once */
 	cr_assert_eq(fi_send(a.ep, a.mem, SPACE, NULL, a.peer, &never), 0);
+	cr_assert_eq(fi_inject_write(a.ep, "x", 1, a.peer, a.addr + THERE, a.key), 0);
 	for (int i = 0; i < 40; i++)
 		cr_assert_eq(fi_inject(a.ep, &i, 1, a.peer), 0);
 	cr_assert_eq(fi_close(&a.mr->fid), 0);
@@ -439,6 +440,42 @@ Test(mock, what_was_injected_arrives)
 	done(&recv[39]);
 	for (int i = 0; i < 40; i++)
 		cr_assert_eq(b.mem[i], i);
+	while (b.mem[THERE] != 'x')
+		side_poll(&b);
+}
+
+/* A node alone is a place for many endpoints. */
+Test(mock, names)
+{
+	struct fi_info *hints = hints_new(), *info;
+	char node[128], exact[128];
+	size_t len = sizeof(node);
+	struct fid_ep *ep;
+
+	open_both(NULL, NULL);
+	cr_assert_eq(fi_getinfo(FI_VERSION(1, 17), "here", NULL, FI_SOURCE, hints, &info), 0);
+	cr_assert_eq(fi_endpoint(a.domain, info, &ep, NULL), 0);
+	cr_assert_eq(fi_ep_bind(ep, &a.av->fid, 0), 0);
+	cr_assert_eq(fi_ep_bind(ep, &a.cq->fid, FI_TRANSMIT | FI_RECV), 0);
+	cr_assert_eq(fi_getname(&ep->fid, node, &len), -FI_EOPBADSTATE);
+	cr_assert_eq(fi_enable(ep), 0);
+	cr_assert_eq(fi_getname(&ep->fid, node, &len), 0);
+	cr_assert_eq(strncmp(node, "mock://here:", 12), 0);
+	cr_assert_eq(fi_close(&ep->fid), 0);
+	fi_freeinfo(info);
+
+	/* one that is taken */
+	len = sizeof(exact);
+	cr_assert_eq(fi_getname(&b.ep->fid, exact, &len), 0);
+	cr_assert_eq(fi_getinfo(FI_VERSION(1, 17), exact, NULL, FI_SOURCE, hints, &info), 0);
+	cr_assert_eq(fi_endpoint(a.domain, info, &ep, NULL), 0);
+	cr_assert_eq(fi_ep_bind(ep, &a.av->fid, 0), 0);
+	cr_assert_eq(fi_ep_bind(ep, &a.cq->fid, FI_TRANSMIT | FI_RECV), 0);
+	cr_assert_eq(fi_enable(ep), -FI_EADDRINUSE);
+	cr_assert_eq(fi_close(&ep->fid), 0);
+	fi_freeinfo(info);
+	fi_freeinfo(hints);
+	close_both();
 }
 
 Test(mock, a_peer_that_is_gone)

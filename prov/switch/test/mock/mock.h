@@ -181,7 +181,7 @@ struct mock_op {
 
 	struct iovec iov[MOCK_IOV_MAX]; /* the data: without prefix, or the copy */
 	size_t iov_cnt, len;
-	void *copy; /* of what was injected */
+	void *copy; /* of what was injected; mock_wire_send() takes it over */
 	struct fi_cq_err_entry entry;
 };
 
@@ -218,6 +218,7 @@ struct mock_head {
 struct mock_out {
 	STAILQ_ENTRY(mock_out) link;
 	struct mock_head head;
+	struct fi_rma_iov rma[MOCK_IOV_MAX];
 	struct iovec iov[MOCK_IOV_MAX + 1];
 	size_t iov_cnt, sent;
 	void *owned;	    /* freed with it */

@@ -166,7 +166,7 @@ void mock_conn_break(struct mock_conn *conn, int error)
 	mock_conn_release(conn);
 }
 
-/* What nobody was told of leaves the queue, unless part of it is written. */
+/* What only lends the application's memory leaves the queue. */
 static void forget_unfinished(struct mock_conn *conn)
 {
 	STAILQ_HEAD(, mock_out) keep = STAILQ_HEAD_INITIALIZER(keep);
@@ -174,15 +174,11 @@ static void forget_unfinished(struct mock_conn *conn)
 
 	while ((out = STAILQ_FIRST(&conn->outs))) {
 		STAILQ_REMOVE_HEAD(&conn->outs, link);
-		if (out->op && !out->op->copy) {
+		if (out->op && !(out->op->flags & FI_INJECT)) {
 			mock_out_free(out);
 			continue;
 		}
-		if (out->op) {
-			out->owned = out->op->copy;
-			out->op->copy = NULL;
-			out->op = NULL;
-		}
+		out->op = NULL;
 		STAILQ_INSERT_TAIL(&keep, out, link);
 	}
 	STAILQ_CONCAT(&conn->outs, &keep);

@@ -204,17 +204,20 @@ ssize_t mock_ep_cancel(fid_t fid, void *context)
 
 /* -- opening ------------------------------------------------------------------------ */
 
+/* "mock://node:service" is a name; without service it gets one of its own. */
 static int choose_name(struct mock_ep *ep, const struct fi_info *info)
 {
 	static atomic_uint number;
+	const char *node = info->src_addr;
+	char service[32];
 	uint32_t random;
 
-	if (info->src_addr)
-		return mock_name_make(ep->name, info->src_addr, NULL);
+	if (node && strlen(node) > strlen(MOCK_SCHEME) && strchr(node + strlen(MOCK_SCHEME), ':'))
+		return mock_name_make(ep->name, node, NULL);
 	mock_random(&random, sizeof(random));
-	snprintf(ep->name, sizeof(ep->name), MOCK_SCHEME "%d-%u-%08x", (int)getpid(),
+	snprintf(service, sizeof(service), "%d-%u-%08x", (int)getpid(),
 		 atomic_fetch_add(&number, 1), random);
-	return 0;
+	return mock_name_make(ep->name, node, service);
 }
 
 int mock_ep_open(struct fid_domain *fid, struct fi_info *info, struct fid_ep **result,

@@ -52,8 +52,9 @@ static bool fits_ep(const struct fi_ep_attr *want)
 {
 	return !want ||
 	       ((want->type == FI_EP_UNSPEC || want->type == FI_EP_RDM) &&
-		want->protocol == FI_PROTO_UNSPEC && want->max_msg_size <= mock_config.max_msg &&
-		want->tx_ctx_cnt <= 1 && want->rx_ctx_cnt <= 1 && !want->auth_key_size);
+		(want->protocol == FI_PROTO_UNSPEC || want->protocol == FI_PROV_SPECIFIC) &&
+		want->max_msg_size <= mock_config.max_msg && want->tx_ctx_cnt <= 1 &&
+		want->rx_ctx_cnt <= 1 && !want->auth_key_size);
 }
 
 static bool manual(enum fi_progress progress)

@@ -54,7 +54,7 @@ uint8_t *mock_mr_remote(const struct mock_ep *ep, const struct fi_rma_iov *rma, 
 	LIST_FOREACH (mr, &ep->domain->mrs, link)
 		if (mr->key == rma->key)
 			break;
-	if (!mr || !(mr->access & access))
+	if (!mr || !(mr->access & access) || !(ep->caps & access))
 		return NULL;
 	offset = rma->addr - (mode(FI_MR_VIRT_ADDR) ? (uintptr_t)mr->base : 0);
 	if (offset > mr->len || rma->len > mr->len - offset)

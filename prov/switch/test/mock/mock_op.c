@@ -112,7 +112,16 @@ static void arrays_check(const struct mock_op *op)
 
 /* -- data ---------------------------------------------------------------------- */
 
-/* The prefix is ours: the data begin behind it. */
+/* The prefix is ours, from the call to the completion. */
+static void prefix_scribble(const struct mock_op *op)
+{
+	const size_t len = is_rma(op->kind) || !op->given_cnt ? 0 : mock_config.prefix_size;
+
+	if (len)
+		mock_random(op->given[0].iov_base, len < 256 ? len : 256);
+}
+
+/* The data begin behind the prefix. */
 static void data_take(struct mock_op *op)
 {
 	const size_t prefix = is_rma(op->kind) ? 0 : mock_config.prefix_size;
@@ -122,7 +131,7 @@ static void data_take(struct mock_op *op)
 	memcpy(op->iov, op->given, op->given_cnt * sizeof(op->iov[0]));
 	op->iov_cnt = op->given_cnt;
 	if (prefix) {
-		mock_random(op->iov[0].iov_base, prefix < 256 ? prefix : 256);
+		prefix_scribble(op);
 		op->iov[0].iov_base = (char *)op->iov[0].iov_base + prefix;
 		op->iov[0].iov_len -= prefix;
 	}
@@ -235,6 +244,10 @@ static struct mock_op *op_new(struct mock_ep *ep, enum mock_kind kind)
 	op->cq = kind == MOCK_RECV ? ep->rx_cq : ep->tx_cq;
 	op->id = ++ep->domain->last_id;
 	op->entry.flags = rules[kind].entry_flags;
+	if (kind != MOCK_RECV) {
+		op->entry.len = SIZE_MAX; /* says nothing, of what is no receive (fi_cq(3)) */
+		op->entry.buf = (void *)UINTPTR_MAX;
+	}
 	return op;
 }
 
@@ -284,6 +297,8 @@ void mock_op_finish(struct mock_op *op, int error)
 {
 	--*op_count(op);
 	op->done = true;
+	if (!(op->flags & FI_INJECT))
+		prefix_scribble(op);
 	op->conn = NULL;
 	op->entry.err = error;
 	op->entry.prov_errno = error;
@@ -304,6 +319,5 @@ void mock_op_close(struct mock_op *op)
 void mock_op_drop(struct mock_op *op)
 {
 	LIST_REMOVE(op, all);
-	free(op->copy);
 	free(op);
 }

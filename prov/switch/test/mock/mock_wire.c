@@ -45,7 +45,10 @@ void mock_wire_send(struct mock_conn *conn, struct mock_op *op)
 	out->head.flags = op->flags & (FI_REMOTE_CQ_DATA | FI_DELIVERY_COMPLETE);
 	out->head.data = op->entry.data;
 	out->head.rma_cnt = op->rma_cnt;
-	out_piece(out, op->rma, op->rma_cnt * sizeof(op->rma[0]));
+	out->owned = op->copy;
+	op->copy = NULL;
+	memcpy(out->rma, op->rma, sizeof(out->rma));
+	out_piece(out, out->rma, op->rma_cnt * sizeof(out->rma[0]));
 	for (size_t i = 0; i < op->iov_cnt && op->kind != MOCK_READ; i++)
 		out_piece(out, op->iov[i].iov_base, op->iov[i].iov_len);
 	STAILQ_INSERT_TAIL(&conn->outs, out, link);
