@@ -149,10 +149,12 @@ void mock_wire_flush(struct mock_conn *conn)
 
 	if (conn->fd < 0)
 		return;
+	mock_conn_hold(conn);
 	if (!STAILQ_EMPTY(&conn->outs))
 		alive = outs_write(conn);
 	if (!conn->ep && (!alive || STAILQ_EMPTY(&conn->outs)))
 		mock_conn_break(conn, FI_ECANCELED);
+	mock_conn_release(conn);
 }
 
 /* -- in ------------------------------------------------------------------- */
