@@ -193,6 +193,13 @@ const char *func_prov(void)
 	return name ? name : "tcp;ofi_switch";
 }
 
+const char *func_host(void)
+{
+	const char *host = getenv("FUNC_HOST");
+
+	return host ? host : "127.0.0.1";
+}
+
 const char *func_core(void)
 {
 	static char core[64];

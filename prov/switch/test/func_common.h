@@ -4,8 +4,9 @@
  * of libfabric is called, a team of them with shared memory to meet in,
  * endpoints opened to order, and operations whose completions are counted.
  *
- * Environment: FUNC_PROV, the provider ("tcp;ofi_switch"); SEED; FUNC_DEADLINE,
- * seconds without any progress after which a process says where it hangs (60).
+ * Environment: FUNC_PROV, the provider ("tcp;ofi_switch"); FUNC_HOST, the address
+ * that endpoints get (127.0.0.1); SEED; FUNC_DEADLINE, seconds without any
+ * progress after which a process says where it hangs (60).
  * Arguments of a program: only cases whose name contains one of them run.
  */
 #ifndef FUNC_COMMON_H
@@ -28,7 +29,7 @@
 #include <rdma/fi_tagged.h>
 
 #define FUNC_VERSION FI_VERSION(1, 17)
-#define FUNC_HOST    "127.0.0.1"
+#define FUNC_HOST    func_host()
 
 enum {
 	FUNC_MAX = 80,	      /* processes in a team */
@@ -180,6 +181,7 @@ struct func_case {
 int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt);
 
 const char *func_prov(void);
+const char *func_host(void); /* an IPv4 address of this machine */
 const char *func_core(void); /* the part of its name before the semicolon */
 bool func_is_switch(void);
 

@@ -309,7 +309,7 @@ static void expect_addr(const void *addr, size_t len, uint16_t port)
 	FUNC_EQ(len, sizeof(sin));
 	memcpy(&sin, addr, len);
 	FUNC_EQ(sin.sin_family, AF_INET);
-	FUNC_EQ(ntohl(sin.sin_addr.s_addr), INADDR_LOOPBACK);
+	FUNC_EQ(sin.sin_addr.s_addr, inet_addr(FUNC_HOST));
 	FUNC_EQ(ntohs(sin.sin_port), port);
 }
 

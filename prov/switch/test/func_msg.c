@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include "func_common.h"
@@ -167,7 +168,7 @@ static uint16_t port_of(const struct func_addr *addr)
 	FUNC_EQ(addr->len, sizeof(sin));
 	memcpy(&sin, addr->bytes, sizeof(sin));
 	FUNC_EQ(sin.sin_family, AF_INET);
-	FUNC_EQ(ntohl(sin.sin_addr.s_addr), INADDR_LOOPBACK);
+	FUNC_EQ(sin.sin_addr.s_addr, inet_addr(FUNC_HOST));
 	return ntohs(sin.sin_port);
 }
 
