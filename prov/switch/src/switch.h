@@ -417,6 +417,7 @@ int switch_addr_next_port(struct switch_addr *addr);
 /* "fi_sockaddr_in://10.0.0.1:5000"; returns the size needed, as fi_av_straddr. */
 size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf, size_t size);
 
+bool switch_addr_is_socket(uint32_t format); /* an address with an IP address and a port */
 uint16_t switch_addr_port(const struct switch_addr *addr); /* host byte order; 0: none */
 void switch_addr_set_port(struct switch_addr *addr, uint16_t port);
 /* Between socket addresses of any family. */

@@ -17,7 +17,7 @@
 
 #include "switch.h"
 
-static bool is_socket(uint32_t format)
+bool switch_addr_is_socket(uint32_t format)
 {
 	return format == FI_SOCKADDR || format == FI_SOCKADDR_IN || format == FI_SOCKADDR_IN6;
 }
@@ -54,7 +54,8 @@ size_t switch_addr_room(const struct fi_info *info)
 
 size_t switch_addr_len(const struct fi_info *info, const void *addr)
 {
-	if (is_socket(info->addr_format) && family_of(info->addr_format, addr) == AF_INET)
+	if (switch_addr_is_socket(info->addr_format) &&
+	    family_of(info->addr_format, addr) == AF_INET)
 		return sizeof(struct sockaddr_in);
 	/* Strings lie one behind the other, as fi_getname writes them and the
 	 * cores that have them read them; fi_av(3) has pointers to them. */
@@ -72,7 +73,7 @@ int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch
 
 	if (!addr || !len || len > sizeof(out->bytes))
 		return FI_EINVAL;
-	if (is_socket(format)) {
+	if (switch_addr_is_socket(format)) {
 		family = len < sizeof(in) ? AF_UNSPEC : family_of(format, addr);
 		if (family == AF_INET) {
 			len = sizeof(in);
@@ -100,7 +101,7 @@ bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr)
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 
-	if (!is_socket(format))
+	if (!switch_addr_is_socket(format))
 		return true;
 	if (addr->len == sizeof(in)) {
 		memcpy(&in, addr->bytes, sizeof(in));
@@ -116,7 +117,7 @@ bool switch_addr_is_any(uint32_t format, const void *addr, size_t len)
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 
-	if (!is_socket(format) || switch_addr_set(format, addr, len, &any))
+	if (!switch_addr_is_socket(format) || switch_addr_set(format, addr, len, &any))
 		return false;
 	if (any.len == sizeof(in)) {
 		memcpy(&in, any.bytes, sizeof(in));
@@ -220,7 +221,7 @@ int switch_addr_resolve(uint32_t format, const char *node, const char *service,
 	int ret;
 
 	out->len = 0;
-	if (!is_socket(format))
+	if (!switch_addr_is_socket(format))
 		return FI_ENOSYS;
 	if (service || !node || !strstr(node, "://"))
 		return lookup(format, node, service, out);
@@ -317,7 +318,7 @@ size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf,
 
 	if (format == FI_ADDR_STR)
 		return snprintf(buf, size, "%s", (const char *)addr) + 1;
-	if (is_socket(format)) {
+	if (switch_addr_is_socket(format)) {
 		family = family_of(format, addr);
 		if (family == AF_UNSPEC)
 			return snprintf(buf, size, "fi_sockaddr://") + 1;

@@ -326,6 +326,8 @@ static const char *core_flaw(const struct fi_info *core)
 		return "its messages are smaller than BUFFER_SIZE";
 	if (!caps.flow_control && caps.addr_is_name)
 		return "it does not hold messages back that nobody waits for (FI_RM_ENABLED)";
+	if (core->addr_format == FI_SOCKADDR_IB)
+		return "its addresses are not of the internet protocols";
 	if (core->mode & ~CORE_MODE)
 		return "it requires a mode that is not supported";
 	if (core->domain_attr->mr_mode & ~CORE_MR_MODE)
@@ -375,6 +377,18 @@ int switch_core_fabric(const char *core, const char *fabric, struct fi_info **co
 	return ret ? ret : *core_info ? 0 : -FI_ENODATA;
 }
 
+/* Any port: some cores (verbs) have nothing for one that is in use. */
+static void forget_port(uint32_t format, struct fi_info *want)
+{
+	struct switch_addr addr;
+
+	if (!switch_addr_is_socket(format) ||
+	    switch_addr_set(format, want->src_addr, want->src_addrlen, &addr))
+		return;
+	switch_addr_set_port(&addr, 0);
+	memcpy(want->src_addr, addr.bytes, addr.len);
+}
+
 int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
 		     struct fi_info **core_info)
 {
@@ -395,6 +409,7 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 		return -FI_ENOMEM;
 	/* it is for listening, or for any peer */
 	switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, NULL, 0);
+	forget_port(info->addr_format, want);
 	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
 		want->caps = tries[i].caps;
@@ -410,6 +425,10 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 		fi_freeinfo(list);
 		if (match) {
 			ret = *core_info ? 0 : -FI_ENOMEM;
+			if (!ret && info->src_addr)
+				ret = switch_info_set_addr(&(*core_info)->src_addr,
+							   &(*core_info)->src_addrlen,
+							   info->src_addr, info->src_addrlen);
 			break;
 		}
 	}

@@ -93,11 +93,17 @@ static int core_msg_domain_eq_open(struct core_domain *domain)
 
 static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 {
-	int ret;
+	struct fi_rx_attr attr = *info->rx_attr;
+	int ret = -FI_EINVAL;
 
 	if (info->ep_attr->rx_ctx_cnt != FI_SHARED_CONTEXT)
 		return 0;
-	ret = fi_srx_context(domain->base.domain, info->rx_attr, &domain->srx, NULL);
+	if (domain->window) {
+		attr.size = CORE_OUT_MAX; /* more peers than by default */
+		ret = fi_srx_context(domain->base.domain, &attr, &domain->srx, NULL);
+	}
+	if (ret)
+		ret = fi_srx_context(domain->base.domain, info->rx_attr, &domain->srx, NULL);
 	if (ret)
 		return core_failed("fi_srx_context", ret);
 	/* completions follow the endpoints' binding; some cores want this one
@@ -154,6 +160,7 @@ static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	core_base_init(&d->base, info, attr);
 	d->base.starved = core_msg_starved;
 	core_msg_caps(info, &d->base.caps);
+	d->window = d->base.caps.flow_control ? 0 : attr->path_cnt;
 
 	ret = fi_domain(fabric, info, &d->base.domain, NULL);
 	if (ret) {

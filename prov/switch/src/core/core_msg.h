@@ -16,7 +16,7 @@
 
 enum {
 	CORE_MSG_CM_DATA = 256,	   /* longest connection data that we take */
-	CORE_MSG_CM_DATA_MIN = 56, /* what every known core carries */
+	CORE_MSG_CM_DATA_MIN = 55, /* what every known core carries (verbs) */
 	CORE_MSG_DRAIN = 4096,	   /* looks at a listener that closes: a flood must not hold us */
 	CORE_MSG_NEAR_PATHS = 16,  /* that poll(2) is asked about */
 	CORE_MSG_NEAR_FDS = 64,	   /* their sockets, and what the core adds */
@@ -64,6 +64,7 @@ struct core_domain {
 
 	struct core_pool pool; /* with srx only */
 	struct core_tx_pool tx;
+	size_t window; /* buffers that have to wait for each path; 0: the core holds back */
 
 	bool cm_due;	     /* something broke or was left over: read the events */
 	bool slept;	     /* somebody may have: an event may have woken him */

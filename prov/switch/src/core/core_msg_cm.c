@@ -91,6 +91,34 @@ static void core_msg_pool_follow(struct core_domain *domain)
 		core_pool_double(&domain->base, &domain->pool);
 }
 
+/* What the peer may send has to find a buffer: nobody holds it back. */
+static int core_msg_pool_reserve(struct core_domain *domain, struct core_pool *pool, size_t paths)
+{
+	const size_t need = paths * domain->window;
+	int ret = 0;
+
+	if (need > pool->cnt)
+		ret = core_pool_grow(&domain->base, pool, need - pool->cnt);
+	if (!ret && !SLIST_EMPTY(&domain->base.idle))
+		ret = core_failed("receive buffers for one more peer", -FI_ENOSPC);
+	return ret;
+}
+
+static int core_msg_path_receive(struct core_path *path)
+{
+	struct core_domain *domain = path->domain;
+
+	if (!domain->srx)
+		path->pool.ep = path->line.ep;
+	if (domain->window)
+		return domain->srx ? core_msg_pool_reserve(domain, &domain->pool, domain->path_cnt)
+				   : core_msg_pool_reserve(domain, &path->pool, 1);
+	if (!domain->srx)
+		return core_pool_grow(&domain->base, &path->pool, domain->base.buffer_cnt);
+	core_msg_pool_follow(domain);
+	return 0;
+}
+
 /* A path with an enabled endpoint whose receives are posted.  On failure the
  * core's endpoint is closed again. */
 static int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void *user,
@@ -126,14 +154,9 @@ static int core_msg_path_create(struct core_domain *domain, struct fi_info *info
 		core_failed("binding an endpoint", ret);
 		goto fail;
 	}
-	if (domain->srx) {
-		core_msg_pool_follow(domain);
-	} else {
-		p->pool.ep = p->line.ep;
-		ret = core_pool_grow(&domain->base, &p->pool, domain->base.buffer_cnt);
-		if (ret)
-			goto fail;
-	}
+	ret = core_msg_path_receive(p);
+	if (ret)
+		goto fail;
 	*path = p;
 	return 0;
 

@@ -174,12 +174,22 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 
 /* -- peers ---------------------------------------------------------------------- */
 
+/* Names come from the wire, too, and cores trust their text: shm takes what lies
+ * three characters behind the first "://". */
+static bool is_name(const struct core_domain *domain, const char *name, size_t len)
+{
+	if (!len || len > CORE_ADDR_MAX)
+		return false;
+	return domain->info->addr_format != FI_ADDR_STR ||
+	       (memchr(name, '\0', len) == name + len - 1 && strstr(name, "://"));
+}
+
 int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
 		      struct core_peer **peer)
 {
 	struct core_peer *p;
 
-	if (!len || len > sizeof(p->name))
+	if (!is_name(domain, name, len))
 		return -FI_EINVAL;
 	HASH_FIND(hh, domain->peers, name, len, p);
 	if (!p) {
