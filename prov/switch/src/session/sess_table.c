@@ -5,7 +5,7 @@
 #include "sess_table.h"
 
 #define NO_SLOT UINT32_MAX
-#define GEN_MAX 4095u
+#define GEN_MAX 4094u /* not all ones: nor is an id, which a core's adapter relies on */
 
 void table_init(struct sess_table *table)
 {

@@ -2,7 +2,7 @@
 /*
  * Ids that travel on the wire: a slot (20 bits) and its generation (12 bits).
  * An id whose object is gone finds nothing, however long it was under way,
- * until the slot was reused 4095 times.  0 is never an id.
+ * until the slot was reused 4094 times.  0 is never an id.
  */
 #ifndef SESS_TABLE_H
 #define SESS_TABLE_H
@@ -17,7 +17,7 @@ enum {
 
 struct table_slot {
 	void *object;	/* NULL: free */
-	uint32_t gen;	/* 1 .. 4095 */
+	uint32_t gen;	/* 1 .. 4094 */
 	uint32_t next;	/* free list */
 };
 
