@@ -328,7 +328,7 @@ static const char *core_flaw(const struct fi_info *core)
 		return "it does not hold messages back that nobody waits for (FI_RM_ENABLED)";
 	if (core->addr_format == FI_SOCKADDR_IB)
 		return "its addresses are not of the internet protocols";
-	if (core->mode & ~CORE_MODE)
+	if (core->mode & ~CORE_MODE || (core->mode & FI_ASYNC_IOV && !caps.addr_is_name))
 		return "it requires a mode that is not supported";
 	if (core->domain_attr->mr_mode & ~CORE_MR_MODE)
 		return "it requires a way of registering memory that is not supported";

@@ -215,8 +215,12 @@ static int ask_with(uint64_t caps, uint64_t mode, int mr_mode)
 	hints->mode = mode;
 	hints->domain_attr->mr_mode = mr_mode;
 	ret = ask(hints, &info);
-	if (!ret)
-		fi_freeinfo(info);
+	if (ret)
+		return ret;
+	/* what layers over it may answer where it does not */
+	if (strcmp(info->fabric_attr->prov_name, "mock"))
+		ret = -FI_ENODATA;
+	fi_freeinfo(info);
 	return ret;
 }
 

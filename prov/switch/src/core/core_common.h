@@ -203,6 +203,9 @@ void core_pool_free(struct core_base *base, struct core_pool *pool);
  * or another negative errno. */
 int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct iovec *iov,
 		 size_t cnt, size_t len, struct core_tx **tx);
+/* Sends it, with a completion; the core's answer. */
+ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
+		     struct core_tx *tx, size_t len);
 void core_tx_put(struct core_tx *tx);
 void core_tx_pool_free(struct core_tx_pool *pool);
 

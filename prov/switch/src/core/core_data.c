@@ -58,7 +58,7 @@ static int send_copied(struct core_base *base, struct core_path *path, struct co
 	if (ret)
 		return ret;
 	ret = taken(base, path, &tx->out, "fi_send",
-		    fi_send(line->ep, tx->data, base->prefix + len, tx->desc, line->addr, tx));
+		    core_tx_send(base, line->ep, line->addr, tx, len));
 	if (ret) {
 		core_tx_put(tx);
 		return ret;

@@ -238,6 +238,9 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 	(void)check_cm; /* connections are made of messages */
 	if (max > CORE_BATCH)
 		max = CORE_BATCH;
+	/* what was polled before has been given back */
+	if (!LIST_EMPTY(&domain->closed_ports))
+		core_rdm_ports_reap(domain, false);
 	if (!SLIST_EMPTY(&domain->base.idle))
 		core_rx_retry(&domain->base);
 	if (!TAILQ_EMPTY(&domain->waiting))
@@ -252,8 +255,6 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 		if (!TAILQ_EMPTY(&domain->due))
 			n += due_poll(domain, empty, &events[n], max - n);
 	}
-	if (!LIST_EMPTY(&domain->closed_ports))
-		core_rdm_ports_reap(domain, false);
 	/* the core's own signal may be gone with what was read */
 	if (domain->armed && !empty) {
 		domain->armed = false;
