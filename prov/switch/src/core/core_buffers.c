@@ -221,8 +221,8 @@ int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct
 	return 0;
 }
 
-/* A list of pieces would have to outlive the call with FI_ASYNC_IOV; there the
- * endpoint was opened so that what has no flags completes. */
+/* A list of pieces would have to outlive the call with FI_ASYNC_IOV.  Endpoints
+ * without connections were opened so that what has no flags completes. */
 ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
 		     struct core_tx *tx, size_t len)
 {
@@ -235,8 +235,9 @@ ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t 
 		.context = tx,
 	};
 
-	return base->async_iov ? fi_send(ep, iov.iov_base, iov.iov_len, tx->desc, addr, tx)
-			       : fi_sendmsg(ep, &msg, FI_COMPLETION);
+	return base->async_iov || addr != FI_ADDR_UNSPEC
+		       ? fi_send(ep, iov.iov_base, iov.iov_len, tx->desc, addr, tx)
+		       : fi_sendmsg(ep, &msg, FI_COMPLETION);
 }
 
 void core_tx_put(struct core_tx *tx)

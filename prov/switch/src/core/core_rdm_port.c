@@ -33,8 +33,8 @@ static int port_info(const struct core_domain *domain, const struct fi_info *inf
 	copy->info.src_addrlen = info->src_addr ? info->src_addrlen : 0;
 	if (info->src_addr)
 		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
-	if (domain->base.async_iov)
-		copy->tx_attr.op_flags = FI_COMPLETION;
+	/* operations that are posted without flags complete, too */
+	copy->tx_attr.op_flags = FI_COMPLETION;
 	return 0;
 }
 
