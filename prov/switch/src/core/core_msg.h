@@ -97,7 +97,8 @@ struct core_path {
 	enum core_msg_state state;
 	bool in_limbo;
 	bool silent;	       /* never handed out: ends without an event */
-	int error;	       /* why it broke, for CORE_BROKEN */
+	bool refused;	       /* in limbo: for CORE_REFUSED */
+	int error;	       /* why it broke, or was refused in limbo */
 	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
 	struct core_pool pool; /* without srx only */
 };

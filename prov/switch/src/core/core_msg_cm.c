@@ -7,6 +7,7 @@
  */
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "core_msg.h"
@@ -166,6 +167,23 @@ fail:
 	return ret;
 }
 
+/* Some cores (sockets) ask the network within the call; others say so later, as
+ * our users expect. */
+static bool refused_at_once(int error)
+{
+	switch (error) {
+	case -FI_ECONNREFUSED:
+	case -FI_ECONNRESET:
+	case -FI_ETIMEDOUT:
+	case -FI_EHOSTUNREACH:
+	case -EHOSTDOWN:
+	case -FI_ENETUNREACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int core_msg_connect(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
 		     const void *addr, size_t addr_len, const void *data, size_t len, void *user,
 		     struct core_path **path)
@@ -186,6 +204,14 @@ int core_msg_connect(struct core_domain *domain, struct core_listener *from, str
 	if (ret)
 		return ret;
 	ret = fi_connect(p->line.ep, addr, data, len);
+	if (refused_at_once(ret)) {
+		p->state = CORE_MSG_DEAD;
+		p->error = -ret;
+		p->refused = true;
+		domain->cm_pending--;
+		core_msg_limbo_enter(p);
+		ret = 0;
+	}
 	if (ret) {
 		core_failed("fi_connect", ret);
 		p->silent = true;

@@ -177,6 +177,13 @@ static int core_msg_queues_poll(struct core_domain *domain, struct core_event *e
 	return n;
 }
 
+static enum core_event_type core_msg_last_event(const struct core_path *path)
+{
+	if (path->state == CORE_MSG_GONE)
+		return CORE_CLOSED;
+	return path->refused ? CORE_REFUSED : CORE_BROKEN;
+}
+
 /* The last events of a path; returns how many, and whether it is through. */
 static int core_msg_limbo_end(struct core_path *path, struct core_event *events, int max,
 			      bool *through)
@@ -196,7 +203,7 @@ static int core_msg_limbo_end(struct core_path *path, struct core_event *events,
 	if (n == max)
 		return n;
 	events[n++] = (struct core_event){
-		.type = path->state == CORE_MSG_GONE ? CORE_CLOSED : CORE_BROKEN,
+		.type = core_msg_last_event(path),
 		.error = path->state == CORE_MSG_GONE ? 0 : path->error,
 		.path = path,
 		.user = path->user,
@@ -205,7 +212,9 @@ static int core_msg_limbo_end(struct core_path *path, struct core_event *events,
 	return n;
 }
 
-static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max)
+/* in_use: events of this poll may lie in buffers that are freed with their path. */
+static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
+			       bool in_use)
 {
 	struct core_path *path, *next;
 	bool through;
@@ -213,7 +222,7 @@ static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *ev
 
 	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
 		next = TAILQ_NEXT(path, limbo_link);
-		if ((int64_t)(path->queue->seen - path->drain_at) < 0)
+		if ((int64_t)(path->queue->seen - path->drain_at) < 0 || (in_use && path->pool.cnt))
 			continue;
 		n += core_msg_limbo_end(path, &events[n], max - n, &through);
 		if (!through)
@@ -239,13 +248,13 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 		n = core_msg_cm_poll(domain, events, max);
 	/* before the queue too: under a flood it leaves no room behind it */
 	if (!TAILQ_EMPTY(&domain->limbo))
-		n += core_msg_limbo_poll(domain, &events[n], max - n);
+		n += core_msg_limbo_poll(domain, &events[n], max - n, false);
 	if (n < max) {
 		n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
 		if (domain->srx)
 			core_pool_check(&domain->base, &domain->pool, empty);
 		if (!TAILQ_EMPTY(&domain->limbo))
-			n += core_msg_limbo_poll(domain, &events[n], max - n);
+			n += core_msg_limbo_poll(domain, &events[n], max - n, true);
 	}
 	if (empty)
 		core_msg_queue_touched(domain);
