@@ -84,9 +84,10 @@ void core_rdm_domain_close(struct core_domain *domain)
 		core_rdm_port_close(port);
 	while ((path = LIST_FIRST(&domain->paths)))
 		core_rdm_path_free(path);
-	core_rdm_ports_reap(domain, true);
+	/* with its queue go the events that still stand for buffers */
 	if (domain->cq)
 		fi_close(&domain->cq->fid);
+	core_rdm_ports_reap(domain, true);
 	if (domain->av)
 		fi_close(&domain->av->fid);
 	if (domain->base.domain) {

@@ -35,6 +35,8 @@ static int port_info(const struct core_domain *domain, const struct fi_info *inf
 		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
 	/* operations that are posted without flags complete, too */
 	copy->tx_attr.op_flags = FI_COMPLETION;
+	if (domain->base.async_iov) /* writes, too */
+		copy->tx_attr.op_flags |= domain->base.write_flags;
 	return 0;
 }
 
