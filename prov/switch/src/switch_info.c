@@ -332,6 +332,9 @@ static const char *core_flaw(const struct fi_info *core)
 		return "it requires a mode that is not supported";
 	if (core->domain_attr->mr_mode & ~CORE_MR_MODE)
 		return "it requires a way of registering memory that is not supported";
+	/* an endpoint closes behind its registrations, and gives buffers back as it closes */
+	if (caps.mr_endpoint && caps.mr_local)
+		return "it requires both FI_MR_ENDPOINT and FI_MR_LOCAL";
 	return NULL;
 }
 
@@ -389,21 +392,35 @@ static void forget_port(uint32_t format, struct fi_info *want)
 	memcpy(want->src_addr, addr.bytes, addr.len);
 }
 
+/* The core's endpoint for a domain, with these capabilities. */
+static struct fi_info *core_with(struct fi_info *want, uint64_t caps, size_t rx_ctx_cnt)
+{
+	struct fi_info *list, *match, *found = NULL;
+
+	want->caps = caps;
+	want->ep_attr->rx_ctx_cnt = rx_ctx_cnt;
+	if (core_getinfo(NULL, NULL, 0, want, &list))
+		return NULL;
+	for (match = list; match && !found; match = match->next)
+		if (core_serves(match) && (match->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) ==
+						  (rx_ctx_cnt == FI_SHARED_CONTEXT))
+			found = fi_dupinfo(match);
+	fi_freeinfo(list);
+	return found;
+}
+
 int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
 		     struct fi_info **core_info)
 {
-	static const struct {
-		uint64_t caps;
-		size_t rx_ctx_cnt;
-	} tries[] = {
-		{FI_MSG | FI_RMA, FI_SHARED_CONTEXT},
-		{FI_MSG | FI_RMA, 0},
-		{FI_MSG, FI_SHARED_CONTEXT},
-		{FI_MSG, 0},
+	/* FI_RMA alone asks for all of it, which not every core has */
+	static const uint64_t caps[] = {
+		FI_MSG | FI_RMA,
+		FI_MSG | FI_RMA | FI_READ | FI_REMOTE_READ,
+		FI_MSG | FI_RMA | FI_WRITE | FI_REMOTE_WRITE,
+		FI_MSG,
 	};
 	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, info);
-	struct fi_info *list, *match;
-	int ret = -FI_ENODATA;
+	struct fi_info *found = NULL;
 
 	if (!want)
 		return -FI_ENOMEM;
@@ -411,29 +428,21 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 	switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, NULL, 0);
 	forget_port(info->addr_format, want);
 	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		want->caps = tries[i].caps;
-		want->ep_attr->rx_ctx_cnt = tries[i].rx_ctx_cnt;
-		if (core_getinfo(NULL, NULL, 0, want, &list))
-			continue;
-		for (match = list; match; match = match->next)
-			if (core_serves(match) &&
-			    (match->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) ==
-				    (tries[i].rx_ctx_cnt == FI_SHARED_CONTEXT))
-				break;
-		*core_info = match ? fi_dupinfo(match) : NULL;
-		fi_freeinfo(list);
-		if (match) {
-			ret = *core_info ? 0 : -FI_ENOMEM;
-			if (!ret && info->src_addr)
-				ret = switch_info_set_addr(&(*core_info)->src_addr,
-							   &(*core_info)->src_addrlen,
-							   info->src_addr, info->src_addrlen);
-			break;
-		}
+	for (size_t i = 0; !found && i < sizeof(caps) / sizeof(caps[0]); i++) {
+		found = core_with(want, caps[i], FI_SHARED_CONTEXT);
+		if (!found)
+			found = core_with(want, caps[i], 0);
 	}
 	fi_freeinfo(want);
-	return ret;
+	if (!found)
+		return -FI_ENODATA;
+	if (info->src_addr && switch_info_set_addr(&found->src_addr, &found->src_addrlen,
+						   info->src_addr, info->src_addrlen)) {
+		fi_freeinfo(found);
+		return -FI_ENOMEM;
+	}
+	*core_info = found;
+	return 0;
 }
 
 int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr *name)
