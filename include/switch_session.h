@@ -160,7 +160,9 @@ struct sess_config {
 	bool virtual_addr;	  /* a remote address is a virtual address, not an offset */
 	uint64_t rma_max;	  /* longest read or write [SIZE_MAX] */
 	uint64_t chunk;		  /* pieces in which reads and writes are issued [512 KiB] */
-	uint64_t rndv_threshold;  /* from here read or write is used [SESS_RNDV_DEFAULT] */
+	/* A message of so many bytes is read, or else written, rather than copied
+	 * [SESS_RNDV_DEFAULT]; UINT64_MAX: never.  Of the other ways: unused. */
+	uint64_t threshold[SESS_WAYS];
 	uint64_t initial;	  /* bytes of the initial portion of a read or write [1024] */
 	uint64_t eager_budget;	  /* unmatched bytes of copied transfers, a session [1 MiB] */
 	uint64_t unexpected_max;  /* unmatched bytes kept, an endpoint [64 MiB] */

@@ -105,7 +105,8 @@ static int open_engine(struct switch_domain *domain)
 		.key_len = sizeof(uint64_t), /* whatever the core makes of it */
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,
-		.rndv_threshold = params->rndv_threshold,
+		.threshold[SESS_READ] = params->rndv_threshold,
+		.threshold[SESS_WRITE] = params->rndv_threshold,
 		.initial = params->initial,
 		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
 		.close_timeout = params->close_timeout * UINT64_C(1000000),

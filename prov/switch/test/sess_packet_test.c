@@ -490,7 +490,7 @@ Test(packet, segments_do_not_wait_for_a_registration)
 	uint64_t before;
 
 	config.credits = 64;
-	config.rndv_threshold = 200000;
+	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 200000;
 	config.eager_budget = 1000000;
 	duo = duo_of(config);
 	sink[0] = recv_plain(duo.b, 150000);

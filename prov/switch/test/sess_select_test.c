@@ -56,8 +56,9 @@ Test(select, whole_table)
 		cr_assert_eq(way_of(&sess, 0), SESS_INLINE);
 		cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
 		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_COPY);
-		cr_assert_eq(way_of(&sess, engine.config.rndv_threshold - 1), SESS_COPY);
-		cr_assert_eq(way_of(&sess, engine.config.rndv_threshold), expected[row].automatic);
+		cr_assert_eq(way_of(&sess, engine.config.threshold[SESS_READ] - 1), SESS_COPY);
+		cr_assert_eq(way_of(&sess, engine.config.threshold[SESS_READ]),
+			     expected[row].automatic);
 		cr_assert_eq(way_of(&sess, UINT64_MAX), expected[row].automatic);
 
 		sess = session(&engine, ours, peers, SESS_READ);
@@ -78,10 +79,91 @@ Test(select, threshold_below_inline)
 	static struct sess_engine engine;
 	struct sess sess = session(&engine, 15, 15, SESS_AUTO);
 
-	engine.config.rndv_threshold = 100;
+	engine.config.threshold[SESS_READ] = engine.config.threshold[SESS_WRITE] = 100;
 	select_build(&sess);
 	cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
 	cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_READ);
+}
+
+/* Each way has a threshold of its own; where several are reached, read is
+ * preferred to write, whichever threshold is the lower one. */
+Test(select, thresholds_of_their_own)
+{
+	enum { LOW = 10000, HIGH = 50000 };
+	static const uint64_t never = UINT64_MAX;
+	static const struct {
+		uint64_t read, write; /* thresholds */
+		unsigned ours;
+		enum sess_way low, middle, high; /* below LOW, then below HIGH, then */
+	} cases[] = {
+		{LOW, HIGH, 15, SESS_COPY, SESS_READ, SESS_READ},
+		{HIGH, LOW, 15, SESS_COPY, SESS_WRITE, SESS_READ},
+		{LOW, HIGH, 15 & ~WIRE_READ_TARGET, SESS_COPY, SESS_COPY, SESS_WRITE},
+		{HIGH, LOW, 15 & ~WIRE_CAN_WRITE, SESS_COPY, SESS_COPY, SESS_READ},
+		{HIGH, HIGH, 15, SESS_COPY, SESS_COPY, SESS_READ},
+		{never, LOW, 15, SESS_COPY, SESS_WRITE, SESS_WRITE},
+		{never, never, 15, SESS_COPY, SESS_COPY, SESS_COPY},
+		{never, 1, 15, SESS_WRITE, SESS_WRITE, SESS_WRITE},
+		{HIGH, 1, 15, SESS_WRITE, SESS_WRITE, SESS_READ},
+		{1, HIGH, 15, SESS_READ, SESS_READ, SESS_READ},
+	};
+	static struct sess_engine engine;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sess sess = session(&engine, cases[i].ours, 15, SESS_AUTO);
+
+		engine.config.threshold[SESS_READ] = cases[i].read;
+		engine.config.threshold[SESS_WRITE] = cases[i].write;
+		select_build(&sess);
+		cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
+		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), cases[i].low, "case %u", i);
+		cr_assert_eq(way_of(&sess, LOW - 1), cases[i].low, "case %u", i);
+		cr_assert_eq(way_of(&sess, LOW), cases[i].middle, "case %u", i);
+		cr_assert_eq(way_of(&sess, HIGH - 1), cases[i].middle, "case %u", i);
+		cr_assert_eq(way_of(&sess, HIGH), cases[i].high, "case %u", i);
+		cr_assert_eq(way_of(&sess, UINT64_MAX), cases[i].high, "case %u", i);
+	}
+}
+
+/* A forced way that is impossible is replaced whatever the thresholds say. */
+Test(select, forced_regardless_of_thresholds)
+{
+	static struct sess_engine engine;
+	struct sess sess = session(&engine, 15 & ~WIRE_READ_TARGET, 15, SESS_READ);
+
+	engine.config.threshold[SESS_READ] = engine.config.threshold[SESS_WRITE] = UINT64_MAX;
+	select_build(&sess);
+	cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
+	cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_WRITE);
+}
+
+/* Two sides with different thresholds: the sender's counts, the other follows. */
+Test(select, unequal_thresholds)
+{
+	enum { SIZE = 30000 };
+	struct sess_config copies = link_config(), reads = link_config();
+	struct link_op *sent, *received;
+	struct duo duo;
+
+	copies.threshold[SESS_READ] = copies.threshold[SESS_WRITE] = UINT64_MAX;
+	reads.threshold[SESS_READ] = 1;
+	duo = duo_open(&copies, &reads);
+	received = recv_plain(duo.b, SIZE);
+	sent = send_plain(duo.ab, SIZE, 1);
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_received(received, SIZE, 1);
+	received = recv_plain(duo.a, SIZE);
+	sent = send_plain(duo.ba, SIZE, 2);
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_received(received, SIZE, 2);
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_COPY], 1);
+	cr_assert_eq(stats_of(duo.ab).rx_msgs[SESS_READ], 1);
+	cr_assert_eq(stats_of(duo.ba).rx_msgs[SESS_COPY], 1);
+	cr_assert_eq(stats_of(duo.ba).tx_msgs[SESS_READ], 1);
+	duo_close(&duo);
+	link_leak_check();
 }
 
 Test(select, peer_without_storage)
@@ -92,7 +174,7 @@ Test(select, peer_without_storage)
 	sess.peer_full = true;
 	cr_assert_eq(way_of(&sess, 0), SESS_COPY);
 	cr_assert_eq(way_of(&sess, 100), SESS_COPY);
-	cr_assert_eq(way_of(&sess, engine.config.rndv_threshold), SESS_READ);
+	cr_assert_eq(way_of(&sess, engine.config.threshold[SESS_READ]), SESS_READ);
 }
 
 /* The smaller of both sides' buffers counts. */

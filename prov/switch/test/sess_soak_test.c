@@ -87,7 +87,8 @@ static void add_node(struct world *world)
 	config.rma_max = PICK(world, SIZE_MAX, 3000, 100000);
 	config.stage = (uint32_t)PICK(world, 0, 300, 2000, 20000);
 	config.chunk = PICK(world, 1000, 4096, 100000);
-	config.rndv_threshold = PICK(world, 1, 2000, 16384);
+	config.threshold[SESS_READ] = PICK(world, 1, 2000, 16384, UINT64_MAX);
+	config.threshold[SESS_WRITE] = PICK(world, 1, 2000, 16384, UINT64_MAX);
 	config.initial = PICK(world, 1, 300, 4096);
 	config.eager_budget = PICK(world, 1, 4096, 30000, 200000);
 	config.unexpected_max = PICK(world, 1, 3000, 1000000);

@@ -35,7 +35,9 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 		config->copy_max = 1024;
 	config_default(&config->rma_max, SIZE_MAX);
 	config_default(&config->chunk, 512 << 10);
-	config_default(&config->rndv_threshold, SESS_RNDV_DEFAULT);
+	config_default(&config->threshold[SESS_READ], SESS_RNDV_DEFAULT);
+	config_default(&config->threshold[SESS_WRITE], SESS_RNDV_DEFAULT);
+	config->threshold[SESS_COPY] = 0;
 	config_default(&config->initial, 1024);
 	config_default(&config->eager_budget, 1 << 20);
 	config_default(&config->unexpected_max, 64 << 20);

@@ -324,7 +324,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.transfer = (enum sess_way)(how & 3 ? how & 3 : SESS_AUTO);
 	config.local_mem = how & 4;
 	config.send_after_write = how & 8;
-	config.rndv_threshold = 1500;
+	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 1500;
 	config.initial = 100;
 	config.eager_budget = 5000;
 	config.unexpected_max = how & 16 ? 2000 : 100000;

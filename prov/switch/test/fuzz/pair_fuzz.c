@@ -236,7 +236,7 @@ static struct sess_config make_config(struct input *in)
 	config.unexpected_max = caps & 64 ? 1 : 30000;
 	config.initial = caps & 128 ? 1 : 300;
 	config.copy_max = 100;
-	config.rndv_threshold = 1500;
+	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 1500;
 	config.chunk = 3000;
 	return config;
 }
