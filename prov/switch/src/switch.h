@@ -37,6 +37,7 @@
 
 #include "core/core.h"
 #include "switch_compat.h"
+#include "switch_costs.h"
 #include "switch_session.h"
 
 #define SWITCH_NAME "ofi_switch"
@@ -63,8 +64,9 @@ extern struct fi_provider switch_prov;
 struct switch_params {
 	enum sess_way transfer; /* SESS_AUTO, READ, WRITE or COPY */
 	bool rdma_read, rdma_write;
-	size_t buffer_size, rndv_threshold, initial;
-	size_t credits; /* 0: what suits the core */
+	size_t buffer_size, initial;
+	size_t credits, rndv_threshold; /* 0: what suits the core */
+	struct switch_costs costs; /* from a file; empty: none named */
 	char *core;  /* NULL: none named */
 	enum fi_ep_type core_type; /* of endpoints of cores; FI_EP_UNSPEC: any */
 	int hello_timeout, close_timeout; /* milliseconds */

@@ -85,6 +85,18 @@ static int open_core(struct switch_domain *domain)
 	return ret;
 }
 
+/* From which size of a message something else than copying pays. */
+static void set_thresholds(const struct switch_domain *domain, struct sess_config *config)
+{
+	const struct switch_params *params = &switch_params;
+	const struct switch_costs_row *row =
+		switch_costs_for(&params->costs, domain->fabric->core_prov);
+
+	config->threshold[SESS_READ] = params->rndv_threshold ? params->rndv_threshold : row->read;
+	config->threshold[SESS_WRITE] =
+		params->rndv_threshold ? params->rndv_threshold : row->write;
+}
+
 static int open_engine(struct switch_domain *domain)
 {
 	const struct switch_params *params = &switch_params;
@@ -105,8 +117,6 @@ static int open_engine(struct switch_domain *domain)
 		.key_len = sizeof(uint64_t), /* whatever the core makes of it */
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,
-		.threshold[SESS_READ] = params->rndv_threshold,
-		.threshold[SESS_WRITE] = params->rndv_threshold,
 		.initial = params->initial,
 		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
 		.close_timeout = params->close_timeout * UINT64_C(1000000),
@@ -114,6 +124,7 @@ static int open_engine(struct switch_domain *domain)
 		.part = switch_op_part,
 	};
 
+	set_thresholds(domain, &config);
 	switch_random(&config.first_seq, sizeof(config.first_seq));
 	return sess_engine_create(&config, &domain->engine);
 }

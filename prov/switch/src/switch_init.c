@@ -65,6 +65,7 @@ static void param_warn(const char *name, const char *value, const char *allowed,
 		upper, value, allowed, otherwise);
 }
 
+/* otherwise: 0 stands for a value that depends on the core. */
 static size_t param_number(const char *name, size_t least, size_t most, size_t otherwise)
 {
 	const char *value = param_get(name);
@@ -80,7 +81,10 @@ static size_t param_number(const char *name, size_t least, size_t most, size_t o
 	if (*value >= '0' && *value <= '9' && !*end && !errno && number >= least && number <= most)
 		return number;
 	snprintf(allowed, sizeof(allowed), "%zu to %zu", least, most);
-	snprintf(used, sizeof(used), "%zu", otherwise);
+	if (otherwise)
+		snprintf(used, sizeof(used), "%zu", otherwise);
+	else
+		snprintf(used, sizeof(used), "what suits the core");
 	param_warn(name, value, allowed, used);
 	return otherwise;
 }
@@ -140,7 +144,9 @@ static void params_define(void)
 		{"credits", "Packets that a peer may have on the way to this side, 4 to 32767 "
 			    "(default: 64, or 16 over cores without flow control)"},
 		{"rndv_threshold", "Bytes from which a message is moved by RDMA read or write when "
-				   "transfer is auto, at least 1 (default: 139264)"},
+				   "transfer is auto, at least 1 (default: from a table by core)"},
+		{"costs", "File with a table of such sizes by core, for read and for write "
+			  "(default: a table of the provider's own)"},
 		{"initial", "Bytes of a read or written message that travel ahead with its "
 			    "announcement, 1 to 128 less than buffer_size (default: 1024)"},
 		{"core", "Name of the core provider to use when the application names none "
@@ -161,6 +167,16 @@ static void params_define(void)
 				params[i].help);
 }
 
+/* A later load starts with an empty table, too. */
+static void params_costs(void)
+{
+	const char *name = param_get("costs");
+
+	memset(&switch_params.costs, 0, sizeof(switch_params.costs));
+	if (name)
+		switch_costs_load(&switch_params.costs, name);
+}
+
 static void params_read(void)
 {
 	struct switch_params *params = &switch_params;
@@ -173,7 +189,8 @@ static void params_read(void)
 		param_number("buffer_size", SESS_BUFFER_MIN, SESS_BUFFER_MAX, SESS_BUFFER_DEFAULT);
 	room = params->buffer_size - SWITCH_PACKET_HEAD;
 	params->credits = param_number("credits", SESS_CREDITS_MIN, SESS_CREDITS_MAX, 0);
-	params->rndv_threshold = param_number("rndv_threshold", 1, SIZE_MAX / 2, SESS_RNDV_DEFAULT);
+	params->rndv_threshold = param_number("rndv_threshold", 1, SIZE_MAX / 2, 0);
+	params_costs();
 	params->initial = param_number("initial", 1, room, room < 1024 ? room : 1024);
 	params->hello_timeout = param_number("hello_timeout", 1, INT32_MAX, 30000);
 	params->close_timeout = param_number("close_timeout", 1, INT32_MAX, 5000);

@@ -341,9 +341,9 @@ static void addresses(struct func_team *team, int rank)
 
 /* -- parameters --------------------------------------------------------- */
 
-static const char *const params[] = {"TRANSFER", "RDMA_READ",	   "RDMA_WRITE",   "BUFFER_SIZE",
-				     "CREDITS",	 "RNDV_THRESHOLD", "INITIAL",	   "CORE",
-				     "STATS",	 "HELLO_TIMEOUT",  "CLOSE_TIMEOUT"};
+static const char *const params[] = {"TRANSFER", "RDMA_READ",	   "RDMA_WRITE",    "BUFFER_SIZE",
+				     "CREDITS",	 "RNDV_THRESHOLD", "INITIAL",	    "CORE",
+				     "STATS",	 "HELLO_TIMEOUT",  "CLOSE_TIMEOUT", "COSTS"};
 enum { PARAMS = sizeof(params) / sizeof(params[0]) };
 
 static void listed(struct func_team *team, int rank)
@@ -375,6 +375,8 @@ static const struct {
 	{"CREDITS", "2", {"4", "32767", NULL}},
 	{"HELLO_TIMEOUT", "-5", {NULL}},
 	{"CLOSE_TIMEOUT", "-5", {NULL}},
+	{"RNDV_THRESHOLD", "0", {"1", "what suits the core", NULL}},
+	{"COSTS", "/no/such/file", {NULL}},
 };
 
 /* A wrong value is named in a warning with the allowed ones; all goes on with
@@ -435,6 +437,8 @@ int main(int argc, char **argv)
 		{"wrong CREDITS", 1, wrong_value, S, 4},
 		{"wrong HELLO_TIMEOUT", 1, wrong_value, S, 5},
 		{"wrong CLOSE_TIMEOUT", 1, wrong_value, S, 6},
+		{"wrong RNDV_THRESHOLD", 1, wrong_value, S, 7},
+		{"wrong COSTS", 1, wrong_value, S, 8},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -45,6 +45,30 @@ static const struct setting settings[] = {
 	 2000},
 };
 
+/* The same with tables of costs, each with rows for cores that are not used. */
+static const struct {
+	const char *table[2];  /* of the even process and of the odd one */
+	const char *threshold; /* RNDV_THRESHOLD of both, or NULL */
+	enum fi_switch_way way[2];
+	size_t large;
+} tables[] = {
+	{{"CORE 100000 100000", "CORE 100000 100000"},
+	 NULL,
+	 {FI_SWITCH_READ, FI_SWITCH_READ},
+	 100000},
+	{{"CORE 300000 300000", "CORE 300000 300000"},
+	 NULL,
+	 {FI_SWITCH_COPY, FI_SWITCH_COPY},
+	 100000},
+	{{"CORE never 100000", "CORE 100000 never"},
+	 NULL,
+	 {FI_SWITCH_WRITE, FI_SWITCH_READ},
+	 100000},
+	{{"CORE never never", "none 1 1"}, NULL, {FI_SWITCH_COPY, FI_SWITCH_READ}, LARGE},
+	{{"CORE 1 wrong", "default 1 1"}, NULL, {FI_SWITCH_COPY, FI_SWITCH_COPY}, 100000},
+	{{"CORE never never", "CORE 300000 1"}, "100000", {FI_SWITCH_READ, FI_SWITCH_READ}, 100000},
+};
+
 static void apply(const char *const env[4])
 {
 	int i;
@@ -170,6 +194,57 @@ static struct fi_switch_ops_ep *open_ops(struct func_node *node)
 	return ops;
 }
 
+/* A file with this text, where CORE stands for the core that is used. */
+static char *costs_file(const char *text, int rank)
+{
+	const char *dir = getenv("TMPDIR"), *core = func_core(), *word = strstr(text, "CORE");
+	char *name = func_alloc(300);
+	FILE *file;
+
+	snprintf(name, 300, "%s/func_costs.%d.%d", dir ? dir : "/tmp", (int)getpid(), rank);
+	file = fopen(name, "w");
+	if (!file)
+		func_fail(__FILE__, __LINE__, "%s: %m", name);
+	fprintf(file, "# core read write\nnone-1 1 1\n%s%s\nnone-2 1 1\n", word ? core : "",
+		word ? word + 4 : text);
+	FUNC_EQ(fclose(file), 0);
+	setenv(VAR(COSTS), name, 1);
+	return name;
+}
+
+/* A table decides about a message between two thresholds, and each side's about
+ * what that side sends. */
+static void costs(struct func_team *team, int rank)
+{
+	struct fi_switch_stats stats = {.size = sizeof(stats)};
+	long row = team->func_case->arg & 0xff;
+	struct func_conf conf = {.type = team->func_case->arg >> 8, .caps = FI_MSG};
+	char *file = costs_file(tables[row].table[rank], rank);
+	char *buf = func_alloc((SMALL_CNT + LARGE_CNT) * (size_t)LARGE);
+	enum fi_switch_way tx = tables[row].way[rank], rx = tables[row].way[!rank];
+	struct fi_switch_ops_ep *ops;
+	struct func_node node;
+	int way;
+
+	if (tables[row].threshold)
+		setenv(VAR(RNDV_THRESHOLD), tables[row].threshold, 1);
+	func_join(team, rank, &node, &conf);
+	unlink(file); /* it was read when the provider was loaded */
+	ops = open_ops(&node);
+	traffic(team, &node, buf, node.peer[1], rank == 0, tables[row].large);
+	traffic(team, &node, buf, node.peer[0], rank == 1, tables[row].large);
+	func_meet(team, &node);
+	FUNC_OK(ops->stats(node.ep, &stats));
+	for (way = FI_SWITCH_READ; way < FI_SWITCH_WAYS; way++) {
+		FUNC_EQ(stats.tx_msgs[way], way == (int)tx ? LARGE_CNT : 0);
+		FUNC_EQ(stats.rx_msgs[way], way == (int)rx ? LARGE_CNT : 0);
+	}
+	FUNC_EQ(stats.tx_bytes[tx], LARGE_CNT * tables[row].large);
+	func_close(&node);
+	free(buf);
+	free(file);
+}
+
 /* One sender, two receivers: one that can read, one that cannot. */
 static void mixed(struct func_team *team, int rank)
 {
@@ -270,6 +345,14 @@ int main(int argc, char **argv)
 		{"read is forced but impossible", 2, ways, S, RDM | 8},
 		{"whatever exceeds a packet", 2, ways, S, RDM | 9},
 		{"one endpoint, two kinds of peers", 3, mixed, S, 0},
+		{"costs, at both thresholds", 2, costs, S, RDM | 0},
+		{"costs, at both thresholds, msg", 2, costs, S, MSG | 0},
+		{"costs, below both thresholds", 2, costs, S, RDM | 1},
+		{"costs, below both thresholds, msg", 2, costs, S, MSG | 1},
+		{"costs, unequal tables", 2, costs, S, RDM | 2},
+		{"costs, never", 2, costs, S, RDM | 3},
+		{"costs, a wrong row, another row", 2, costs, S, RDM | 4},
+		{"costs, RNDV_THRESHOLD", 2, costs, S, RDM | 5},
 		{"to stderr", 1, to_stderr, S, 0},
 		{"no such folder", 1, no_file, S, 0},
 	};
