@@ -145,8 +145,8 @@ static void params_define(void)
 			    "(default: 64, or 16 over cores without flow control)"},
 		{"rndv_threshold", "Bytes from which a message is moved by RDMA read or write when "
 				   "transfer is auto, at least 1 (default: from a table by core)"},
-		{"costs", "File with a table of such sizes by core, for read and for write "
-			  "(default: a table of the provider's own)"},
+		{"costs", "File with a table of such sizes by core, for read and for write, as "
+			  "switchtune writes it (default: a table of the provider's own)"},
 		{"initial", "Bytes of a read or written message that travel ahead with its "
 			    "announcement, 1 to 128 less than buffer_size (default: 1024)"},
 		{"core", "Name of the core provider to use when the application names none "
