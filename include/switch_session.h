@@ -28,7 +28,7 @@ enum {
 	SESS_BUFFER_MIN = 512,	   /* bounds of a control buffer, bytes */
 	SESS_BUFFER_MAX = 65536,
 	SESS_BUFFER_DEFAULT = (32 << 10) + 64, /* a message of 32 KiB, and what goes with it */
-	/* over tcp, copying takes less time up to here */
+	/* where nobody measured: copying takes less time up to here, as it did over tcp */
 	SESS_RNDV_DEFAULT = 136 << 10,
 	SESS_CREDITS_MIN = 4,	   /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,

@@ -9,15 +9,34 @@
 #include <strings.h>
 
 #include "switch_costs.h"
+#include "switch_session.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/*
+ * Measured with util/switchtune on 2026-11-22, unless another source is given: a
+ * virtual machine of two x86-64 processors, Linux 6.18, libfabric 1.17.0, and not
+ * alone on its machine, so that only the shortest times mean anything.  Half round
+ * trips in microseconds, copy / read / write, on either side of the thresholds.
+ */
 static const struct switch_costs_row committed[] = {
-	/* Half round trips over loopback, two cores, libfabric 1.17 (make bench with
-	 * TRANSFER forced): a copy is faster up to here. */
-	{"tcp", 136 << 10, 136 << 10},
-	/* Cores that were not measured: as over tcp. */
-	{SWITCH_COSTS_DEFAULT, 136 << 10, 136 << 10},
+	/* 12 runs of 25 rounds.  98304: 40 / 50 / 51, 131072: 55 / 50 / 58,
+	 * 163840: 72 / 57 / 59, 1048576: 356 / 193 / 201. */
+	{"tcp", 131072, 163840},
+	/* 98304: 40 / 47 / 44, 131072: 61 / 52 / 50, 163840: 56 / 54 / 55,
+	 * 1048576: 330 / 210 / 190. */
+	{"net", 131072, 131072},
+	/* 33792, the first measured: 12 / 7 / 10, 65536: 16 / 7 / 10,
+	 * 1048576: 362 / 142 / 51.  So whatever exceeds a packet of the usual size. */
+	{"shm", 32768, 32768},
+	/* One run, over a core that takes a thousand microseconds for anything.
+	 * 33792: 1344 / 4977 / 6230, 262144: 1311 / 5328 / 159052. */
+	{"sockets", SWITCH_COSTS_NEVER, SWITCH_COSTS_NEVER},
+	/* Not measured, for want of an adapter: as the default. */
+	{"verbs", SESS_RNDV_DEFAULT, SESS_RNDV_DEFAULT},
+	/* Not measured: as over tcp in "make bench" of an earlier version, where a
+	 * copy was faster up to there. */
+	{SWITCH_COSTS_DEFAULT, SESS_RNDV_DEFAULT, SESS_RNDV_DEFAULT},
 };
 
 static const struct switch_costs_row *find(const struct switch_costs_row *rows, size_t cnt,
