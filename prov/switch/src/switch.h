@@ -424,6 +424,17 @@ uint16_t switch_addr_port(const struct switch_addr *addr); /* host byte order; 0
 void switch_addr_set_port(struct switch_addr *addr, uint16_t port);
 /* Between socket addresses of any family. */
 void switch_addr_copy_port(void *to, const void *from);
+/* How far a socket address carries; the further the better as a name. */
+enum switch_reach { SWITCH_REACH_HOST, SWITCH_REACH_LINK, SWITCH_REACH_NET };
+enum switch_reach switch_addr_reach(const struct switch_addr *addr);
+/* Socket addresses, as switch_addr_set() made them.  A scope id means something on
+ * one host only: an endpoint whose own address (NULL: none) is link-local reaches peers
+ * on that link and no other.  FI_EADDRNOTAVAIL: it is link-local, and says no link. */
+int switch_addr_localize(const struct switch_addr *own, struct switch_addr *addr);
+/* One of IPv4 that is written as one of IPv6 is of IPv4. */
+bool switch_addr_same_family(const struct switch_addr *a, const struct switch_addr *b);
+/* Every interface, any port, in the way this address is written. */
+void switch_addr_set_any(const struct switch_addr *like, struct switch_addr *any);
 /* A socket address that stands for every interface. */
 bool switch_addr_is_any(uint32_t format, const void *addr, size_t len);
 /* Both as switch_addr_set() made them. */
@@ -548,6 +559,7 @@ struct switch_ep {
 	size_t conn_cnt;
 	LIST_HEAD(, switch_conn) unnamed;
 	struct core_listener *listener;
+	bool everywhere; /* listens on every interface; the name is that of one */
 	struct switch_addr name;
 
 	/* MSG */
@@ -700,7 +712,7 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
 		     struct fi_info **core_info);
 /* Replaces the wildcard address in name, of an endpoint that listens on every
- * interface, by that of the first interface of its family. */
+ * interface, by that of the first interface of its family which carries furthest. */
 int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr *name);
 /* The adapter for a core of this fi_info; NULL: none. */
 const struct core_ops *switch_core_ops(const struct fi_info *core);

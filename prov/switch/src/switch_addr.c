@@ -64,6 +64,15 @@ size_t switch_addr_len(const struct fi_info *info, const void *addr)
 	return switch_addr_room(info);
 }
 
+/* What a socket for both families calls an IPv4 peer. */
+static struct sockaddr_in from_mapped(const struct sockaddr_in6 *in6)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = in6->sin6_port};
+
+	memcpy(&in.sin_addr, in6->sin6_addr.s6_addr + 12, sizeof(in.sin_addr));
+	return in;
+}
+
 int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch_addr *out)
 {
 	struct sockaddr_in in;
@@ -87,6 +96,11 @@ int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch
 			if (!IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr))
 				in6.sin6_scope_id = 0;
 			from = &in6;
+			if (format == FI_SOCKADDR && IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+				in = from_mapped(&in6);
+				from = &in;
+				len = sizeof(in);
+			}
 		} else {
 			return FI_EINVAL;
 		}
@@ -109,6 +123,73 @@ bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr)
 	}
 	memcpy(&in6, addr->bytes, sizeof(in6));
 	return in6.sin6_port && !IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
+}
+
+/* False: it is of IPv4. */
+static bool get_in6(const struct switch_addr *addr, struct sockaddr_in6 *in6)
+{
+	if (addr->len != sizeof(*in6))
+		return false;
+	memcpy(in6, addr->bytes, sizeof(*in6));
+	return !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+}
+
+/* Its link; 0: it is no link-local address, or does not say. */
+static uint32_t scope_of(const struct switch_addr *addr)
+{
+	struct sockaddr_in6 in6;
+
+	return get_in6(addr, &in6) && IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr) ? in6.sin6_scope_id : 0;
+}
+
+enum switch_reach switch_addr_reach(const struct switch_addr *addr)
+{
+	struct sockaddr_in6 in6;
+	uint32_t host;
+
+	if (get_in6(addr, &in6))
+		return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr)    ? SWITCH_REACH_HOST
+		       : IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr) ? SWITCH_REACH_LINK
+							       : SWITCH_REACH_NET;
+	memcpy(&host,
+	       addr->bytes + (addr->len == sizeof(in6)
+				      ? offsetof(struct sockaddr_in6, sin6_addr) + 12
+				      : offsetof(struct sockaddr_in, sin_addr)),
+	       sizeof(host));
+	host = ntohl(host);
+	return host >> 24 == IN_LOOPBACKNET ? SWITCH_REACH_HOST
+	       : host >> 16 == 0xa9fe	    ? SWITCH_REACH_LINK /* 169.254.0.0 */
+					    : SWITCH_REACH_NET;
+}
+
+int switch_addr_localize(const struct switch_addr *own, struct switch_addr *addr)
+{
+	struct sockaddr_in6 in6;
+	uint32_t link = own ? scope_of(own) : 0;
+
+	if (!get_in6(addr, &in6) || !IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr))
+		return 0;
+	if (link)
+		in6.sin6_scope_id = link;
+	memcpy(addr->bytes, &in6, sizeof(in6));
+	return in6.sin6_scope_id ? 0 : FI_EADDRNOTAVAIL;
+}
+
+bool switch_addr_same_family(const struct switch_addr *a, const struct switch_addr *b)
+{
+	struct sockaddr_in6 in6;
+
+	return get_in6(a, &in6) == get_in6(b, &in6);
+}
+
+void switch_addr_set_any(const struct switch_addr *like, struct switch_addr *any)
+{
+	struct sockaddr sa;
+
+	memcpy(&sa, like->bytes, sizeof(sa));
+	memset(any, 0, sizeof(*any));
+	any->len = like->len;
+	memcpy(any->bytes, &sa.sa_family, sizeof(sa.sa_family));
 }
 
 bool switch_addr_is_any(uint32_t format, const void *addr, size_t len)
@@ -245,6 +326,23 @@ static void add_bytes(uint8_t *bytes, size_t cnt, size_t add)
 	}
 }
 
+/* "fe80::1%eth0": the link stays. */
+static int next_in6(const char *node, size_t step, char *buf, size_t size)
+{
+	const size_t host_len = strcspn(node, "%");
+	uint8_t bytes[sizeof(struct in6_addr)];
+	char host[INET6_ADDRSTRLEN];
+	size_t len;
+
+	len = snprintf(host, sizeof(host), "%.*s", (int)host_len, node);
+	if (len >= sizeof(host) || inet_pton(AF_INET6, host, bytes) != 1)
+		return FI_EINVAL;
+	add_bytes(bytes, sizeof(bytes), step);
+	inet_ntop(AF_INET6, bytes, host, sizeof(host));
+	len = snprintf(buf, size, "%s%s", host, node + host_len);
+	return len < size ? 0 : FI_EINVAL;
+}
+
 int switch_addr_next_node(const char *node, size_t step, char *buf, size_t size)
 {
 	const size_t len = strlen(node);
@@ -261,10 +359,8 @@ int switch_addr_next_node(const char *node, size_t step, char *buf, size_t size)
 		add_bytes(bytes, sizeof(struct in_addr), step);
 		return inet_ntop(AF_INET, bytes, buf, size) ? 0 : FI_EINVAL;
 	}
-	if (inet_pton(AF_INET6, node, bytes) == 1) {
-		add_bytes(bytes, sizeof(struct in6_addr), step);
-		return inet_ntop(AF_INET6, bytes, buf, size) ? 0 : FI_EINVAL;
-	}
+	if (strchr(node, ':'))
+		return next_in6(node, step, buf, size);
 	while (head && isdigit((unsigned char)node[head - 1]))
 		head--;
 	if (head == len || len - head > 9)

@@ -270,6 +270,22 @@ static int insertion_begin(struct insertion *ins, struct fid_av *fid, fi_addr_t 
 	return 0;
 }
 
+/* What a link-local address lacks, its link, is the domain's own. */
+static int localize(const struct switch_domain *domain, struct switch_addr *name)
+{
+	const struct fi_info *info = domain->info;
+	struct switch_addr own;
+	int ret;
+
+	if (!switch_addr_is_socket(info->addr_format))
+		return 0;
+	ret = switch_addr_set(info->addr_format, info->src_addr, info->src_addrlen, &own);
+	ret = switch_addr_localize(ret ? NULL : &own, name);
+	if (ret)
+		SW_WARN(AV, "a link-local address is refused: it has no scope id\n");
+	return ret;
+}
+
 /* The next address, or that it could not be had (a positive error). */
 static void insertion_put(struct insertion *ins, const void *addr, size_t len, int error)
 {
@@ -282,6 +298,8 @@ static void insertion_put(struct insertion *ins, const void *addr, size_t len, i
 		error = switch_addr_set(format, addr, len, &name);
 	if (!error && !switch_addr_is_peer(format, &name))
 		error = FI_EADDRNOTAVAIL;
+	if (!error)
+		error = localize(av->domain, &name);
 	if (!error) {
 		switch_domain_lock(av->domain);
 		error = av_add(av, &name, ins->user_ids ? &ins->fi_addr[ins->idx] : NULL, &fi_addr);

@@ -61,19 +61,78 @@ static void note_session_id(struct switch_conn *conn, const uint8_t *preamble)
 	conn->session_id = own.session_id;
 }
 
+/* An endpoint that listens on every interface connects from the address that is its
+ * name, by which peers know it, and not from the one that the route would have.  It has
+ * no name for peers of the other family, and one of this link alone is none for others. */
+static bool name_is_for(const struct switch_ep *ep, const struct switch_addr *peer)
+{
+	const enum switch_reach reach = switch_addr_reach(&ep->name);
+
+	return ep->everywhere && switch_addr_same_family(&ep->name, peer) &&
+	       (reach == SWITCH_REACH_NET || reach == switch_addr_reach(peer));
+}
+
+/* The two ends of a path, as the core is told them. */
+struct ends {
+	struct switch_addr peer, source;
+};
+
+/* Of socket addresses.  0, or a negative errno: there is no path from here to there. */
+static int find_ends(const struct switch_ep *ep, const void *addr, size_t addr_len,
+		     struct ends *ends)
+{
+	const uint32_t format = ep->info->addr_format;
+	const struct fi_info *info = ep->core_info;
+	bool bound;
+
+	if (switch_addr_set(format, addr, addr_len, &ends->peer))
+		return -FI_EINVAL;
+	bound = !switch_addr_set(format, info->src_addr, info->src_addrlen, &ends->source);
+	if (switch_addr_localize(bound ? &ends->source : NULL, &ends->peer)) {
+		SW_WARN(EP_CTRL, "cannot connect: a link-local address without a scope id\n");
+		return -FI_EADDRNOTAVAIL;
+	}
+	if (name_is_for(ep, &ends->peer)) {
+		ends->source = ep->name;
+		switch_addr_set_port(&ends->source, 0);
+		return 0;
+	}
+	if (!bound)
+		ends->source.len = 0; /* the core chooses */
+	if (!bound || switch_addr_same_family(&ends->source, &ends->peer))
+		return 0;
+	if (!switch_addr_is_any(format, ends->source.bytes, ends->source.len)) {
+		SW_WARN(EP_CTRL, "cannot connect: IPv4 and IPv6 do not reach each other\n");
+		return -FI_EADDRNOTAVAIL;
+	}
+	switch_addr_set_any(&ends->peer, &ends->source);
+	return 0;
+}
+
 int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t addr_len,
 			  const void *data, size_t len)
 {
 	struct switch_domain *domain = conn->domain;
+	struct fi_info info = *conn->ep->core_info;
+	struct ends ends;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
 	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain));
 	int ret;
 
 	if (buf_len < 0)
 		return (int)buf_len;
+	if (switch_addr_is_socket(conn->ep->info->addr_format) && !domain->caps->addr_is_name) {
+		ret = find_ends(conn->ep, addr, addr_len, &ends);
+		if (ret)
+			return ret;
+		info.src_addr = ends.source.len ? ends.source.bytes : NULL;
+		info.src_addrlen = ends.source.len;
+		addr = ends.peer.bytes;
+		addr_len = ends.peer.len;
+	}
 	note_session_id(conn, buf);
-	ret = domain->core_ops->connect(domain->core, conn->ep->listener, conn->ep->core_info, addr,
-					addr_len, buf, (size_t)buf_len, conn, &conn->path);
+	ret = domain->core_ops->connect(domain->core, conn->ep->listener, &info, addr, addr_len,
+					buf, (size_t)buf_len, conn, &conn->path);
 	if (ret) {
 		SW_INFO(EP_CTRL, "the core cannot connect: %s\n", fi_strerror(-ret));
 		return ret;

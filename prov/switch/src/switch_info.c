@@ -7,6 +7,7 @@
  * by fabrics, domains and passive endpoints when they open their core.  Opens
  * nothing; keeps nothing between calls but the names read from the environment.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,28 @@ int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len
 	return 0;
 }
 
+/* Cores take an address of any family for one of the format that they have first. */
+static uint32_t format_of(const struct fi_info *hints)
+{
+	const struct sockaddr *addr = hints->src_addr ? hints->src_addr : hints->dest_addr;
+	const size_t len = hints->src_addr ? hints->src_addrlen : hints->dest_addrlen;
+
+	if (!hints->addr_format && addr && len == sizeof(struct sockaddr_in6) &&
+	    addr->sa_family == AF_INET6)
+		return FI_SOCKADDR_IN6;
+	return hints->addr_format;
+}
+
+static bool is_of_format(const char *what, uint32_t format, const void *bytes, size_t len)
+{
+	struct switch_addr addr;
+
+	if (!bytes || !switch_addr_is_socket(format) || !switch_addr_set(format, bytes, len, &addr))
+		return true;
+	SW_INFO(CORE, "%s of the hints is no address of their addr_format\n", what);
+	return false;
+}
+
 /* Hints for a core (NULL: any) that serves hints for us (NULL: none) with
  * endpoints of this type. */
 static struct fi_info *core_hints(const char *core, enum fi_ep_type type,
@@ -165,7 +188,7 @@ static struct fi_info *core_hints(const char *core, enum fi_ep_type type,
 	want->domain_attr->mr_mode = CORE_MR_MODE;
 	ret = copy_text(&want->fabric_attr->prov_name, core);
 	if (hints) {
-		want->addr_format = hints->addr_format;
+		want->addr_format = format_of(hints);
 		ret |= switch_info_set_addr(&want->src_addr, &want->src_addrlen, hints->src_addr,
 					    hints->src_addrlen);
 		ret |= switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, hints->dest_addr,
@@ -383,13 +406,12 @@ int switch_core_fabric(const char *core, const char *fabric, struct fi_info **co
 /* Any port: some cores (verbs) have nothing for one that is in use. */
 static void forget_port(uint32_t format, struct fi_info *want)
 {
+	const struct sockaddr_in none = {.sin_port = 0};
 	struct switch_addr addr;
 
-	if (!switch_addr_is_socket(format) ||
-	    switch_addr_set(format, want->src_addr, want->src_addrlen, &addr))
-		return;
-	switch_addr_set_port(&addr, 0);
-	memcpy(want->src_addr, addr.bytes, addr.len);
+	if (switch_addr_is_socket(format) &&
+	    !switch_addr_set(format, want->src_addr, want->src_addrlen, &addr))
+		switch_addr_copy_port(want->src_addr, &none);
 }
 
 /* The core's endpoint for a domain, with these capabilities. */
@@ -449,7 +471,7 @@ int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr 
 {
 	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, NULL);
 	struct fi_info *list, *info;
-	struct switch_addr addr;
+	struct switch_addr addr, best;
 	int ret = -FI_ENODATA;
 
 	if (!want)
@@ -457,17 +479,22 @@ int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr 
 	if (core_getinfo(NULL, NULL, 0, want, &list))
 		list = NULL;
 	fi_freeinfo(want);
-	for (info = list; info && ret; info = info->next) {
+	for (info = list; info; info = info->next) {
 		if (switch_addr_set(info->addr_format, info->src_addr, info->src_addrlen, &addr) ||
 		    addr.len != name->len ||
 		    switch_addr_is_any(info->addr_format, addr.bytes, addr.len))
 			continue;
-		switch_addr_copy_port(addr.bytes, name->bytes);
-		*name = addr;
+		if (!ret && switch_addr_reach(&addr) <= switch_addr_reach(&best))
+			continue;
+		best = addr;
 		ret = 0;
 	}
 	fi_freeinfo(list);
-	return ret;
+	if (ret)
+		return ret;
+	switch_addr_copy_port(best.bytes, name->bytes);
+	*name = best;
+	return 0;
 }
 
 /* -- the list ------------------------------------------------------------ */
@@ -552,6 +579,10 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 	}
 	if (hints && hints->ep_attr && hints->ep_attr->type && hints->ep_attr->type != FI_EP_RDM &&
 	    hints->ep_attr->type != FI_EP_MSG)
+		return -FI_ENODATA;
+	if (hints &&
+	    (!is_of_format("src_addr", hints->addr_format, hints->src_addr, hints->src_addrlen) ||
+	     !is_of_format("dest_addr", hints->addr_format, hints->dest_addr, hints->dest_addrlen)))
 		return -FI_ENODATA;
 	ret = choose_core(hints && hints->fabric_attr ? hints->fabric_attr->prov_name : NULL,
 			  &choice);

@@ -334,7 +334,9 @@ int switch_rdm_enable(struct switch_ep *ep)
 	ret = domain->core_ops->listener_name(ep->listener, name, &len);
 	if (!ret)
 		ret = -switch_addr_set(ep->info->addr_format, name, len, &ep->name);
-	if (!ret && switch_addr_is_any(ep->info->addr_format, ep->name.bytes, ep->name.len))
+	ep->everywhere =
+		!ret && switch_addr_is_any(ep->info->addr_format, ep->name.bytes, ep->name.len);
+	if (ep->everywhere)
 		ret = switch_core_own_addr(domain->fabric, &ep->name);
 	if (ret) {
 		domain->core_ops->listener_close(ep->listener);

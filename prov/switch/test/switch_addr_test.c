@@ -42,6 +42,74 @@ Test(addr, scope_counts_for_link_local_only)
 	cr_assert_eq(out.sin6_scope_id, 0);
 }
 
+static struct switch_addr of(uint32_t format, const char *host, uint32_t scope)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = scope};
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct switch_addr addr = {.len = 0};
+
+	if (inet_pton(AF_INET, host, &in.sin_addr) == 1)
+		switch_addr_set(format, &in, sizeof(in), &addr);
+	else if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1)
+		switch_addr_set(format, &in6, sizeof(in6), &addr);
+	return addr;
+}
+
+Test(addr, ipv4_in_ipv6_is_ipv4_where_both_are)
+{
+	const struct switch_addr four = of(FI_SOCKADDR, "10.0.0.1", 0);
+	struct switch_addr a = of(FI_SOCKADDR, "::ffff:10.0.0.1", 0);
+
+	cr_assert(switch_addr_equal(&a, &four));
+	a = of(FI_SOCKADDR_IN6, "::ffff:10.0.0.1", 0);
+	cr_assert_eq(a.len, sizeof(struct sockaddr_in6), "of this format it stays");
+	cr_assert(switch_addr_same_family(&a, &four));
+	a = of(FI_SOCKADDR, "fd00::1", 0);
+	cr_assert_not(switch_addr_same_family(&a, &four));
+}
+
+Test(addr, reach)
+{
+	static const struct {
+		const char *host;
+		enum switch_reach reach;
+	} hosts[] = {
+		{"127.0.0.9", SWITCH_REACH_HOST}, {"169.254.1.2", SWITCH_REACH_LINK},
+		{"10.0.0.1", SWITCH_REACH_NET},	  {"::1", SWITCH_REACH_HOST},
+		{"fe80::1", SWITCH_REACH_LINK},	  {"fd00::1", SWITCH_REACH_NET},
+	};
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		const struct switch_addr addr = of(FI_SOCKADDR, hosts[i].host, 3);
+
+		cr_assert_eq(switch_addr_reach(&addr), hosts[i].reach, "%s", hosts[i].host);
+	}
+	const struct switch_addr mapped = of(FI_SOCKADDR_IN6, "::ffff:127.0.0.1", 0);
+
+	cr_assert_eq(switch_addr_reach(&mapped), SWITCH_REACH_HOST);
+}
+
+Test(addr, links_are_our_own)
+{
+	const struct switch_addr link = of(FI_SOCKADDR_IN6, "fe80::1", 5),
+				 net = of(FI_SOCKADDR_IN6, "fd00::1", 0),
+				 same = of(FI_SOCKADDR_IN6, "fe80::2", 5),
+				 bare = of(FI_SOCKADDR_IN6, "fe80::2", 0);
+	struct switch_addr a = of(FI_SOCKADDR_IN6, "fe80::2", 9);
+
+	cr_assert_eq(switch_addr_localize(&net, &a), 0);
+	cr_assert_not(switch_addr_equal(&a, &same), "nothing is known of the link");
+	cr_assert_eq(switch_addr_localize(&link, &a), 0);
+	cr_assert(switch_addr_equal(&a, &same));
+	a = bare;
+	cr_assert_eq(switch_addr_localize(&net, &a), FI_EADDRNOTAVAIL);
+	cr_assert_eq(switch_addr_localize(NULL, &a), FI_EADDRNOTAVAIL);
+	cr_assert_eq(switch_addr_localize(&link, &a), 0);
+	cr_assert(switch_addr_equal(&a, &same));
+	a = of(FI_SOCKADDR, "10.0.0.1", 0);
+	cr_assert_eq(switch_addr_localize(&net, &a), 0, "no link-local address at all");
+}
+
 Test(addr, wrong_family_or_length)
 {
 	struct sockaddr_in in = ipv4("10.0.0.1", 5000);
@@ -77,17 +145,12 @@ Test(addr, nodes_count_up)
 		size_t step;
 		const char *next;
 	} steps[] = {
-		{"10.0.0.1", 0, "10.0.0.1"},
-		{"10.0.0.1", 1, "10.0.0.2"},
-		{"10.0.0.255", 1, "10.0.1.0"},
-		{"10.0.0.0", 65537, "10.1.0.1"},
-		{"fd00::ffff", 1, "fd00::1:0"},
-		{"host10", 1, "host11"},
-		{"node01", 9, "node10"},
-		{"node099", 1, "node100"},
-		{"r2n9", 1, "r2n10"},
-		{"plain", 0, "plain"},
-		{"plain", 1, NULL},
+		{"10.0.0.1", 0, "10.0.0.1"},	{"10.0.0.1", 1, "10.0.0.2"},
+		{"10.0.0.255", 1, "10.0.1.0"},	{"10.0.0.0", 65537, "10.1.0.1"},
+		{"fd00::ffff", 1, "fd00::1:0"}, {"fe80::1%eth0", 1, "fe80::2%eth0"},
+		{"host10", 1, "host11"},	{"node01", 9, "node10"},
+		{"node099", 1, "node100"},	{"r2n9", 1, "r2n10"},
+		{"plain", 0, "plain"},		{"plain", 1, NULL},
 		{"x9999999999", 1, NULL},
 	};
 	char buf[64];
