@@ -373,6 +373,8 @@ struct fi_info *func_hints(const struct func_conf *conf)
 	hints->caps = conf->caps ? conf->caps : FI_MSG | FI_TAGGED;
 	hints->mode = FI_CONTEXT | FI_CONTEXT2;
 	hints->addr_format = has_hosts() ? FI_SOCKADDR_IN : FI_ADDR_STR;
+	if (conf->addr_format)
+		hints->addr_format = conf->addr_format;
 	hints->domain_attr->av_type = conf->av;
 	hints->domain_attr->threading = conf->threading;
 	hints->domain_attr->data_progress = conf->progress;

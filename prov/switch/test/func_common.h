@@ -203,6 +203,7 @@ struct func_conf {
 	uint64_t selective; /* FI_TRANSMIT, FI_RECV: those that complete selectively */
 	uint64_t tx_op_flags, rx_op_flags;
 	const struct func_addr *src; /* default: any port of FUNC_HOST */
+	uint32_t addr_format;	     /* default: FI_SOCKADDR_IN, FI_ADDR_STR where names are text */
 };
 
 struct func_node {
