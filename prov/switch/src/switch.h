@@ -559,6 +559,7 @@ struct switch_ep {
 	size_t conn_cnt;
 	LIST_HEAD(, switch_conn) unnamed;
 	struct core_listener *listener;
+	bool told_stranger; /* a stranger was refused, and the log says so */
 	bool everywhere; /* listens on every interface; the name is that of one */
 	struct switch_addr name;
 
@@ -577,6 +578,7 @@ struct switch_pep {
 	struct fi_info *info;
 	struct switch_eq *eq;
 	struct core_listener *listener;
+	bool told_stranger; /* a stranger was refused, and the log says so */
 	bool listening;
 };
 

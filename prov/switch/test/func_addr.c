@@ -5,7 +5,6 @@
  * each format; what is no address is refused with a reason in the log.
  */
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -235,45 +234,6 @@ static void no_hints(struct func_team *team, int rank)
 
 /* -- refusals ----------------------------------------------------------- */
 
-/* What is logged from here on goes to text. */
-struct log {
-	int fds[2], old;
-	char text[16384];
-};
-
-/* Ahead of the first call of libfabric. */
-static void log_begin(struct log *log, const char *level)
-{
-	setenv("FI_LOG_LEVEL", level, 1);
-	setenv("FI_LOG_PROV", "ofi_switch", 1);
-	FUNC_TRUE(!pipe(log->fds) && !fcntl(log->fds[0], F_SETFL, O_NONBLOCK));
-	log->old = dup(STDERR_FILENO);
-	FUNC_TRUE(log->old >= 0 && dup2(log->fds[1], STDERR_FILENO) >= 0);
-}
-
-/* Lines with this in them since the last time. */
-static int log_count(struct log *log, const char *what)
-{
-	ssize_t len = read(log->fds[0], log->text, sizeof(log->text) - 1);
-	const char *at = log->text;
-	int cnt = 0;
-
-	log->text[len > 0 ? len : 0] = 0;
-	while ((at = strstr(at, what))) {
-		cnt++;
-		at += strlen(what);
-	}
-	return cnt;
-}
-
-static void log_end(struct log *log)
-{
-	FUNC_TRUE(dup2(log->old, STDERR_FILENO) >= 0);
-	close(log->old);
-	close(log->fds[0]);
-	close(log->fds[1]);
-}
-
 /* An address of the other family than the format asked for. */
 static void wrong_family(struct func_team *team, int rank)
 {
@@ -284,18 +244,17 @@ static void wrong_family(struct func_team *team, int rank)
 		{.format = FI_SOCKADDR_IN, .src = &in6},
 		{.format = FI_SOCKADDR_IN, .dest = &in6},
 	};
-	static struct log log;
 	char *text;
 	int ret[4], lines[4];
 
 	(void)team, (void)rank;
-	log_begin(&log, "info");
+	func_log_begin("info");
 	for (int i = 0; i < 4; i++) {
 		ret[i] = ask(&questions[i], func_prov(), i % 2 ? FI_EP_MSG : FI_EP_RDM, &text);
-		lines[i] = log_count(&log, "is no address of their addr_format");
+		lines[i] = func_log_count("is no address of their addr_format");
 		free(text);
 	}
-	log_end(&log);
+	func_log_end();
 	for (int i = 0; i < 4; i++) {
 		FUNC_ERR(ret[i], FI_ENODATA);
 		FUNC_TRUE(lines[i] >= 1);
@@ -418,26 +377,25 @@ static void no_scope(struct func_team *team, int rank)
 			       four = addr_of("10.0.0.1", 4001, 0);
 	struct func_req req = {.done = 0};
 	struct func_node node, both;
-	static struct log log;
 	fi_addr_t fi_addr[5];
 	int ret, error = -1, lines, lines2;
 	ssize_t sent;
 
 	(void)team, (void)rank;
-	log_begin(&log, "warn");
+	func_log_begin("warn");
 	if (!open_at(&node, FI_SOCKADDR_IN6, &own)) {
-		log_end(&log);
+		func_log_end();
 		func_skip("no IPv6 here");
 	}
-	log_count(&log, "\n");
+	func_log_count("\n");
 	ret = insert(&node, &none, &fi_addr[0], &error);
-	lines = log_count(&log, "scope");
+	lines = func_log_count("scope");
 	FUNC_TRUE(open_at(&both, FI_SOCKADDR, &own));
 	FUNC_EQ(fi_av_insert(both.av, four.bytes, 1, &fi_addr[1], 0, NULL), 1);
-	log_count(&log, "\n");
+	func_log_count("\n");
 	sent = fi_tsend(both.ep, "x", 1, NULL, fi_addr[1], 1, &req);
-	lines2 = log_count(&log, "IPv4 and IPv6");
-	log_end(&log);
+	lines2 = func_log_count("IPv4 and IPv6");
+	func_log_end();
 	FUNC_EQ(ret, 0);
 	FUNC_EQ(error, FI_EADDRNOTAVAIL);
 	FUNC_TRUE(fi_addr[0] == FI_ADDR_NOTAVAIL);

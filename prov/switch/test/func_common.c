@@ -2,6 +2,7 @@
 /*
  * What the functional tests share: see func_common.h.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -42,6 +43,9 @@ static unsigned deadline = 60;
 static _Atomic(const char *) where_file = "?", where_what = "start";
 static atomic_int where_line;
 
+/* What is logged goes to a pipe; where messages of ours go is kept. */
+static int log_fds[2], log_old = -1;
+
 /* -- checks ------------------------------------------------------------- */
 
 void func_fail(const char *file, int line, const char *fmt, ...)
@@ -53,9 +57,45 @@ void func_fail(const char *file, int line, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	fflush(stdout);
+	func_log_end();
 	fprintf(stderr, "%s:%d: %s: %s\n", file, line, self, text);
 	fflush(stderr);
 	_exit(EXIT_FAILURE);
+}
+
+void func_log_begin(const char *level)
+{
+	setenv("FI_LOG_LEVEL", level, 1);
+	setenv("FI_LOG_PROV", "ofi_switch", 1);
+	FUNC_TRUE(!pipe2(log_fds, O_NONBLOCK)); /* what is too much is lost */
+	log_old = dup(STDERR_FILENO);
+	FUNC_TRUE(log_old >= 0 && dup2(log_fds[1], STDERR_FILENO) >= 0);
+}
+
+int func_log_count(const char *what)
+{
+	static char text[1 << 16];
+	ssize_t len = read(log_fds[0], text, sizeof(text) - 1);
+	const char *at = text;
+	int cnt = 0;
+
+	text[len > 0 ? len : 0] = 0;
+	while ((at = strstr(at, what))) {
+		cnt++;
+		at += strlen(what);
+	}
+	return cnt;
+}
+
+void func_log_end(void)
+{
+	if (log_old < 0)
+		return;
+	dup2(log_old, STDERR_FILENO);
+	close(log_old);
+	close(log_fds[0]);
+	close(log_fds[1]);
+	log_old = -1;
 }
 
 void func_skip(const char *fmt, ...)
@@ -87,7 +127,7 @@ static void expired(int sig)
 	(void)sig;
 	len = snprintf(text, sizeof(text), "%s:%d: %s: no progress for %u s at: %s\n", where_file,
 		       where_line, self, deadline, where_what);
-	if (write(STDERR_FILENO, text, (size_t)len) != len)
+	if (write(log_old >= 0 ? log_old : STDERR_FILENO, text, (size_t)len) != len)
 		_exit(2);
 	_exit(EXIT_FAILURE);
 }

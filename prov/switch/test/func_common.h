@@ -114,6 +114,15 @@ void func_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 
 /* Where we are, for the watchdog, which starts anew. */
 void func_mark(const char *file, int line, const char *what);
 
+/* -- the log ------------------------------------------------------------ */
+
+/* Ahead of the first call of libfabric: our provider's log goes to a pipe, until the
+ * end or a check that fails. */
+void func_log_begin(const char *level);
+/* How often this was logged since the last call, as far as a pipe holds it. */
+int func_log_count(const char *what);
+void func_log_end(void);
+
 /* -- random numbers and patterns ---------------------------------------- */
 
 uint64_t func_mix(uint64_t x); /* a hash */
