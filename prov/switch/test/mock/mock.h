@@ -45,7 +45,7 @@ struct mock_config {
 	uint64_t rma; /* of FI_READ, FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE */
 	size_t iov_limit, inject_size, prefix_size, key_size, tx_size, rx_size, max_msg;
 	size_t fail_mr; /* this and later registrations fail; 0: none */
-	bool rm, sas;
+	bool rm, sas, eager;
 };
 extern struct mock_config mock_config;
 extern struct fi_provider mock_prov;

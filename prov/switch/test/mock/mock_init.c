@@ -21,6 +21,8 @@
  *                   and a completion queue that is full, are the user's errors
  *   MOCK_ORDER      0: messages are not in order either (default: FI_ORDER_SAS;
  *                   writes are late in any case, unless FI_DELIVERY_COMPLETE)
+ *   MOCK_EAGER      1: writes within the call that posts, for programs that block
+ *                   elsewhere behind it (default: with the next read of a queue)
  *   MOCK_FAIL_MR    n: the nth registration and all behind it fail
  */
 #include <errno.h>
@@ -139,6 +141,7 @@ FI_EXT_INI
 	config->rx_size = config_number("MOCK_RX_SIZE", 1024, 1 << 20);
 	config->rm = config_number("MOCK_RM", 1, 1);
 	config->sas = config_number("MOCK_ORDER", 1, 1);
+	config->eager = config_number("MOCK_EAGER", 0, 1);
 	config->fail_mr = config_number("MOCK_FAIL_MR", 0, SIZE_MAX);
 	if (config->prefix_size % 8)
 		mock_violation("MOCK_PREFIX=%zu is no multiple of 8", config->prefix_size);

@@ -14,6 +14,8 @@ static ssize_t post(struct fid_ep *fid, enum mock_kind kind, const struct mock_a
 		TAILQ_INSERT_TAIL(&ep->posted, op, link);
 	else if (!ret)
 		mock_wire_send(mock_conn_to(ep, mock_av_name(ep->av, args->addr)), op);
+	if (mock_config.eager)
+		mock_wire_flush_all(ep->domain);
 	mock_leave(ep->domain);
 	return ret;
 }
