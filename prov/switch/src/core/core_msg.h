@@ -114,6 +114,7 @@ struct core_listener {
 	LIST_ENTRY(core_listener) link;
 	struct core_domain *domain; /* NULL: passive */
 	struct fid_fabric *fabric;
+	struct fi_info *info; /* the sockets core goes on using it */
 	struct fid_pep *pep;
 	struct fid_eq *eq;
 	int eq_fd;

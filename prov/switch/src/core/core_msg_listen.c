@@ -118,6 +118,7 @@ static void core_msg_listener_put(struct core_listener *listener)
 	}
 	if (listener->eq)
 		fi_close(&listener->eq->fid);
+	fi_freeinfo(listener->info);
 	free(listener);
 }
 
@@ -134,10 +135,12 @@ static int core_msg_listener_create(struct fid_fabric *fabric, struct fi_info *i
 	l->user = user;
 	atomic_init(&l->refs, 1);
 
-	ret = core_msg_eq_open(fabric, &l->eq, &l->eq_fd);
+	l->info = fi_dupinfo(info);
+	ret = l->info ? core_msg_eq_open(fabric, &l->eq, &l->eq_fd)
+		      : core_failed("listener", -FI_ENOMEM);
 	if (ret)
 		goto fail;
-	ret = fi_passive_ep(fabric, info, &l->pep, l);
+	ret = fi_passive_ep(fabric, l->info, &l->pep, l);
 	if (ret) {
 		core_failed("fi_passive_ep", ret);
 		goto fail;
