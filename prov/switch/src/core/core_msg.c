@@ -116,23 +116,21 @@ static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 	return core_pool_grow(&domain->base, &domain->pool, domain->base.buffer_cnt);
 }
 
-/* Asks the core how much connection data it carries; only an endpoint knows. */
-static void core_msg_ask_cm_data(struct core_domain *domain, struct fi_info *info)
+/* Asks the core how much connection data it carries.  Only an endpoint knows, and
+ * some cores make none without a peer but a passive one. */
+static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_info *info)
 {
-	struct core_msg_ep_info copy;
-	size_t size = 0, len = sizeof(size);
-	struct fid_ep *ep;
+	struct fi_info copy = *info;
+	struct fid_pep *pep;
 
-	if (core_msg_ep_info(domain, info, &copy))
+	copy.next = NULL;
+	copy.handle = NULL;
+	copy.src_addr = NULL; /* a listener may have it */
+	copy.src_addrlen = 0;
+	if (fi_passive_ep(domain->fabric, &copy, &pep, NULL))
 		return;
-	copy.info.src_addr = NULL; /* a listener may have it */
-	copy.info.src_addrlen = 0;
-	if (fi_endpoint(domain->base.domain, &copy.info, &ep, NULL))
-		return;
-	if (!fi_getopt(&ep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len) &&
-	    size > CORE_MSG_CM_DATA_MIN)
-		domain->base.caps.cm_data_size = size < CORE_MSG_CM_DATA ? size : CORE_MSG_CM_DATA;
-	fi_close(&ep->fid);
+	domain->base.caps.cm_data_size = core_msg_pep_cm_size(pep);
+	fi_close(&pep->fid);
 }
 
 /* What came while no buffer was posted, the core may have read already, and

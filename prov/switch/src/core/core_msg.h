@@ -168,6 +168,8 @@ int core_msg_eq_open(struct fid_fabric *fabric, struct fid_eq **eq, int *fd);
 ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *cm);
 int core_msg_eq_trywait(struct fid_fabric *fabric, struct fid_eq *eq);
 size_t core_msg_cm_len(ssize_t ret);
+/* How much connection data the core carries. */
+size_t core_msg_pep_cm_size(struct fid_pep *pep);
 /* The next request of a listener; false: there is none. */
 bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm,
 			   struct core_event *event);

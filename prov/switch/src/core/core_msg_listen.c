@@ -258,13 +258,19 @@ int core_msg_passive_trywait(struct core_listener *listener)
 	return core_msg_eq_trywait(listener->fabric, listener->eq);
 }
 
-size_t core_msg_passive_cm_size(struct core_listener *listener)
+size_t core_msg_pep_cm_size(struct fid_pep *pep)
 {
 	size_t size = 0, len = sizeof(size);
 
-	if (fi_getopt(&listener->pep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len))
+	if (fi_getopt(&pep->fid, FI_OPT_ENDPOINT, FI_OPT_CM_DATA_SIZE, &size, &len) ||
+	    size < CORE_MSG_CM_DATA_MIN)
 		return CORE_MSG_CM_DATA_MIN;
 	return size < CORE_MSG_CM_DATA ? size : CORE_MSG_CM_DATA;
+}
+
+size_t core_msg_passive_cm_size(struct core_listener *listener)
+{
+	return core_msg_pep_cm_size(listener->pep);
 }
 
 int core_msg_passive_fd(struct core_listener *listener)
