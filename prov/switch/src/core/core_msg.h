@@ -121,6 +121,7 @@ struct core_listener {
 	void *user;
 	atomic_uint refs;
 	atomic_uint use;      /* enum core_msg_use */
+	bool bound;	      /* to its event queue */
 	union core_msg_cm cm; /* passive: of the last event */
 };
 

@@ -145,20 +145,27 @@ static int core_msg_listener_create(struct fid_fabric *fabric, struct fi_info *i
 		core_failed("fi_passive_ep", ret);
 		goto fail;
 	}
-	ret = fi_pep_bind(l->pep, &l->eq->fid, 0);
-	if (ret) {
-		core_failed("fi_pep_bind", ret);
-		goto fail_pep;
-	}
 	*listener = l;
 	return 0;
 
-fail_pep:
-	fi_close(&l->pep->fid);
-	l->pep = NULL;
 fail:
 	core_msg_listener_put(l);
 	return ret;
+}
+
+/* Not bound to its queue before: verbs forgets that with a new name. */
+static int core_msg_listener_start(struct core_listener *listener)
+{
+	int ret;
+
+	if (!listener->bound) {
+		ret = fi_pep_bind(listener->pep, &listener->eq->fid, 0);
+		if (ret)
+			return core_failed("fi_pep_bind", ret);
+		listener->bound = true;
+	}
+	ret = fi_listen(listener->pep);
+	return ret ? core_failed("fi_listen", ret) : 0;
 }
 
 int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,
@@ -171,11 +178,9 @@ int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user
 	ret = core_msg_listener_create(domain->fabric, info, user, &l);
 	if (ret)
 		return ret;
-	ret = fi_listen(l->pep);
-	if (ret) {
-		core_failed("fi_listen", ret);
+	ret = core_msg_listener_start(l);
+	if (ret)
 		goto fail;
-	}
 	if (epoll_ctl(domain->cm_fd, EPOLL_CTL_ADD, l->eq_fd, &event)) {
 		ret = core_failed("epoll_ctl", -errno);
 		goto fail;
@@ -231,11 +236,10 @@ int core_msg_passive_listen(struct core_listener *listener)
 
 	if (!core_msg_passive_use(listener, CORE_MSG_LISTENS))
 		return -FI_EOPBADSTATE;
-	ret = fi_listen(listener->pep);
-	if (!ret)
-		return 0;
-	atomic_store(&listener->use, CORE_MSG_UNUSED);
-	return core_failed("fi_listen", ret);
+	ret = core_msg_listener_start(listener);
+	if (ret)
+		atomic_store(&listener->use, CORE_MSG_UNUSED);
+	return ret;
 }
 
 struct fid *core_msg_passive_lend(struct core_listener *listener)
