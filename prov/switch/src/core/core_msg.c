@@ -94,18 +94,21 @@ static int core_msg_domain_eq_open(struct core_domain *domain)
 static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 {
 	struct fi_rx_attr attr = *info->rx_attr;
-	int ret = -FI_EINVAL;
+	int ret;
 
 	if (info->ep_attr->rx_ctx_cnt != FI_SHARED_CONTEXT)
 		return 0;
-	if (domain->window) {
-		attr.size = CORE_OUT_MAX; /* more peers than by default */
+	if (domain->window)
+		attr.size = domain->rx_max; /* more peers than by default */
+	ret = fi_srx_context(domain->base.domain, &attr, &domain->srx, NULL);
+	while (ret && attr.size / 2 > info->rx_attr->size) {
+		attr.size /= 2;
 		ret = fi_srx_context(domain->base.domain, &attr, &domain->srx, NULL);
 	}
 	if (ret)
-		ret = fi_srx_context(domain->base.domain, info->rx_attr, &domain->srx, NULL);
-	if (ret)
 		return core_failed("fi_srx_context", ret);
+	if (domain->window)
+		domain->rx_max = attr.size;
 	/* completions follow the endpoints' binding; some cores want this one
 	 * too, others know no such thing */
 	ret = fi_ep_bind(domain->srx, &domain->far.cq->fid, FI_RECV);

@@ -20,6 +20,7 @@ enum {
 	CORE_MSG_DRAIN = 4096,	   /* looks at a listener that closes: a flood must not hold us */
 	CORE_MSG_NEAR_PATHS = 16,  /* that poll(2) is asked about */
 	CORE_MSG_NEAR_FDS = 64,	   /* their sockets, and what the core adds */
+	CORE_MSG_RX_MAX = 16384,   /* receives posted where the core does not hold back */
 };
 
 enum core_msg_use {
@@ -65,6 +66,7 @@ struct core_domain {
 	struct core_pool pool; /* with srx only */
 	struct core_tx_pool tx;
 	size_t window; /* buffers that have to wait for each path; 0: the core holds back */
+	size_t rx_max; /* buffers that the queues have room for */
 
 	bool cm_due;	     /* something broke or was left over: read the events */
 	bool slept;	     /* somebody may have: an event may have woken him */

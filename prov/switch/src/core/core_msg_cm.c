@@ -98,6 +98,8 @@ static int core_msg_pool_reserve(struct core_domain *domain, struct core_pool *p
 	const size_t need = paths * domain->window;
 	int ret = 0;
 
+	if (domain->path_cnt * domain->window > domain->rx_max)
+		return core_failed("receive buffers for one more peer", -FI_ENOSPC);
 	if (need > pool->cnt)
 		ret = core_pool_grow(&domain->base, pool, need - pool->cnt);
 	if (!ret && !SLIST_EMPTY(&domain->base.idle))

@@ -251,7 +251,7 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 		n += core_msg_limbo_poll(domain, &events[n], max - n, false);
 	if (n < max) {
 		n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
-		if (domain->srx)
+		if (domain->srx && !domain->window)
 			core_pool_check(&domain->base, &domain->pool, empty);
 		if (!TAILQ_EMPTY(&domain->limbo))
 			n += core_msg_limbo_poll(domain, &events[n], max - n, true);

@@ -31,7 +31,7 @@ enum {
 static int queue_open(struct core_domain *domain, enum fi_wait_obj wait_obj, struct fid_cq **cq)
 {
 	struct fi_cq_attr attr = {
-		.size = domain->base.buffer_max + CORE_OUT_MAX,
+		.size = domain->rx_max + CORE_OUT_MAX,
 		.format = FI_CQ_FORMAT_MSG,
 		.wait_obj = wait_obj,
 	};
@@ -55,7 +55,12 @@ int core_msg_queues_open(struct core_domain *domain)
 {
 	int ret;
 
+	domain->rx_max = domain->window ? CORE_MSG_RX_MAX : domain->base.buffer_max;
 	ret = queue_open(domain, FI_WAIT_FD, &domain->far.cq);
+	while (ret && domain->window && domain->rx_max > domain->base.buffer_max) {
+		domain->rx_max /= 2; /* more than the device has */
+		ret = queue_open(domain, FI_WAIT_FD, &domain->far.cq);
+	}
 	if (ret)
 		return core_failed("fi_cq_open", ret);
 	ret = fi_control(&domain->far.cq->fid, FI_GETWAIT, &domain->far_fd);
