@@ -4,6 +4,8 @@
  * domains in one process, pumped in turn until the event comes or a generous
  * deadline passes.  Written against struct core_ops alone; a core is added by
  * a line in the table below.  A core that is not installed is skipped.
+ *
+ * Environment: CORE_CASE, part of the names of those cores to try (default: all).
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -73,6 +75,10 @@ static const struct core_case {
 	 .traits = TCP | TELLS | CANCELS | SLEEPS | CHECKS},
 	{"tcp without shared receives", "tcp", MSG_CORE, LOCALHOST, .rx_ctx_cnt = 1,
 	 .traits = TCP | TELLS | CANCELS | SLEEPS | CHECKS},
+	{"verbs", "verbs", MSG_CORE, .rx_ctx_cnt = FI_SHARED_CONTEXT,
+	 .traits = TELLS | CANCELS | SLEEPS},
+	{"verbs without shared receives", "verbs", MSG_CORE, .rx_ctx_cnt = 1,
+	 .traits = TELLS | CANCELS | SLEEPS},
 	{"sockets", "sockets", MSG_CORE, LOCALHOST, .rx_ctx_cnt = 1,
 	 .traits = TELLS | SLEEPS | FORGETS | LEAKS},
 	{"shm", "shm", RDM_CORE},
@@ -351,12 +357,14 @@ static void world_close(struct world *w)
 	cr_assert(!leaks_found());
 }
 
-/* CORE=name: only that one, for who looks for a fault */
+/* CORE_CASE: those alone with this in their name.  Where there is no device, not even
+ * each test says that it was skipped. */
 static bool is_chosen(const struct core_case *c)
 {
-	const char *only = getenv("CORE");
+	const char *part = getenv("CORE_CASE");
 
-	return !only || !strcmp(only, c->name);
+	return (!part || strstr(c->name, part)) &&
+	       (strcmp(c->prov, "verbs") || !access("/sys/class/infiniband", F_OK));
 }
 
 static struct criterion_test_params cases_of(unsigned traits)
@@ -693,10 +701,13 @@ CORE_TEST(close_while_connecting)
 	until(w, w->b.request);
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
-	accept_end(&w->b, &b, NULL, 0);
-	until(w, b.refused || b.broken);
-	w->b.ops->path_close(b.path);
-	until(w, b.closed);
+	/* a core may know by now that nobody is there */
+	b = (struct end){.side = &w->b};
+	if (!w->b.ops->accept(w->b.domain, w->b.request, NULL, 0, &b, &b.path)) {
+		until(w, b.refused || b.broken);
+		w->b.ops->path_close(b.path);
+		until(w, b.closed);
+	}
 
 	join(w, &a, &b);
 	check_path(w, &a, &b);
@@ -992,7 +1003,8 @@ CORE_TEST(buffers_are_reposted)
 	for (i = 0; i < 1000; i++)
 		until(w, op_send1(&a, &ops[i], buf, i % 3 ? sizeof(buf) : 17) != -FI_EAGAIN);
 	until(w, w->b.recv_cnt == 1000 && !a.out);
-	cr_assert_leq(w->b.batch, 4);
+	/* elsewhere each path has all that its peer may send */
+	cr_assert(w->b.batch <= 4 || !w->b.caps->flow_control);
 	part(w, &a, &b);
 	free(ops);
 }
@@ -1290,7 +1302,10 @@ static int flood(struct end *end, struct op *ops, int cnt, const uint8_t *buf)
 	int i;
 
 	for (i = 0; i < cnt; i++) {
-		if (op_send1(end, &ops[i], buf, BUFFER))
+		struct iovec iov = {(void *)buf, BUFFER};
+
+		/* not taken into a buffer: then nothing would be out */
+		if (op_send(end, &ops[i], &iov, 1, false))
 			break;
 	}
 	cr_assert_gt(end->out, 0);
@@ -1570,14 +1585,37 @@ static void sleep_once(struct world *w, struct side *side)
 		}                                                                                  \
 	} while (0)
 
-/* The same where messages alone make a connection: a core may want both to be
- * polled before it takes the first. */
+/* Sleeps until one of the two sides has something to do, and lets both do it. */
+static void sleep_both(struct world *w)
+{
+	struct side *const sides[] = {&w->a, &w->b};
+	struct pollfd pfd[16];
+	nfds_t cnt = 0;
+	bool idle = true;
+	int fds[8];
+
+	for (int i = 0; i < 2; i++) {
+		int n = sides[i]->ops->wait_fds(sides[i]->domain, fds, 8);
+
+		for (int k = 0; k < n; k++)
+			pfd[cnt++] = (struct pollfd){.fd = fds[k], .events = POLLIN};
+		idle &= !sides[i]->ops->trywait(sides[i]->domain);
+	}
+	if (idle)
+		cr_assert_gt(poll(pfd, cnt, DEADLINE * 1000), 0, "%s: no wake-up", w->c->name);
+	pump_side(&w->a, false);
+	pump_side(&w->b, false);
+}
+
+/* The same for a connection: a core may want both sides to be polled before it
+ * makes one, and where messages alone make it, may not say so. */
 #define sleep_connecting(w, side, cond)                                                            \
 	do {                                                                                       \
-		if ((w)->c->type == FI_EP_MSG)                                                     \
+		if ((w)->c->traits & TCP)                                                          \
 			sleep_until(w, side, cond);                                                \
-		else                                                                               \
-			until(w, cond);                                                            \
+		while ((w)->c->traits & SLEEPS && (w)->c->type == FI_EP_MSG && !(cond))            \
+			sleep_both(w);                                                             \
+		until(w, cond);                                                                    \
 	} while (0)
 
 CORE_TEST(events_wake_a_sleeper)

@@ -153,8 +153,9 @@ struct core_ops {
 	int (*connect)(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
 		       const void *addr, size_t addr_len, const void *data, size_t len, void *user,
 		       struct core_path **path);
-	/* Answers a request, which is consumed whether this succeeds or not.
-	 * CORE_CONNECTED or CORE_REFUSED follows if it does. */
+	/* Answers a request, which is consumed whether this succeeds or not: a
+	 * core may know that the peer has left.  CORE_CONNECTED or CORE_REFUSED
+	 * follows if it does. */
 	int (*accept)(struct core_domain *domain, struct core_request *request, const void *data,
 		      size_t len, void *user, struct core_path **path);
 	void (*reject)(struct core_request *request, const void *data, size_t len);
