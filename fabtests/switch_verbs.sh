@@ -2,24 +2,46 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # The provider over the verbs core, on soft-RoCE in a virtual machine (see
-# util/verbs-vm): the core by itself, fi_pingpong over both, the functional
-# programs, an MPI program; and that no message ever found its receiver not
+# util/verbs-vm): the core by itself, its adapter, fi_pingpong, an MPI program, the
+# functional programs; and that none of our messages ever found its receiver not
 # ready, which the device counts.
 #
 # usage: switch_verbs.sh, in the build directory.
 # Environment: VERBS_PROV ("verbs;ofi_switch"); SWITCH_VERBS, names of functional
-# programs; VERBS_CASES, which of their cases, by words in their names (empty: all,
-# which takes hours); SWITCH_MPI, the MPI program (fabtests/switch_mpi);
-# FI_PROVIDER_PATH (.libs); VM_TIMEOUT (3600 here).  Ends with 77 and the reason
-# where the machine cannot be had.
+# programs, and VERBS_CASES, which of their cases, by words in their names (empty:
+# all, which takes hours), instead of the selection below; VERBS_SECONDS, since
+# power on, after which no other case begins (600; what is left out is skipped);
+# SWITCH_MPI, the MPI program (fabtests/switch_mpi); FI_PROVIDER_PATH (.libs);
+# VM_TIMEOUT (3600 here).  Ends with 77 and the reason where the machine cannot be had.
 set -u
 
 prov=${VERBS_PROV-verbs;ofi_switch}
-programs=${SWITCH_VERBS-func_rdm func_msg func_match func_comp func_cross func_close func_wait}
-# Few buffers and credits are what finds a receiver not ready.
-cases=${VERBS_CASES-[tight] [plain]}
+seconds=${VERBS_SECONDS-600}
 fabtests=$(cd "$(dirname "$0")" && pwd)
 export FI_PROVIDER_PATH="${FI_PROVIDER_PATH-$PWD/.libs}"
+
+# Of every functional program what tells most about a core; few buffers and credits
+# ("tight") are what finds a receiver not ready.
+selection='
+func_msg [plain]
+func_rdm registered, rdm [tight]
+func_rdm registered, msg [read]
+func_rdm variants, rdm tagged [tight]
+func_cross two [tight]
+func_match order, tagged [tight]
+func_match cancel at any moment [tight]
+func_comp delivery complete, rdm [tight]
+func_close lossless [tight]
+func_close killed, connected [tight]
+func_wait trywait and poll, rdm [tight]
+func_wait blocking read, msg [auto]
+func_self two endpoints, two domains [tight]
+func_stats read, rdm
+func_stats write, msg
+func_shared receives for all, rdm [tight]
+func_av reuse, table
+func_msg crowd [tight]
+'
 
 if [ "${1-}" != inside ]; then
 	export VM_TIMEOUT="${VM_TIMEOUT-3600}"
@@ -52,13 +74,13 @@ pingpong()
 	prov_now=$1
 	shift
 	port=$((port + 1)) # the last one may not be free again
-	timeout 300 fi_pingpong -p "$prov_now" -B "$port" "$@" >"$tmp/server" 2>&1 &
+	timeout 900 fi_pingpong -p "$prov_now" -B "$port" "$@" >"$tmp/server" 2>&1 &
 	server=$!
 	until grep -Eq ":$(printf %04X "$port") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; do
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
-	timeout 300 fi_pingpong -p "$prov_now" -P "$port" "$@" "$VERBS_HOST" >"$tmp/client" 2>&1
+	timeout 900 fi_pingpong -p "$prov_now" -P "$port" "$@" "$VERBS_HOST" >"$tmp/client" 2>&1
 	client_status=$?
 	[ "$client_status" -eq 0 ] || kill "$server" 2>/dev/null
 	wait "$server"
@@ -80,28 +102,36 @@ report()
 	return "$(cat "$tmp/result")"
 }
 
-# functional NAME: one program; it reports its cases.
+# late NAME: there is no time left for it.
+late()
+{
+	[ "$(cut -d. -f1 /proc/uptime)" -ge "$seconds" ] || return
+	echo "SKIP: $1 # no time left (VERBS_SECONDS=$seconds)"
+}
+
+# functional NAME [WORDS]...: cases of one program, which reports them.
 functional()
 {
-	program=prov/switch/test/$1
-	[ -x "$program" ] || { echo "SKIP: $1 # it was not built"; return; }
-	set -f # the brackets are not patterns
-	# shellcheck disable=SC2086 # a list
-	FUNC_PROV=$prov FUNC_HOST=$VERBS_HOST FUNC_DEADLINE=${FUNC_DEADLINE-240} report "$1" "$program" $cases
+	name=$1
+	shift
+	program=prov/switch/test/$name
+	[ -x "$program" ] || { echo "SKIP: $name # it was not built"; return; }
+	late "$name, $*" && return
+	FUNC_PROV=$prov FUNC_HOST=$VERBS_HOST FUNC_DEADLINE=${FUNC_DEADLINE-600} report "$name" "$program" "$@"
 	result=$?
-	set +f
 	case $result in
 	0) ;;
-	77) grep -q '^SKIP:' "$tmp/log" || echo "SKIP: $1 # $(tail -n 1 "$tmp/log")" ;;
+	77) grep -q '^SKIP:' "$tmp/log" || echo "SKIP: $name # $(tail -n 1 "$tmp/log")" ;;
 	*)
 		status=1
-		grep -q '^FAIL:' "$tmp/log" || fail "$1: exit status $result"
+		grep -q '^FAIL:' "$tmp/log" || fail "$name $*: exit status $result"
 		;;
 	esac
 }
 
 mpi()
 {
+	late MPI && return
 	PROV=$prov MPI_RANKS=2 report MPI "$fabtests/switch_mpi.sh"
 	result=$?
 	case $result in
@@ -109,6 +139,24 @@ mpi()
 	77) echo "SKIP: MPI # $(tail -n 1 "$tmp/log")" ;;
 	*) status=1 ;;
 	esac
+}
+
+# conformance CORE: what core.h promises, over a core of the test's table.
+conformance()
+{
+	program=prov/switch/test/core_conformance_test
+	[ -x "$program" ] || { echo "SKIP: core conformance # it was not built"; return; }
+	late "core conformance, $1" && return
+	LC_ALL=C CORE_CASE=$1 "$program" --color=never "--tap=$tmp/tap" >"$tmp/log" 2>&1
+	result=$?
+	[ "$result" -eq 0 ] || tail -n 50 "$tmp/log"
+	sed -n -e "s/^ok - core::\([^# ]*\).*# SKIP/SKIP: $1, \1 #/p;t" \
+		-e "s/^ok - core::\([^ ]*\).*/PASS: $1, \1/p" \
+		-e "s/^not ok - core::\([^ ]*\).*/FAIL: $1, \1/p" "$tmp/tap" >"$tmp/cases"
+	cat "$tmp/cases"
+	[ "$result" -eq 0 ] && return
+	status=1
+	grep -q '^FAIL:' "$tmp/cases" || fail "core conformance, $1: exit status $result"
 }
 
 # count COUNTER...: their sum.
@@ -125,30 +173,50 @@ if fi_info -p verbs -t FI_EP_MSG >"$tmp/log" 2>&1 && grep -q 'domain: rxe0' "$tm
 else
 	fail "fi_info: verbs has a device with connections" "$tmp/log"
 fi
-if pingpong verbs -e msg -S all -I 3 -c; then
+if pingpong verbs -e msg -S all -I 1 -c; then
 	pass "fi_pingpong, verbs, msg"
 else
 	fail "fi_pingpong, verbs, msg" "$tmp/pingpong"
 fi
 
+# This floods receivers on purpose: so we know that the device counts.
+conformance verbs
 # shellcheck disable=SC2086 # a list
 not_ready_before=$(count $not_ready)
 sent_before=$(count sent_pkts)
+if [ "$not_ready_before" -gt 0 ]; then
+	pass "the device counts receivers that are not ready: $not_ready_before of them, flooded"
+else
+	echo "SKIP: the device counts receivers that are not ready # none was flooded"
+fi
+
 for mode in auto read write copy; do
 	for type in msg rdm; do
+		what="fi_pingpong, $prov, $type, transfer $mode"
+		late "$what" && continue
 		export FI_OFI_SWITCH_TRANSFER="$mode"
-		if pingpong "$prov" -e "$type" -S all -I 3 -c; then
-			pass "fi_pingpong, $prov, $type, transfer $mode"
+		if pingpong "$prov" -e "$type" -S all -I 1 -c; then
+			pass "$what"
 		else
-			fail "fi_pingpong, $prov, $type, transfer $mode" "$tmp/pingpong"
+			fail "$what" "$tmp/pingpong"
 		fi
 	done
 done
 unset FI_OFI_SWITCH_TRANSFER
-for name in $programs; do
-	functional "$name"
-done
 mpi
+set -f # the brackets of cases are not patterns
+if [ -n "${SWITCH_VERBS-}" ]; then
+	for name in $SWITCH_VERBS; do
+		# shellcheck disable=SC2086 # a list
+		functional "$name" ${VERBS_CASES-[tight] [plain]}
+	done
+else
+	echo "$selection" >"$tmp/selection"
+	while read -r name words; do
+		[ -z "$name" ] || functional "$name" "$words" </dev/null
+	done <"$tmp/selection"
+fi
+set +f
 
 # shellcheck disable=SC2086
 not_ready_after=$(count $not_ready)
@@ -162,4 +230,6 @@ else
 	grep . "$counters"/*
 	fail "$what: $((not_ready_after - not_ready_before)) times"
 fi
+conformance "verbs without shared receives"
+echo "$(cut -d. -f1 /proc/uptime) s since power on"
 exit "$status"

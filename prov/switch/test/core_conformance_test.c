@@ -5,7 +5,7 @@
  * deadline passes.  Written against struct core_ops alone; a core is added by
  * a line in the table below.  A core that is not installed is skipped.
  *
- * Environment: CORE_CASE, part of the names of those cores to try (default: all).
+ * Environment: CORE_CASE, the name of the only core to try.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -111,7 +111,7 @@ static const struct core_case {
 
 enum {
 	CASES = sizeof(cases) / sizeof(cases[0]),
-	DEADLINE = 60, /* seconds: nothing here takes one */
+	DEADLINE = 300, /* seconds: nothing here takes one, unless the machine is emulated */
 	MSGS = 64,
 	BUFFER = 4096,
 };
@@ -357,13 +357,13 @@ static void world_close(struct world *w)
 	cr_assert(!leaks_found());
 }
 
-/* CORE_CASE: those alone with this in their name.  Where there is no device, not even
- * each test says that it was skipped. */
+/* CORE_CASE: the name of one, for who looks for a fault.  Without a device each test
+ * would say that verbs was skipped. */
 static bool is_chosen(const struct core_case *c)
 {
-	const char *part = getenv("CORE_CASE");
+	const char *only = getenv("CORE_CASE");
 
-	return (!part || strstr(c->name, part)) &&
+	return (!only || !strcmp(c->name, only)) &&
 	       (strcmp(c->prov, "verbs") || !access("/sys/class/infiniband", F_OK));
 }
 
