@@ -88,6 +88,7 @@ void core_rdm_domain_close(struct core_domain *domain)
 	if (domain->cq)
 		fi_close(&domain->cq->fid);
 	core_rdm_ports_reap(domain, true);
+	core_rdm_peers_free(domain);
 	if (domain->av)
 		fi_close(&domain->av->fid);
 	if (domain->base.domain) {
@@ -170,6 +171,7 @@ int core_rdm_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	d->wait_fd = d->timer_fd = -1;
 	TAILQ_INIT(&d->due);
 	TAILQ_INIT(&d->waiting);
+	TAILQ_INIT(&d->idle_peers);
 	core_base_init(&d->base, info, attr);
 	core_rdm_caps(info, &d->base.caps);
 	d->info = fi_dupinfo(info);

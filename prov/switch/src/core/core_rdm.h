@@ -10,6 +10,7 @@
 #ifndef CORE_RDM_H
 #define CORE_RDM_H
 
+#define HASH_NONFATAL_OOM 1 /* hh.tbl of what was not added is NULL */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>
@@ -42,9 +43,12 @@ struct core_port {
 	uint8_t name[CORE_ADDR_MAX];
 };
 
-/* An address in the core's address vector. */
+/* An address in the core's address vector.  It stays there for a while when nobody
+ * uses it any more: the peer may still be sending to us, and what we sent last may be
+ * on its way, neither of which a core bears without the address (shm, fi_av(3)). */
 struct core_peer {
-	UT_hash_handle hh; /* in domain->peers, by name */
+	UT_hash_handle hh;	     /* in domain->peers, by name */
+	TAILQ_ENTRY(core_peer) link; /* refs 0: in domain->idle_peers, the oldest first */
 	fi_addr_t addr;
 	unsigned refs; /* paths, and frames that wait */
 	size_t name_len;
@@ -65,6 +69,8 @@ void core_rdm_port_close(struct core_port *port);
 int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
 		      struct core_peer **peer);
 void core_rdm_peer_put(struct core_domain *domain, struct core_peer *peer);
+/* At the end, when nobody has one. */
+void core_rdm_peers_free(struct core_domain *domain);
 
 /* -- frames ----------------------------------------------------------------- */
 
@@ -117,6 +123,7 @@ struct core_domain {
 	bool armed;  /* somebody may sleep */
 	int cq_fd;
 	int timer_fd;	       /* wakes where nothing else does */
+	bool timer_set;	       /* it may be readable, now or later */
 	int wait_fd;	       /* epoll set of both */
 	unsigned idle_polls;   /* in a row */
 	unsigned naps;	       /* times that somebody may have slept, since the last event */
@@ -125,6 +132,8 @@ struct core_domain {
 	struct core_port *own; /* NULL: not opened yet */
 	LIST_HEAD(, core_port) ports, closed_ports;
 	struct core_peer *peers;
+	TAILQ_HEAD(, core_peer) idle_peers;
+	unsigned idle_peer_cnt;
 	LIST_HEAD(, core_path) paths;
 	struct core_path *by_id;
 	TAILQ_HEAD(core_rdm_due, core_path) due; /* have something to report */
@@ -185,6 +194,8 @@ int core_rdm_path_peer(struct core_path *path, void *addr, size_t *len);
 int core_rdm_path_name(struct core_path *path, void *addr, size_t *len);
 void core_rdm_path_close(struct core_path *path);
 void core_rdm_path_free(struct core_path *path);
+/* After one of its operations is done: a closed path ends with the last one. */
+void core_rdm_path_settle(struct core_path *path);
 /* Reports it at one of the next polls. */
 void core_rdm_path_tell(struct core_path *path, unsigned what);
 /* The peer does not answer to this path any more, or never did. */

@@ -53,6 +53,11 @@ static int path_create(struct core_port *port, const void *name, size_t name_len
 	TAILQ_INIT(&p->line.outs);
 	LIST_INSERT_HEAD(&domain->paths, p, link);
 	HASH_ADD(hh, domain->by_id, id, sizeof(p->id), p);
+	if (!p->hh.tbl) {
+		p->id = 0;
+		core_rdm_path_free(p);
+		return core_failed("path", -FI_ENOMEM);
+	}
 	*path = p;
 	return 0;
 }
@@ -222,8 +227,17 @@ void core_rdm_path_close(struct core_path *path)
 	path_say_goodbye(path);
 	path_unlist(path);
 	path->state = CORE_RDM_GONE;
-	core_rdm_path_tell(path, CORE_RDM_TELL_CLOSED);
-	path->tell = CORE_RDM_TELL_CLOSED;
+	if (path->tell)
+		TAILQ_REMOVE(&path->domain->due, path, due_link);
+	path->tell = 0;
+	core_rdm_path_settle(path);
+}
+
+/* Not due before: nobody could sleep until the core gives up what it has. */
+void core_rdm_path_settle(struct core_path *path)
+{
+	if (path->state == CORE_RDM_GONE && TAILQ_EMPTY(&path->line.outs))
+		core_rdm_path_tell(path, CORE_RDM_TELL_CLOSED);
 }
 
 /* -- frames that came ---------------------------------------------------------------- */

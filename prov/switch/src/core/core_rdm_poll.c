@@ -15,6 +15,7 @@ enum {
 	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
 	DOZE_FIRST = 20000, /* nanoseconds */
 	DOZE_LAST = 1000000,
+	POLL_READS = 64, /* of the queue, in a call */
 	NAPS = 256,	 /* so many, all within ... */
 	NAPS_TIME = 100, /* milliseconds: nobody was asleep */
 };
@@ -76,6 +77,7 @@ static int out_done(struct core_domain *domain, struct core_out *out, int error,
 	io = core_data_done(&domain->base, out);
 	if (error && sent)
 		core_rdm_path_fail(path, error);
+	core_rdm_path_settle(path);
 	if (!io)
 		return 0;
 	event->type = CORE_DONE;
@@ -137,7 +139,8 @@ static int cq_poll(struct core_domain *domain, struct core_event *events, int ma
 	ssize_t ret, i;
 	int n = 0;
 
-	while (n < max) {
+	/* not every completion is an event, and a flood of those that are none ends never */
+	for (int reads = 0; n < max && reads < POLL_READS; reads++) {
 		ret = fi_cq_read(domain->cq, comp, (size_t)(max - n));
 		if (ret == -FI_EAVAIL) {
 			n += cq_error(domain, &events[n]);
@@ -188,7 +191,7 @@ static int due_event(struct core_path *path, bool empty, struct core_event *even
 	} else if (path->tell & CORE_RDM_TELL_BROKEN && drained) {
 		path->tell &= ~(unsigned)CORE_RDM_TELL_BROKEN;
 		path_event(path, CORE_BROKEN, event);
-	} else if (path->tell & CORE_RDM_TELL_CLOSED && TAILQ_EMPTY(&path->line.outs)) {
+	} else if (path->tell & CORE_RDM_TELL_CLOSED) {
 		path->tell &= ~(unsigned)CORE_RDM_TELL_CLOSED;
 		path_event(path, CORE_CLOSED, event);
 	} else {
@@ -217,7 +220,7 @@ static int due_poll(struct core_domain *domain, bool empty, struct core_event *e
 
 /* Nothing says when a core without a descriptor has something, or when one takes
  * what it did not take before: look again soon, and less and less often. */
-static void arm_timer(const struct core_domain *domain)
+static void arm_timer(struct core_domain *domain)
 {
 	struct itimerspec when = {.it_value.tv_nsec = DOZE_FIRST};
 	unsigned i;
@@ -225,6 +228,17 @@ static void arm_timer(const struct core_domain *domain)
 	for (i = BUSY_POLLS; i < domain->idle_polls && when.it_value.tv_nsec < DOZE_LAST; i++)
 		when.it_value.tv_nsec += DOZE_FIRST;
 	timerfd_settime(domain->timer_fd, 0, &when, NULL);
+	domain->timer_set = true;
+}
+
+/* Once it went off it is readable until it is set again. */
+static void disarm_timer(struct core_domain *domain)
+{
+	const struct itimerspec never = {.it_value.tv_nsec = 0};
+
+	if (domain->timer_set)
+		timerfd_settime(domain->timer_fd, 0, &never, NULL);
+	domain->timer_set = false;
 }
 
 /* -- polling ------------------------------------------------------------------------- */
@@ -325,6 +339,8 @@ int core_rdm_trywait(struct core_domain *domain)
 		if (domain->idle_polls < BUSY_POLLS)
 			return -FI_EAGAIN;
 		arm_timer(domain);
+	} else {
+		disarm_timer(domain);
 	}
 	if (domain->has_fd) {
 		ret = fi_trywait(domain->fabric, &fid, 1);

@@ -8,6 +8,8 @@
 
 #include "core_rdm.h"
 
+enum { IDLE_PEERS = 64 };
+
 /* -- ports -------------------------------------------------------------------- */
 
 /* A copy of info for an endpoint, with storage for what differs. */
@@ -186,25 +188,66 @@ static bool is_name(const struct core_domain *domain, const char *name, size_t l
 	       (memchr(name, '\0', len) == name + len - 1 && strstr(name, "://"));
 }
 
+static void peer_free(struct core_domain *domain, struct core_peer *peer)
+{
+	TAILQ_REMOVE(&domain->idle_peers, peer, link);
+	domain->idle_peer_cnt--;
+	HASH_DEL(domain->peers, peer);
+	fi_av_remove(domain->av, &peer->addr, 1, 0);
+	free(peer);
+}
+
+static int peer_insert(struct core_domain *domain, struct core_peer *peer)
+{
+	while (fi_av_insert(domain->av, peer->name, 1, &peer->addr, 0, NULL) != 1) {
+		if (TAILQ_EMPTY(&domain->idle_peers))
+			return -FI_EADDRNOTAVAIL;
+		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
+	}
+	return 0;
+}
+
+static int peer_create(struct core_domain *domain, const void *name, size_t len,
+		       struct core_peer **peer)
+{
+	struct core_peer *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (!p)
+		return core_failed("address", -FI_ENOMEM);
+	memcpy(p->name, name, len);
+	p->name_len = len;
+	ret = peer_insert(domain, p);
+	if (ret) {
+		free(p);
+		return core_failed("fi_av_insert", ret);
+	}
+	HASH_ADD_KEYPTR(hh, domain->peers, p->name, p->name_len, p);
+	if (!p->hh.tbl) {
+		fi_av_remove(domain->av, &p->addr, 1, 0);
+		free(p);
+		return core_failed("address", -FI_ENOMEM);
+	}
+	*peer = p;
+	return 0;
+}
+
 int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
 		      struct core_peer **peer)
 {
 	struct core_peer *p;
+	int ret;
 
 	if (!is_name(domain, name, len))
 		return -FI_EINVAL;
 	HASH_FIND(hh, domain->peers, name, len, p);
 	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return core_failed("address", -FI_ENOMEM);
-		memcpy(p->name, name, len);
-		p->name_len = len;
-		if (fi_av_insert(domain->av, p->name, 1, &p->addr, 0, NULL) != 1) {
-			free(p);
-			return core_failed("fi_av_insert", -FI_EADDRNOTAVAIL);
-		}
-		HASH_ADD_KEYPTR(hh, domain->peers, p->name, p->name_len, p);
+		ret = peer_create(domain, name, len, &p);
+		if (ret)
+			return ret;
+	} else if (!p->refs) {
+		TAILQ_REMOVE(&domain->idle_peers, p, link);
+		domain->idle_peer_cnt--;
 	}
 	p->refs++;
 	*peer = p;
@@ -215,7 +258,13 @@ void core_rdm_peer_put(struct core_domain *domain, struct core_peer *peer)
 {
 	if (--peer->refs)
 		return;
-	HASH_DEL(domain->peers, peer);
-	fi_av_remove(domain->av, &peer->addr, 1, 0);
-	free(peer);
+	TAILQ_INSERT_TAIL(&domain->idle_peers, peer, link);
+	if (++domain->idle_peer_cnt > IDLE_PEERS)
+		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
+}
+
+void core_rdm_peers_free(struct core_domain *domain)
+{
+	while (!TAILQ_EMPTY(&domain->idle_peers))
+		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
 }
