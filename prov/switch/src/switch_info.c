@@ -451,7 +451,9 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 	forget_port(info->addr_format, want);
 	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
 	for (size_t i = 0; !found && i < sizeof(caps) / sizeof(caps[0]); i++) {
-		found = core_with(want, caps[i], FI_SHARED_CONTEXT);
+		/* connectionless endpoints have receives of their own */
+		if (fabric->core_type == FI_EP_MSG)
+			found = core_with(want, caps[i], FI_SHARED_CONTEXT);
 		if (!found)
 			found = core_with(want, caps[i], 0);
 	}
