@@ -107,6 +107,7 @@ struct core_rdm_waiting {
 	struct core_port *port;
 	struct core_peer *peer;
 	struct core_path *path; /* NULL: nobody waits for it */
+	uint64_t until;		/* then it is given up, in core_rdm_now()'s milliseconds */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -140,6 +141,7 @@ struct core_domain {
 	LIST_HEAD(, core_listener) listeners;
 	LIST_HEAD(, core_request) requests; /* of those listeners, not answered yet */
 	TAILQ_HEAD(, core_rdm_waiting) waiting;
+	unsigned orphan_cnt; /* of these, those that nobody waits for */
 	uint32_t next_id;
 };
 

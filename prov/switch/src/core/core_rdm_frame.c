@@ -13,7 +13,12 @@
 
 #include "core_rdm.h"
 
-enum { FRAME_VERSION = 1 };
+enum {
+	FRAME_VERSION = 1,
+	/* of frames that nobody waits for, which a peer that is gone may never take: */
+	ORPHANS_MOST = 256,
+	ORPHAN_TIME = 1000, /* milliseconds */
+};
 
 struct wire {
 	uint32_t own;
@@ -104,15 +109,23 @@ static int frame_try(struct core_port *port, const struct core_peer *peer, struc
 static int frame_keep(struct core_port *port, struct core_peer *peer, struct core_path *path,
 		      const uint8_t *bytes, size_t len)
 {
-	struct core_rdm_waiting *waiting = malloc(sizeof(*waiting) + len);
+	struct core_domain *domain = port->domain;
+	struct core_rdm_waiting *waiting;
 
+	if (!path && domain->orphan_cnt == ORPHANS_MOST)
+		return -FI_EAGAIN;
+	waiting = malloc(sizeof(*waiting) + len);
 	if (!waiting)
 		return core_failed("frame", -FI_ENOMEM);
 	*waiting = (struct core_rdm_waiting){.port = port, .peer = peer, .path = path, .len = len};
+	if (!path) {
+		domain->orphan_cnt++;
+		waiting->until = core_rdm_now() + ORPHAN_TIME;
+	}
 	memcpy(waiting->bytes, bytes, len);
 	core_rdm_port_get(port);
 	peer->refs++;
-	TAILQ_INSERT_TAIL(&port->domain->waiting, waiting, link);
+	TAILQ_INSERT_TAIL(&domain->waiting, waiting, link);
 	return 0;
 }
 
@@ -133,6 +146,8 @@ int core_rdm_frame_send(struct core_port *port, struct core_peer *peer, struct c
 static void waiting_free(struct core_domain *domain, struct core_rdm_waiting *waiting)
 {
 	TAILQ_REMOVE(&domain->waiting, waiting, link);
+	if (!waiting->path)
+		domain->orphan_cnt--;
 	core_rdm_peer_put(domain, waiting->peer);
 	core_rdm_port_put(waiting->port);
 	free(waiting);
@@ -147,8 +162,9 @@ void core_rdm_frames_flush(struct core_domain *domain)
 		next = TAILQ_NEXT(waiting, link);
 		ret = frame_try(waiting->port, waiting->peer, waiting->path, waiting->bytes,
 				waiting->len);
-		if (ret == -FI_EAGAIN)
-			continue; /* others go to other peers */
+		/* others go to other peers */
+		if (ret == -FI_EAGAIN && (waiting->path || core_rdm_now() < waiting->until))
+			continue;
 		if (waiting->path && ret)
 			core_rdm_path_fail(waiting->path, -ret);
 		else if (waiting->path)
