@@ -8,7 +8,12 @@
 
 #include "core_rdm.h"
 
-enum { IDLE_PEERS = 64 };
+enum {
+	IDLE_PEERS = 64,
+	/* The shm core names endpoints by process and number, and so may a process of our
+	 * number have done that was killed: what it left is in the way. */
+	BUSY_TRIES = 64,
+};
 
 /* -- ports -------------------------------------------------------------------- */
 
@@ -94,7 +99,11 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 	p->domain = domain;
 	p->refs = 1;
 	LIST_INSERT_HEAD(&domain->ports, p, link);
-	ret = port_start(p, &copy.info);
+	for (int tries = 0; tries < BUSY_TRIES; tries++) {
+		ret = port_start(p, &copy.info);
+		if (ret != -FI_EBUSY)
+			break;
+	}
 	if (ret) {
 		LIST_REMOVE(p, link);
 		free(p);
