@@ -180,6 +180,7 @@ static bool refused_at_once(int error)
 	case -FI_EHOSTUNREACH:
 	case -EHOSTDOWN:
 	case -FI_ENETUNREACH:
+	case -FI_EIO: /* whoever listens there hung up */
 		return true;
 	default:
 		return false;
