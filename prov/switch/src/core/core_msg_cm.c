@@ -5,9 +5,9 @@
  * domain's lock.  It never shuts an endpoint down: fi_shutdown of the tcp core
  * may block, fi_close does not.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <errno.h>
 #include <string.h>
 
 #include "core_msg.h"

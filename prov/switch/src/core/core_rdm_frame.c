@@ -93,8 +93,7 @@ static int frame_try(struct core_port *port, const struct core_peer *peer, struc
 	ret = core_tx_fill(&port->domain->base, &port->tx, &iov, 1, len, &tx);
 	if (ret)
 		return (int)ret;
-	ret = fi_send(port->ep, tx->data, port->domain->base.prefix + len, tx->desc, peer->addr,
-		      tx);
+	ret = core_tx_send(&port->domain->base, port->ep, peer->addr, tx, len);
 	if (ret) {
 		core_tx_put(tx);
 		return (int)ret;
