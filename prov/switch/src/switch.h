@@ -618,6 +618,8 @@ void switch_conn_end(struct switch_conn *conn);
 void switch_conn_forget(struct switch_conn *conn);
 
 /* Events of the core; each ignores those of a path it has dropped. */
+/* A request without a preamble was refused: said once, as anybody may send many. */
+void switch_conn_stranger(bool *told);
 void switch_conn_connected(const struct core_event *event);
 void switch_conn_refused(const struct core_event *event);
 void switch_conn_broken(const struct core_event *event);

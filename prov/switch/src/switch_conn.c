@@ -225,6 +225,14 @@ static int keep_cm_data(struct switch_conn *conn, const void *data, size_t len)
 	return 0;
 }
 
+void switch_conn_stranger(bool *told)
+{
+	if (!*told)
+		SW_WARN(EP_CTRL, "refused a peer that is no switch, or over another kind "
+				 "of core: its request has no preamble\n");
+	*told = true;
+}
+
 void switch_conn_connected(const struct core_event *event)
 {
 	struct switch_conn *conn = event->user;

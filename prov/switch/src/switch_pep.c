@@ -67,10 +67,7 @@ static void request_came(struct switch_pep *pep, struct core_event *event)
 	struct sess_request preamble;
 
 	if (sess_request_parse(event->data, event->len, &preamble)) {
-		if (!pep->told_stranger)
-			SW_WARN(EP_CTRL, "refused a peer that is no switch, or over another kind "
-					 "of core: its request has no preamble\n");
-		pep->told_stranger = true;
+		switch_conn_stranger(&pep->told_stranger);
 		pep->fabric->core_ops->reject(event->request, NULL, 0);
 		event->request = NULL;
 		return;

@@ -283,10 +283,7 @@ void switch_rdm_request(struct core_event *event)
 
 	if (sess_request_parse(event->data, event->len, &request) ||
 	    peer_name(ep, event, &request, &name)) {
-		if (!ep->told_stranger)
-			SW_WARN(EP_CTRL, "refused a peer that is no switch, or over another kind "
-					 "of core: its request has no preamble\n");
-		ep->told_stranger = true;
+		switch_conn_stranger(&ep->told_stranger);
 		refuse(ep, event, NULL, 0);
 		return;
 	}
