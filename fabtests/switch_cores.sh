@@ -42,16 +42,20 @@ pingpong()
 {
 	prov=$1
 	shift
-	port=$((port + 1)) # the last one may not be free again
-	timeout 120 fi_pingpong -p "$prov" -B "$port" "$@" >"$tmp/server" 2>&1 &
-	server=$!
-	until grep -Eq ":$(printf %04X "$port") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; do
-		kill -0 "$server" 2>/dev/null || break
+	while :; do
+		port=$((port + 1)) # the last one may not be free again
+		timeout 120 fi_pingpong -p "$prov" -B "$port" "$@" >"$tmp/server" 2>&1 &
+		server=$!
+		until grep -Eq ":$(printf %04X "$port") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; do
+			kill -0 "$server" 2>/dev/null || break
+		done
+		timeout 120 fi_pingpong -p "$prov" -P "$port" "$@" 127.0.0.1 >"$tmp/client" 2>&1
+		client_status=$?
+		[ "$client_status" -eq 0 ] || kill "$server" 2>/dev/null
+		wait "$server" && [ "$client_status" -eq 0 ] && return
+		# somebody else had that port: another one then
+		grep -q 'bind().*Address already in use' "$tmp/server" || return 1
 	done
-	timeout 120 fi_pingpong -p "$prov" -P "$port" "$@" 127.0.0.1 >"$tmp/client" 2>&1
-	client_status=$?
-	[ "$client_status" -eq 0 ] || kill "$server" 2>/dev/null
-	wait "$server" && [ "$client_status" -eq 0 ]
 }
 
 # mood CORE: sets core, and the environment that it is told by.
