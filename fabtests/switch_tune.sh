@@ -42,7 +42,7 @@ row()
 }
 
 # given WAY=TIMES...: a program in place of switch_ratio, with these times in
-# microseconds for the sizes 1000, 2000, 3000 and 4000.
+# microseconds for the sizes 40000, 50000, 60000 and 70000.
 given()
 {
 	{
@@ -53,7 +53,7 @@ given()
 			echo "${way%%=*}) set -- ${way#*=} ;;"
 		done
 		echo 'esac'
-		echo 'for size in 1000 2000 3000 4000; do'
+		echo 'for size in 40000 50000 60000 70000; do'
 		echo '	echo "$size tcp;ofi_switch rdm 99999 1 $1"; shift'
 		echo 'done'
 	} >"$tmp/given"
@@ -67,14 +67,14 @@ finds()
 	shift 2
 	given "$@"
 	want=0
-	tune -c tcp -S 1000,2000,3000,4000 -n 2 && [ "$(row)" = "$expected" ]
+	tune -c tcp,tcp -S 40000,50000,60000,70000 -n 2 && [ "$(row)" = "$expected" ]
 	verdict "$name" $?
 }
 
-finds "crossings" "3000 4000" copy="10 20 30 40" read="20 21 22 23" write="35 35 35 35"
+finds "crossings" "60000 70000" copy="10 20 30 40" read="20 21 22 23" write="35 35 35 35"
 finds "never" "never never" copy="10 20 30 40" read="11 21 31 41" write="99 99 99 99"
-finds "from the first size" "1000 1000" copy="10 20 30 40" read="9 9 9 9" write="9 19 29 39"
-finds "a size that was disturbed" "2000 never" copy="10 20 30 40" read="20 10 33 10" \
+finds "from the first size" "40000 40000" copy="10 20 30 40" read="9 9 9 9" write="9 19 29 39"
+finds "a size that was disturbed" "50000 never" copy="10 20 30 40" read="20 10 33 10" \
 	write="20 40 29 80"
 
 printf '#!/bin/sh\necho "the core is broken" >&2\nexit 1\n' >"$tmp/given"
@@ -92,8 +92,22 @@ verdict "a core that takes too long" $?
 tune -c none && grep -q "none: not on this machine" "$tmp/err"
 verdict "no such core" $?
 
+tune -c tcp -o "$tmp" && grep -q "cannot write $tmp\$" "$tmp/err" &&
+	tune -c tcp -o "$tmp/none/costs" && grep -q "cannot write" "$tmp/err"
+verdict "nowhere to write" $?
+
+# It is stopped while it measures: the program says that it is there.
+printf '#!/bin/sh\nkill -TERM "$TUNE"\nexec cat "%s"\n' "$tmp/pipe" >"$tmp/given"
+(
+	TUNE=$(exec sh -c 'echo "$PPID"')
+	export TUNE
+	SWITCH_RATIO=$ratio exec "$tune" -c tcp >"$tmp/out" 2>"$tmp/err"
+)
+[ $? -eq 1 ] && ! grep -q "nothing was measured" "$tmp/err"
+verdict "it can be stopped" $?
+
 want=2
-tune -S 2,1 && tune -S 1,x && tune -S '' && tune -n 0 && tune -r -3 && tune -t && tune -x && tune more
+tune -c '' && tune -o '' && tune -S 100 && tune -S 50000,40000 && tune -S 1,x && tune -S '' && tune -n 0 && tune -r -3 && tune -t && tune -x && tune more
 verdict "wrong arguments" $?
 
 # The real thing, with as little as will do.
