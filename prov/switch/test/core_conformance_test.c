@@ -11,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 static bool core_leaks; /* the core that is tried, by itself */
 
 #ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/allocator_interface.h>
 #include <sanitizer/lsan_interface.h>
 /* whenever it would look for leaks, at exit, too */
 int __lsan_is_turned_off(void)
@@ -752,6 +754,104 @@ CORE_TEST_OF(the_listener_hangs_up, TCP)
 	part(w, &live_a, &live_b);
 }
 
+/* Nobody answers, and nobody says that there is nobody: giving up needs no answer. */
+CORE_TEST(nobody_answers)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sin);
+	int sock = socket(AF_INET, SOCK_STREAM, 0);
+	struct end a;
+
+	cr_assert_eq(bind(sock, (struct sockaddr *)&sin, len), 0);
+	cr_assert_eq(listen(sock, 1), 0);
+	cr_assert_eq(getsockname(sock, (struct sockaddr *)&sin, &len), 0);
+	if (w->c->host) {
+		memcpy(w->addr, &sin, len);
+		w->addr_len = len;
+	} else {
+		w->b.frozen = true;
+	}
+	connect_end(w, &w->a, &a, NULL, 0);
+	for (int i = 0; i < 100; i++)
+		pump(w);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	close(sock);
+}
+
+/* The wire is full of those who ask: what nobody answers ends somewhere. */
+CORE_TEST(unanswered_requests_are_bounded)
+{
+	enum { MANY = 5000 };
+	struct end *ends = calloc(MANY, sizeof(*ends));
+	int i;
+
+	for (i = 0; w->c->type == FI_EP_RDM && !w->c->mood[0] && i < MANY; i++) {
+		const size_t before = w->b.request_cnt;
+
+		connect_end(w, &w->a, &ends[i], NULL, 0);
+		until(w, w->b.request_cnt > before || ends[i].refused);
+		if (ends[i].refused)
+			break;
+	}
+	cr_assert_neq(i, MANY);
+	side_close(&w->b); /* turns away who is there: shm does not bear it if nobody is */
+	side_close(&w->a);
+	free(ends);
+}
+
+/* Text that the core would make a file name of. */
+CORE_TEST(names_that_cannot_be)
+{
+	static const char *const names[] = {"",
+					    "shm",
+					    "fi_shm://",
+					    "fi_shm://../../tmp/x",
+					    "fi_shm:///x",
+					    "fi_shm://a/b",
+					    "fi_shm://.",
+					    "fi_shm://.."};
+	struct end a = {.side = &w->a};
+
+	if (w->a.info->addr_format != FI_ADDR_STR)
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		cr_assert_eq(w->a.ops->connect(w->a.domain, NULL, w->a.info, names[i],
+					       strlen(names[i]) + 1, NULL, 0, &a, &a.path),
+			     -FI_EINVAL, "%s", names[i]);
+	cr_assert_eq(w->a.ops->connect(w->a.domain, NULL, w->a.info, "fi_shm://x", 10, NULL, 0, &a,
+				       &a.path),
+		     -FI_EINVAL, "no end");
+}
+
+/* Bytes of memory that are allocated. */
+static size_t in_use(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#endif
+}
+
+/* Some cores never return what was posted to an endpoint that is closed. */
+CORE_TEST(closed_listeners_give_back_their_buffers)
+{
+	enum { TIMES = 32, EACH = 64 * BUFFER };
+	struct core_listener *l;
+	size_t before = in_use();
+
+	for (int i = 0; i < TIMES; i++) {
+		cr_assert_eq(w->b.ops->listen(w->b.domain, w->b.info, NULL, &l), 0);
+		w->b.ops->listener_close(l);
+		pump(w);
+		pump(w);
+	}
+	cr_assert_lt(in_use(), before + TIMES / 2 * EACH);
+}
+
 /* Strangers at the listener: one says nothing and leaves, one talks nonsense,
  * one says nothing and stays. */
 CORE_TEST_OF(strangers_connect, TCP)
@@ -803,13 +903,12 @@ CORE_TEST(requests_outlive_their_listener)
 	until(w, a3.refused && a1.broken);
 }
 
-/* The name of the listener as info's source address. */
-static void take_name(struct fi_info *info, const struct world *w)
+static void set_source(struct fi_info *info, const void *addr, size_t len)
 {
 	free(info->src_addr);
-	info->src_addr = malloc(w->addr_len);
-	memcpy(info->src_addr, w->addr, w->addr_len);
-	info->src_addrlen = w->addr_len;
+	info->src_addr = malloc(len);
+	memcpy(info->src_addr, addr, len);
+	info->src_addrlen = len;
 }
 
 CORE_TEST_OF(the_port_is_free_again, TCP)
@@ -824,7 +923,7 @@ CORE_TEST_OF(the_port_is_free_again, TCP)
 	join(w, &a, &b);
 	part(w, &a, &b);
 	w->b.ops->listener_close(w->listener);
-	take_name(info, w);
+	set_source(info, w->addr, w->addr_len);
 	cr_assert_eq(w->b.ops->listen(w->b.domain, info, &w->b, &w->listener), 0);
 	fi_freeinfo(info);
 	cr_assert_eq(w->b.ops->listener_name(w->listener, w->addr, &len), 0);
@@ -839,7 +938,7 @@ CORE_TEST(connect_from_a_listeners_name)
 	struct fi_info *info = fi_dupinfo(w->b.info);
 	struct end a = {.side = &w->b}, b;
 
-	take_name(info, w);
+	set_source(info, w->addr, w->addr_len);
 	cr_assert_eq(w->b.ops->connect(w->b.domain, NULL, info, w->addr, w->addr_len, NULL, 0, &a,
 				       &a.path),
 		     0);
@@ -848,6 +947,38 @@ CORE_TEST(connect_from_a_listeners_name)
 	accept_end(&w->b, &b, NULL, 0);
 	until(w, a.connected && b.connected);
 	part(w, &a, &b);
+}
+
+/* Each path begins at its own source address. */
+CORE_TEST(paths_begin_where_they_are_asked_to)
+{
+	enum { PATHS = 3 };
+	struct fi_info *const info = w->a.info;
+	uint8_t asked[CORE_ADDR_MAX], name[CORE_ADDR_MAX];
+	size_t asked_len, len;
+	struct end a[PATHS], b[PATHS];
+	struct core_listener *l;
+
+	if (!w->c->host || w->c->type != FI_EP_RDM)
+		return;	       /* others take a name for a hint */
+	join(w, &a[0], &b[0]); /* anywhere */
+	for (int i = 1; i < PATHS; i++) {
+		asked_len = len = sizeof(asked);
+		cr_assert_eq(w->a.ops->passive_open(w->a.fabric, info, w, &l), 0);
+		cr_assert_eq(w->a.ops->listener_name(l, asked, &asked_len), 0);
+		w->a.ops->listener_close(l);
+		w->a.info = fi_dupinfo(info);
+		set_source(w->a.info, asked, asked_len);
+		join(w, &a[i], &b[i]);
+		fi_freeinfo(w->a.info);
+		w->a.info = info;
+		cr_assert_eq(w->a.ops->path_name(a[i].path, name, &len), 0);
+		cr_assert(len == asked_len && !memcmp(name, asked, len), "path %d", i);
+	}
+	for (int i = 0; i < PATHS; i++) {
+		check_path(w, &a[i], &b[i]);
+		part(w, &a[i], &b[i]);
+	}
 }
 
 CORE_TEST(passive_listener)

@@ -124,7 +124,7 @@ struct core_ops {
 	 * back with release before the next poll.  check_cm: look for connection
 	 * events too, which costs more; done anyway while connections are
 	 * pending and after trywait.  What a path received comes before its
-	 * CORE_BROKEN. */
+	 * CORE_BROKEN, and may come before its CORE_CONNECTED. */
 	int (*poll)(struct core_domain *domain, struct core_event *events, int max, bool check_cm);
 	/* Ends the event: reposts its buffer, frees its connection data.  A
 	 * request stays until it is answered. */

@@ -49,13 +49,14 @@ void core_rx_post(struct core_base *base, struct core_rx *rx)
 	struct core_pool *pool = rx->pool;
 	ssize_t ret;
 
+	rx->ctx.kind = CORE_KIND_NONE;
 	if (!pool->ep)
 		return;
 	if (!base->rx_cnt && base->starved)
 		base->starved(base);
-	rx->ctx.kind = CORE_KIND_RX;
 	ret = rx_recv(base, rx);
 	if (!ret) {
+		rx->ctx.kind = CORE_KIND_RX;
 		base->rx_cnt++;
 		return;
 	}
@@ -152,6 +153,8 @@ void core_pool_free(struct core_base *base, struct core_pool *pool)
 	}
 	while ((chunk = SLIST_FIRST(&pool->chunks))) {
 		SLIST_REMOVE_HEAD(&pool->chunks, link);
+		for (size_t i = 0; i < chunk->cnt; i++)
+			base->rx_cnt -= chunk->rx[i].ctx.kind == CORE_KIND_RX;
 		if (chunk->mr)
 			fi_close(&chunk->mr->fid);
 		free(chunk->mem);
@@ -246,12 +249,13 @@ void core_tx_put(struct core_tx *tx)
 	SLIST_INSERT_HEAD(&tx->pool->free, tx, link);
 }
 
-void core_tx_pool_free(struct core_tx_pool *pool)
+void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
 {
 	struct core_tx *tx;
 
 	while ((tx = SLIST_FIRST(&pool->all))) {
 		SLIST_REMOVE_HEAD(&pool->all, all_link);
+		base->out_cnt -= tx->out.ctx.kind == CORE_KIND_TX;
 		if (tx->mr)
 			fi_close(&tx->mr->fid);
 		free(tx->data);

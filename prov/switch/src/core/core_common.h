@@ -23,6 +23,7 @@
 
 enum {
 	CORE_BATCH = 16,	/* events of one poll */
+	CORE_READS = 64,	/* times that a poll reads a queue: some of it is no event */
 	CORE_INJECT_COPY = 256, /* pieces up to this sum are gathered to be injected */
 	CORE_OUT_MAX = 4096,	/* operations out per domain: the completion queue holds them */
 	CORE_KEYS = 32,		/* random keys drawn at once: 256 bytes */
@@ -196,7 +197,8 @@ int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt);
 void core_pool_double(struct core_base *base, struct core_pool *pool);
 /* A completion of one of its buffers was read; the queue was read empty. */
 void core_pool_check(struct core_base *base, struct core_pool *pool, bool empty);
-/* The queue they were posted to is closed and no completion names them. */
+/* The queue they were posted to is closed and no completion names them: some cores
+ * never give back what an endpoint had when it was closed. */
 void core_pool_free(struct core_base *base, struct core_pool *pool);
 
 /* A send buffer with this message in it.  Returns 0, -FI_EAGAIN while all are out,
@@ -207,6 +209,6 @@ int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct
 ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
 		     struct core_tx *tx, size_t len);
 void core_tx_put(struct core_tx *tx);
-void core_tx_pool_free(struct core_tx_pool *pool);
+void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool);
 
 #endif

@@ -64,7 +64,7 @@ static void core_msg_domain_close(struct core_domain *domain)
 	while ((path = LIST_FIRST(&domain->paths)))
 		core_msg_path_free(path);
 	core_pool_free(&domain->base, &domain->pool);
-	core_tx_pool_free(&domain->tx);
+	core_tx_pool_free(&domain->base, &domain->tx);
 	if (domain->base.domain) {
 		ret = fi_close(&domain->base.domain->fid);
 		if (ret)

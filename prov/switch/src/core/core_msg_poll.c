@@ -126,7 +126,7 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 
 	*empty = false;
 
-	while (n < max) {
+	for (int reads = 0; n < max && reads < CORE_READS; reads++) {
 		room = max - n;
 		ret = fi_cq_read(queue->cq, comp, room);
 		if (ret == -FI_EAVAIL) {

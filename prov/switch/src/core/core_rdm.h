@@ -25,8 +25,8 @@ enum {
 /* -- ports and peers -------------------------------------------------------- */
 
 /*
- * A core endpoint: of a listener and the paths that begin there, or the
- * domain's own, for endpoints that never listen.  refs counts listener, paths,
+ * A core endpoint: of a listener and the paths that begin there, or of endpoints
+ * that never listen.  refs counts listener, paths,
  * requests and frames that wait; the last one closes it.  Its buffers stay
  * until no completion can name them.
  */
@@ -39,8 +39,9 @@ struct core_port {
 	struct core_listener *listener; /* who is told of requests; NULL: they are turned away */
 	unsigned refs;
 	uint64_t drain_at; /* closed: value of domain->seen that nothing of ours comes after */
-	size_t name_len;
-	uint8_t name[CORE_ADDR_MAX];
+	size_t asked_len, name_len;
+	uint8_t asked[CORE_ADDR_MAX]; /* the address that it was opened for */
+	uint8_t name[CORE_ADDR_MAX];  /* and the one that it has */
 };
 
 /* An address in the core's address vector.  It stays there for a while when nobody
@@ -58,11 +59,15 @@ struct core_peer {
 /* For info's source address (NULL or taken: any). */
 int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 		       struct core_port **port);
-/* The domain's own, opened when it is first needed. */
-int core_rdm_port_own(struct core_domain *domain, const struct fi_info *info,
-		      struct core_port **port);
+/* One without a listener, for endpoints that never listen: the domain's own, or where
+ * info wants another address than that has, one that lives as long as it is used.
+ * info NULL: any address will do. */
+int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
+			struct core_port **port);
 void core_rdm_port_get(struct core_port *port);
 void core_rdm_port_put(struct core_port *port);
+/* The queue was empty: nothing of closed ports comes any more. */
+void core_rdm_ports_drained(struct core_domain *domain);
 /* Frees the buffers of ports that are through (all: of every closed one). */
 void core_rdm_ports_reap(struct core_domain *domain, bool all);
 void core_rdm_port_close(struct core_port *port);
@@ -130,7 +135,7 @@ struct core_domain {
 	unsigned naps;	       /* times that somebody may have slept, since the last event */
 	uint64_t naps_since;   /* milliseconds */
 	uint64_t seen;	       /* completions read that had a context */
-	struct core_port *own; /* NULL: not opened yet */
+	struct core_port *own; /* of endpoints that never listen; NULL: not opened yet */
 	LIST_HEAD(, core_port) ports, closed_ports;
 	struct core_peer *peers;
 	TAILQ_HEAD(, core_peer) idle_peers;
@@ -140,6 +145,7 @@ struct core_domain {
 	TAILQ_HEAD(core_rdm_due, core_path) due; /* have something to report */
 	LIST_HEAD(, core_listener) listeners;
 	LIST_HEAD(, core_request) requests; /* of those listeners, not answered yet */
+	unsigned request_cnt;
 	TAILQ_HEAD(, core_rdm_waiting) waiting;
 	unsigned orphan_cnt; /* of these, those that nobody waits for */
 	uint32_t next_id;

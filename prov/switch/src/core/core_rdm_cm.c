@@ -106,7 +106,7 @@ int core_rdm_connect(struct core_domain *domain, struct core_listener *from, str
 	if (port)
 		core_rdm_port_get(port);
 	else
-		ret = core_rdm_port_own(domain, info, &port);
+		ret = core_rdm_port_share(domain, info, &port);
 	if (!ret)
 		ret = path_create(port, addr, addr_len, user, &p);
 	if (ret)
@@ -151,7 +151,7 @@ int core_rdm_accept(struct core_domain *domain, struct core_request *request, co
 	if (port->domain == domain)
 		core_rdm_port_get(port);
 	else
-		ret = core_rdm_port_own(domain, domain->info, &port);
+		ret = core_rdm_port_share(domain, NULL, &port);
 	if (!ret)
 		ret = path_create(port, request->name, request->name_len, user, &p);
 	if (ret)
@@ -219,11 +219,25 @@ static void path_say_goodbye(struct core_path *path)
 		core_rdm_frame_send(path->port, path->peer, NULL, &frame);
 }
 
+/* A core may hold it as long as the peer does not answer.  It lies in a buffer of
+ * ours, so that nobody has to wait for it. */
+static void path_let_go_of_frame(struct core_path *path)
+{
+	struct core_out *out;
+
+	while ((out = TAILQ_FIRST(&path->line.outs))) {
+		TAILQ_REMOVE(&path->line.outs, out, link);
+		out->path = NULL;
+	}
+}
+
 void core_rdm_path_close(struct core_path *path)
 {
 	if (path->state == CORE_RDM_GONE)
 		return;
 	core_rdm_frames_drop(path->domain, path);
+	if (path->state == CORE_RDM_CONNECTING) /* nothing else is out */
+		path_let_go_of_frame(path);
 	path_say_goodbye(path);
 	path_unlist(path);
 	path->state = CORE_RDM_GONE;

@@ -9,6 +9,10 @@
 
 #include "core_rdm.h"
 
+enum {
+	REQUESTS_MOST = 4096, /* that a domain keeps unanswered: anybody may send them */
+};
+
 /* -- answers ---------------------------------------------------------------------- */
 
 static void send_reject(struct core_port *port, const void *name, size_t name_len, uint32_t to,
@@ -153,8 +157,10 @@ static struct fi_info *request_info(const struct core_port *port,
 static struct core_request *request_create(struct core_port *port,
 					   const struct core_rdm_frame *frame)
 {
-	struct core_request *request = calloc(1, sizeof(*request));
+	struct core_request *request = NULL;
 
+	if (port->domain->request_cnt < REQUESTS_MOST)
+		request = calloc(1, sizeof(*request));
 	if (!request)
 		return NULL;
 	request->peer_id = frame->from;
@@ -174,6 +180,7 @@ static struct core_request *request_create(struct core_port *port,
 	atomic_fetch_add(&port->listener->refs, 1);
 	core_rdm_port_get(port);
 	LIST_INSERT_HEAD(&port->domain->requests, request, link);
+	port->domain->request_cnt++;
 	return request;
 }
 
@@ -210,6 +217,7 @@ int core_rdm_request(struct core_port *port, const struct core_rdm_frame *frame,
 static void request_free(struct core_request *request)
 {
 	LIST_REMOVE(request, link);
+	request->port->domain->request_cnt--;
 	core_rdm_port_put(request->port);
 	fi_freeinfo(request->info);
 	free(request);

@@ -15,7 +15,6 @@ enum {
 	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
 	DOZE_FIRST = 20000, /* nanoseconds */
 	DOZE_LAST = 1000000,
-	POLL_READS = 64, /* of the queue, in a call */
 	NAPS = 256,	 /* so many, all within ... */
 	NAPS_TIME = 100, /* milliseconds: nobody was asleep */
 };
@@ -139,8 +138,7 @@ static int cq_poll(struct core_domain *domain, struct core_event *events, int ma
 	ssize_t ret, i;
 	int n = 0;
 
-	/* not every completion is an event, and a flood of those that are none ends never */
-	for (int reads = 0; n < max && reads < POLL_READS; reads++) {
+	for (int reads = 0; n < max && reads < CORE_READS; reads++) {
 		ret = fi_cq_read(domain->cq, comp, (size_t)(max - n));
 		if (ret == -FI_EAVAIL) {
 			n += cq_error(domain, &events[n]);
@@ -264,6 +262,8 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 		n = due_poll(domain, false, events, max);
 	if (n < max) {
 		n += cq_poll(domain, &events[n], max - n, &empty);
+		if (empty)
+			core_rdm_ports_drained(domain);
 		LIST_FOREACH (port, &domain->ports, link)
 			core_pool_check(&domain->base, &port->pool, empty);
 		if (!TAILQ_EMPTY(&domain->due))

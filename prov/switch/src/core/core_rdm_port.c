@@ -120,27 +120,57 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 	return 0;
 }
 
-int core_rdm_port_own(struct core_domain *domain, const struct fi_info *info,
-		      struct core_port **port)
+/* Somebody may listen at the address: then anywhere, for nobody is told where we begin. */
+static int open_silent(struct core_domain *domain, const struct fi_info *info,
+		       struct core_port **port)
 {
 	struct fi_info any = *info;
 	uint8_t addr[CORE_ADDR_MAX];
-	int ret = 0;
+	int ret = core_rdm_port_open(domain, info, port);
 
-	if (!domain->own) {
-		ret = core_rdm_port_open(domain, info, &domain->own);
-		/* somebody listens there; nobody is told where we begin */
-		if (ret && info->src_addr && info->src_addrlen <= sizeof(addr)) {
-			memcpy(addr, info->src_addr, info->src_addrlen);
-			any.src_addr = core_addr_port_clear(addr, info->src_addrlen) ? addr : NULL;
-			any.src_addrlen = any.src_addr ? info->src_addrlen : 0;
-			ret = core_rdm_port_open(domain, &any, &domain->own);
-		}
+	if (ret && info->src_addr && info->src_addrlen <= sizeof(addr)) {
+		memcpy(addr, info->src_addr, info->src_addrlen);
+		any.src_addr = core_addr_port_clear(addr, info->src_addrlen) ? addr : NULL;
+		any.src_addrlen = any.src_addr ? info->src_addrlen : 0;
+		ret = core_rdm_port_open(domain, &any, port);
 	}
 	if (ret)
 		return core_failed("opening an endpoint", ret);
-	core_rdm_port_get(domain->own);
-	*port = domain->own;
+	(*port)->asked_len = info->src_addr ? info->src_addrlen : 0;
+	if (info->src_addr)
+		memcpy((*port)->asked, info->src_addr, info->src_addrlen);
+	return 0;
+}
+
+static bool serves(const struct core_port *port, const struct fi_info *info)
+{
+	const size_t len = info && info->src_addr ? info->src_addrlen : 0;
+
+	return !port->listener &&
+	       (!len || (port->asked_len == len && !memcmp(port->asked, info->src_addr, len)));
+}
+
+int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
+			struct core_port **port)
+{
+	struct core_port *p = domain->own;
+	int ret = 0;
+
+	if (p && !serves(p, info))
+		LIST_FOREACH (p, &domain->ports, link)
+			if (p->asked_len && serves(p, info))
+				break;
+	if (!p) {
+		ret = open_silent(domain, info ? info : domain->info, &p);
+		if (ret)
+			return ret;
+		if (domain->own)
+			goto out; /* its first path's */
+		domain->own = p;
+	}
+	core_rdm_port_get(p);
+out:
+	*port = p;
 	return 0;
 }
 
@@ -170,6 +200,14 @@ void core_rdm_port_put(struct core_port *port)
 		core_rdm_port_close(port);
 }
 
+void core_rdm_ports_drained(struct core_domain *domain)
+{
+	struct core_port *port;
+
+	LIST_FOREACH (port, &domain->closed_ports, link)
+		port->drain_at = domain->seen;
+}
+
 void core_rdm_ports_reap(struct core_domain *domain, bool all)
 {
 	struct core_port *port = LIST_FIRST(&domain->closed_ports), *next;
@@ -180,7 +218,7 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 			continue;
 		LIST_REMOVE(port, link);
 		core_pool_free(&domain->base, &port->pool);
-		core_tx_pool_free(&port->tx);
+		core_tx_pool_free(&domain->base, &port->tx);
 		free(port);
 	}
 }
@@ -188,13 +226,20 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 /* -- peers ---------------------------------------------------------------------- */
 
 /* Names come from the wire, too, and cores trust their text: shm takes what lies
- * three characters behind the first "://". */
+ * behind the first "://" for the name of shared memory, see shm_open(3). */
 static bool is_name(const struct core_domain *domain, const char *name, size_t len)
 {
+	const char *own;
+
 	if (!len || len > CORE_ADDR_MAX)
 		return false;
-	return domain->info->addr_format != FI_ADDR_STR ||
-	       (memchr(name, '\0', len) == name + len - 1 && strstr(name, "://"));
+	if (domain->info->addr_format != FI_ADDR_STR)
+		return true;
+	own = memchr(name, '\0', len) == name + len - 1 ? strstr(name, "://") : NULL;
+	if (!own)
+		return false;
+	own += strlen("://");
+	return *own && !strchr(own, '/') && strcmp(own, ".") != 0 && strcmp(own, "..") != 0;
 }
 
 static void peer_free(struct core_domain *domain, struct core_peer *peer)
