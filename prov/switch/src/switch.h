@@ -477,6 +477,7 @@ struct switch_conn {
 	uint32_t session_id;
 	bool pending;		/* counted in the domain's cm_pending */
 	bool down;		/* the engine said so: ends when path_cnt is 0 */
+	bool met; /* the core has connected it */
 	bool was_up;
 
 	/* RDM */
@@ -559,7 +560,7 @@ struct switch_ep {
 	size_t conn_cnt;
 	LIST_HEAD(, switch_conn) unnamed;
 	struct core_listener *listener;
-	bool told_stranger; /* a stranger was refused, and the log says so */
+	bool told_misfit; /* somebody did not fit, and the log says so */
 	bool everywhere; /* listens on every interface; the name is that of one */
 	struct switch_addr name;
 
@@ -578,7 +579,7 @@ struct switch_pep {
 	struct fi_info *info;
 	struct switch_eq *eq;
 	struct core_listener *listener;
-	bool told_stranger; /* a stranger was refused, and the log says so */
+	bool told_misfit; /* somebody did not fit, and the log says so */
 	bool listening;
 };
 
@@ -617,9 +618,9 @@ void switch_conn_end(struct switch_conn *conn);
 /* The domain is closing: frees it whatever it waits for. */
 void switch_conn_forget(struct switch_conn *conn);
 
-/* Events of the core; each ignores those of a path it has dropped. */
 /* A request without a preamble was refused: said once, as anybody may send many. */
 void switch_conn_stranger(bool *told);
+/* Events of the core; each ignores those of a path it has dropped. */
 void switch_conn_connected(const struct core_event *event);
 void switch_conn_refused(const struct core_event *event);
 void switch_conn_broken(const struct core_event *event);

@@ -4,6 +4,7 @@
  * core and engine have to say about it.  What that means to the application
  * is in switch_rdm.c and switch_cm.c.  The domain's lock is held.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,6 +242,7 @@ void switch_conn_connected(const struct core_event *event)
 
 	if (event->path != conn->path || conn->down)
 		return;
+	conn->met = true;
 	is_switch = !sess_request_parse(event->data, event->len, &answer);
 	if (is_switch && keep_cm_data(conn, (const uint8_t *)event->data + SESS_PREAMBLE_LEN,
 				      event->len - SESS_PREAMBLE_LEN)) {
@@ -304,11 +306,26 @@ void switch_conn_bye(struct switch_conn *conn)
 		switch_msg_shutdown(conn);
 }
 
+/* Two that do not agree, or a peer that is broken, are not what happens every day: the
+ * first of them that an endpoint meets is a warning. */
+static void log_end(const struct switch_conn *conn, int error)
+{
+	const bool misfit = error == EPROTO || (conn->met && !conn->was_up);
+
+	if (misfit && conn->ep && !conn->ep->told_misfit) {
+		SW_WARN(EP_CTRL, "session %#x ended: %s (%s)\n", conn->session_id,
+			sess_reason(conn->sess), fi_strerror(error));
+		conn->ep->told_misfit = true;
+		return;
+	}
+	SW_INFO(EP_CTRL, "session %#x ended: %s (%s)\n", conn->session_id, sess_reason(conn->sess),
+		fi_strerror(error));
+}
+
 void switch_conn_down(struct switch_conn *conn, int error)
 {
 	if (error)
-		SW_INFO(EP_CTRL, "session %#x ended: %s (%s)\n", conn->session_id,
-			sess_reason(conn->sess), fi_strerror(error));
+		log_end(conn, error);
 	switch_rdm_forget_conn(conn);
 	if (conn->ep && conn->ep->type == FI_EP_MSG) {
 		if (conn->was_up)

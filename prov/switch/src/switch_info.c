@@ -271,36 +271,6 @@ static int core_list(const char *core, const struct fi_info *hints, const char *
 	return *list ? 0 : ret;
 }
 
-/* Says why a core that was named gave nothing. */
-static void explain(const struct core_choice *choice)
-{
-	struct fi_info *want = fi_allocinfo(), *list = NULL;
-	bool serves = false;
-
-	if (!want)
-		return;
-	if (!copy_text(&want->fabric_attr->prov_name, choice->name)) {
-		want->mode = ~0ULL;
-		want->domain_attr->mr_mode = ~(SWITCH_MR_BASIC | SWITCH_MR_SCALABLE);
-		core_getinfo(NULL, NULL, 0, want, &list);
-	}
-	for (struct fi_info *info = list; info; info = info->next)
-		serves |= switch_core_ops(info) != NULL;
-	if (serves)
-		SW_INFO(CORE, "core %s has nothing that matches the hints\n", choice->name);
-	else if (choice->asked)
-		SW_WARN(CORE, "core %s cannot serve: %s\n", choice->name,
-			list ? "it has no reliable endpoints (FI_EP_MSG or FI_EP_RDM)"
-			     : "it is not available here");
-	else
-		SW_INFO(CORE,
-			"core %s cannot serve: it is not available, or has no reliable "
-			"endpoints (FI_EP_MSG or FI_EP_RDM)\n",
-			choice->name);
-	fi_freeinfo(list);
-	fi_freeinfo(want);
-}
-
 static bool same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
 {
 	return a_len == b_len && (!a_len || !memcmp(a, b, a_len));
@@ -341,7 +311,7 @@ static const char *core_flaw(const struct fi_info *core)
 	struct core_caps caps;
 
 	if (!ops)
-		return "it has no reliable endpoints";
+		return "it has no reliable endpoints (FI_EP_MSG or FI_EP_RDM)";
 	ops->info_caps(core, &caps);
 	if (!(core->tx_attr->msg_order & core->rx_attr->msg_order & FI_ORDER_SAS))
 		return "it does not keep messages in order";
@@ -369,6 +339,34 @@ static bool core_serves(const struct fi_info *core)
 		SW_INFO(CORE, "core %s, domain %s, cannot serve: %s\n",
 			core->fabric_attr->prov_name, core->domain_attr->name, flaw);
 	return !flaw;
+}
+
+/* Says why a core that was named gave nothing. */
+static void explain(const struct core_choice *choice)
+{
+	struct fi_info *want = fi_allocinfo(), *list = NULL;
+	const char *flaw = "it is not available here";
+	bool serves = false;
+
+	if (!want)
+		return;
+	if (!copy_text(&want->fabric_attr->prov_name, choice->name)) {
+		want->mode = ~0ULL;
+		want->domain_attr->mr_mode = ~(SWITCH_MR_BASIC | SWITCH_MR_SCALABLE);
+		core_getinfo(NULL, NULL, 0, want, &list);
+	}
+	if (list)
+		flaw = core_flaw(list);
+	for (struct fi_info *info = list; info; info = info->next)
+		serves |= !core_flaw(info);
+	if (serves)
+		SW_INFO(CORE, "core %s has nothing that matches the hints\n", choice->name);
+	else if (choice->asked)
+		SW_WARN(CORE, "core %s cannot serve: %s\n", choice->name, flaw);
+	else
+		SW_INFO(CORE, "core %s cannot serve: %s\n", choice->name, flaw);
+	fi_freeinfo(list);
+	fi_freeinfo(want);
 }
 
 /* A copy of the first entry that serves and is of this fabric; NULL: none. */
@@ -592,12 +590,11 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 		return ret;
 	ret = core_list(choice.name[0] ? choice.name : NULL, hints, node, service,
 			flags & (FI_NUMERICHOST | FI_SOURCE), &cores);
-	if (ret) {
-		if (choice.name[0])
-			explain(&choice);
-		return ret;
+	if (!ret) {
+		ret = list_make(cores, &choice, version, hints, info);
+		fi_freeinfo(cores);
 	}
-	ret = list_make(cores, &choice, version, hints, info);
-	fi_freeinfo(cores);
+	if (ret == -FI_ENODATA && choice.name[0])
+		explain(&choice);
 	return ret;
 }

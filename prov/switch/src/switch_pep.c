@@ -9,6 +9,10 @@
 
 #include "switch.h"
 
+enum {
+	REQUESTS = 64, /* of one look: others want the lock, too */
+};
+
 static struct switch_connreq *connreq_create(const struct switch_pep *pep, struct core_event *event)
 {
 	struct switch_connreq *connreq = calloc(1, sizeof(*connreq));
@@ -67,7 +71,7 @@ static void request_came(struct switch_pep *pep, struct core_event *event)
 	struct sess_request preamble;
 
 	if (sess_request_parse(event->data, event->len, &preamble)) {
-		switch_conn_stranger(&pep->told_stranger);
+		switch_conn_stranger(&pep->told_misfit);
 		pep->fabric->core_ops->reject(event->request, NULL, 0);
 		event->request = NULL;
 		return;
@@ -90,7 +94,9 @@ void switch_pep_progress(struct switch_pep *pep)
 {
 	struct core_event event;
 
-	while (pep->listening && pep->fabric->core_ops->passive_poll(pep->listener, &event) > 0) {
+	for (int cnt = 0; pep->listening && cnt < REQUESTS; cnt++) {
+		if (pep->fabric->core_ops->passive_poll(pep->listener, &event) <= 0)
+			return;
 		request_came(pep, &event);
 		pep->fabric->core_ops->passive_release(pep->listener, &event);
 	}

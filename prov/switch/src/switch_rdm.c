@@ -283,7 +283,7 @@ void switch_rdm_request(struct core_event *event)
 
 	if (sess_request_parse(event->data, event->len, &request) ||
 	    peer_name(ep, event, &request, &name)) {
-		switch_conn_stranger(&ep->told_stranger);
+		switch_conn_stranger(&ep->told_misfit);
 		refuse(ep, event, NULL, 0);
 		return;
 	}

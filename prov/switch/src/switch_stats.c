@@ -3,6 +3,7 @@
  * Statistics: read by a program through fi_open_ops() (rdma/fi_ext_switch.h),
  * and written as one line of flat JSON per endpoint when it is closed.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,7 +158,8 @@ void switch_stats_write(struct switch_ep *ep)
 	if (strcmp(name, "stderr"))
 		fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0 || write(fd, line.text, line.len) != (ssize_t)line.len)
-		SW_WARN(EP_CTRL, "the statistics cannot be written to %s\n", name);
+		SW_WARN(EP_CTRL, "the statistics cannot be written to %s: %s\n", name,
+			strerror(errno));
 	if (fd > STDERR_FILENO)
 		close(fd);
 }

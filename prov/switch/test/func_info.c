@@ -201,15 +201,18 @@ static void refused(struct func_team *team, int rank)
 	}
 }
 
-/* Cores that are not there, or cannot serve. */
+/* Cores that are not there, or cannot serve: with the reason, once for each. */
 static void no_core(struct func_team *team, int rank)
 {
 	static const char *const names_tried[] = {"udp;ofi_switch", "nonsense;ofi_switch",
-						  "ofi_rxm;ofi_switch"};
+						  "mock;ofi_switch", "ofi_rxm;ofi_switch"};
 	struct fi_info *hints, *info;
 	size_t i;
 
 	(void)team, (void)rank;
+	func_log_begin("warn");
+	setenv("MOCK_CORE", "1", 1);
+	setenv("MOCK_MR_MODE", "FI_MR_ENDPOINT,FI_MR_LOCAL", 1);
 	for (i = 0; i < sizeof(names_tried) / sizeof(names_tried[0]); i++) {
 		hints = hints_named(names_tried[i]);
 		info = ask(FUNC_VERSION, NULL, NULL, 0, hints);
@@ -218,6 +221,8 @@ static void no_core(struct func_team *team, int rank)
 				  text_of(info));
 		fi_freeinfo(hints);
 	}
+	FUNC_EQ(func_log_count(" cannot serve: it "), 3); /* the last is no core by its name */
+	func_log_end();
 }
 
 static void no_default_core(struct func_team *team, int rank)
