@@ -95,7 +95,7 @@ static bool fits(const struct fi_info *want)
 
 static void fill_contexts(struct fi_info *info)
 {
-	const uint64_t order = mock_config.sas ? FI_ORDER_SAS : FI_ORDER_NONE;
+	const uint64_t order = mock_config.sas ? FI_ORDER_SAS : 0;
 
 	*info->tx_attr = (struct fi_tx_attr){
 		.caps = info->caps & ~(FI_RECV | FI_REMOTE_READ | FI_REMOTE_WRITE),
