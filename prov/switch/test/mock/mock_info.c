@@ -50,11 +50,10 @@ static bool fits_rx(const struct fi_rx_attr *want)
 
 static bool fits_ep(const struct fi_ep_attr *want)
 {
-	return !want ||
-	       ((want->type == FI_EP_UNSPEC || want->type == FI_EP_RDM) &&
-		(want->protocol == FI_PROTO_UNSPEC || want->protocol == FI_PROV_SPECIFIC) &&
-		want->max_msg_size <= mock_config.max_msg && want->tx_ctx_cnt <= 1 &&
-		want->rx_ctx_cnt <= 1 && !want->auth_key_size);
+	return !want || ((want->type == FI_EP_UNSPEC || want->type == FI_EP_RDM) &&
+			 (want->protocol == FI_PROTO_UNSPEC || want->protocol == MOCK_PROTO) &&
+			 want->max_msg_size <= mock_config.max_msg && want->tx_ctx_cnt <= 1 &&
+			 want->rx_ctx_cnt <= 1 && !want->auth_key_size);
 }
 
 static bool manual(enum fi_progress progress)
@@ -66,7 +65,7 @@ static bool fits_domain(const struct fi_domain_attr *want)
 {
 	const int have = want ? want->mr_mode : 0;
 
-	if ((have & mock_config.mr_mode) != mock_config.mr_mode || have == FI_MR_BASIC)
+	if ((have & mock_config.mr_mode) != mock_config.mr_mode || have == SWITCH_MR_BASIC)
 		return false;
 	return !want ||
 	       ((want->threading == FI_THREAD_UNSPEC || want->threading == FI_THREAD_DOMAIN) &&
@@ -115,7 +114,7 @@ static void fill_contexts(struct fi_info *info)
 	};
 	*info->ep_attr = (struct fi_ep_attr){
 		.type = FI_EP_RDM,
-		.protocol = FI_PROV_SPECIFIC,
+		.protocol = MOCK_PROTO,
 		.protocol_version = 1,
 		.max_msg_size = mock_config.max_msg,
 		.msg_prefix_size = mock_config.prefix_size,
