@@ -120,7 +120,9 @@ programs()
 		results=$(sed -n 's/^:test-result: *//p' "$program.trs" 2>/dev/null)
 		passed=$(echo "$results" | grep -c '^PASS')
 		! echo "$results" | grep -Eq '^(FAIL|ERROR)' && [ "$passed" -gt 0 ]
-		verdict "$object, ${program##*/}, $passed cases" $? "$program.log"
+		ok=$?
+		grep -E -B 12 '^(not ok|# (FAIL:|\[FAIL\]))' "$program.log" >failed.log
+		verdict "$object, ${program##*/}, $passed cases" "$ok" failed.log
 	done
 }
 

@@ -355,10 +355,15 @@ static void explain(const struct core_choice *choice)
 		want->domain_attr->mr_mode = ~(SWITCH_MR_BASIC | SWITCH_MR_SCALABLE);
 		core_getinfo(NULL, NULL, 0, want, &list);
 	}
-	if (list)
-		flaw = core_flaw(list);
-	for (struct fi_info *info = list; info; info = info->next)
-		serves |= !core_flaw(info);
+	for (struct fi_info *info = list; info && !serves; info = info->next) {
+		if (info != list && !switch_core_ops(info))
+			continue; /* datagrams say less than what comes before */
+		flaw = core_flaw(info);
+		if (switch_params.core_type && switch_core_ops(info) &&
+		    switch_params.core_type != info->ep_attr->type)
+			flaw = "its endpoints are not those that FI_OFI_SWITCH_CORE_EP_TYPE asks for";
+		serves = !flaw;
+	}
 	if (serves)
 		SW_INFO(CORE, "core %s has nothing that matches the hints\n", choice->name);
 	else if (choice->asked)

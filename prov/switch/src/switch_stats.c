@@ -35,7 +35,7 @@ static uint64_t count_sessions(const struct switch_ep *ep)
 	const struct switch_conn *conn;
 	uint64_t cnt = 0;
 
-	LIST_FOREACH(conn, &ep->domain->conns, link)
+	LIST_FOREACH (conn, &ep->domain->conns, link)
 		cnt += conn->ep == ep;
 	return cnt;
 }
@@ -74,8 +74,7 @@ static struct fi_switch_ops_ep stats_ops = {
 	.peer_stats = peer_stats,
 };
 
-int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
-		       void *context)
+int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops, void *context)
 {
 	(void)fid, (void)context;
 	if (!name || !ops || flags)
@@ -96,8 +95,8 @@ struct line {
 
 static void line_add(struct line *line, const char *name, uint64_t value)
 {
-	int len = snprintf(line->text + line->len, sizeof(line->text) - line->len,
-			   ", \"%s\": %llu", name, (unsigned long long)value);
+	int len = snprintf(line->text + line->len, sizeof(line->text) - line->len, ", \"%s\": %llu",
+			   name, (unsigned long long)value);
 
 	if (len > 0 && (size_t)len < sizeof(line->text) - line->len)
 		line->len += (size_t)len;
@@ -150,6 +149,7 @@ void switch_stats_write(struct switch_ep *ep)
 	struct sess_stats stats;
 	struct line line;
 	int fd = STDERR_FILENO;
+	ssize_t ret;
 
 	if (!name)
 		return;
@@ -157,9 +157,10 @@ void switch_stats_write(struct switch_ep *ep)
 	line_format(&line, ep, &stats);
 	if (strcmp(name, "stderr"))
 		fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, line.text, line.len) != (ssize_t)line.len)
+	ret = fd < 0 ? -1 : write(fd, line.text, line.len);
+	if (ret != (ssize_t)line.len)
 		SW_WARN(EP_CTRL, "the statistics cannot be written to %s: %s\n", name,
-			strerror(errno));
+			ret < 0 ? strerror(errno) : "only in part");
 	if (fd > STDERR_FILENO)
 		close(fd);
 }

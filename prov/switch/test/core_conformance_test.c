@@ -824,6 +824,51 @@ CORE_TEST(names_that_cannot_be)
 		     -FI_EINVAL, "no end");
 }
 
+/* A message of the adapter's own kind (core_rdm_frame.c), from whoever likes to send it. */
+static void send_frame(struct world *w, struct end *end, uint8_t type, const void *name,
+		       uint8_t name_len)
+{
+	uint8_t frame[32 + 64] = {0xff, 0xff, 0xff, 0xff, 1, type, name_len, 0, 1, 2, 3, 4, 5};
+	struct op op = {0};
+
+	memcpy(frame + 32, name, name_len);
+	cr_assert_geq(op_send1(end, &op, frame, 32 + name_len), 0);
+	until(w, !op.out);
+}
+
+/* Addresses that are none, which a core would take, or choke on. */
+CORE_TEST(strangers_send_names)
+{
+	const struct sockaddr_in no_port = {.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_in6 other = {
+		.sin6_family = AF_INET6, .sin6_port = 1, .sin6_addr = in6addr_loopback};
+	const struct {
+		const void *name;
+		uint8_t len;
+	} names[] = {
+		{"", 2},    {"x", 1},	    {"fi_shm://a", 10},		 {"fi_shm://a/b", 13},
+		{"://", 4}, {"mock://", 7}, {&no_port, sizeof(no_port)}, {&other, sizeof(other)}};
+	struct end a, b, a2, b2;
+	size_t before;
+
+	if (w->c->type != FI_EP_RDM)
+		return;
+	join(w, &a, &b);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		before = w->b.request_cnt;
+		send_frame(w, &a, 1, names[i].name, names[i].len); /* REQUEST */
+		send_frame(w, &a, 2, names[i].name, names[i].len); /* ACCEPT */
+		cr_assert_eq(w->a.ops->listen(w->a.domain, w->a.info, NULL, &w->a.from), 0);
+		join(w, &a2, &b2);
+		cr_assert_eq(w->b.request_cnt, before + 1, "name %zu", i);
+		part(w, &a2, &b2);
+		w->a.ops->listener_close(w->a.from);
+	}
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+}
+
 /* Bytes of memory that are allocated. */
 static size_t in_use(void)
 {

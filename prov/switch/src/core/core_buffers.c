@@ -221,6 +221,7 @@ int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct
 	}
 	(*tx)->out.ctx.kind = CORE_KIND_TX;
 	(*tx)->io = NULL;
+	(*tx)->frame = NULL;
 	return 0;
 }
 

@@ -77,16 +77,29 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
 		base->head_size = CORE_HEAD;
 }
 
-bool core_addr_port_clear(void *addr, size_t len)
+static in_port_t *port_of(void *addr, size_t len)
 {
 	struct sockaddr_in6 *sin6 = addr;
 	struct sockaddr_in *sin = addr;
-	in_port_t *port = NULL;
 
 	if (len >= sizeof(*sin) && sin->sin_family == AF_INET)
-		port = &sin->sin_port;
-	else if (len >= sizeof(*sin6) && sin6->sin6_family == AF_INET6)
-		port = &sin6->sin6_port;
+		return &sin->sin_port;
+	if (len >= sizeof(*sin6) && sin6->sin6_family == AF_INET6)
+		return &sin6->sin6_port;
+	return NULL;
+}
+
+uint16_t core_addr_port(const void *addr, size_t len)
+{
+	const in_port_t *port = port_of((void *)addr, len);
+
+	return port ? *port : 0;
+}
+
+bool core_addr_port_clear(void *addr, size_t len)
+{
+	in_port_t *port = port_of(addr, len);
+
 	if (!port || !*port)
 		return false;
 	*port = 0;

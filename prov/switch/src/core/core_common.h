@@ -104,6 +104,7 @@ struct core_tx {
 	struct core_out out; /* first; kind CORE_KIND_TX */
 	struct core_tx_pool *pool;
 	struct core_io *io; /* to report as done; NULL: it was, when it was copied */
+	void *frame;	    /* the adapter's: not NULL, a message of its own */
 	void *data;	    /* the core's prefix first */
 	void *desc;
 	struct fid_mr *mr;
@@ -113,6 +114,7 @@ struct core_tx {
 
 struct core_tx_pool {
 	struct fid_ep *ep; /* what a core of FI_MR_ENDPOINT registers for */
+	void *owner;	   /* the adapter's */
 	SLIST_HEAD(, core_tx) free;
 	SLIST_HEAD(, core_tx) all;
 	size_t cnt;
@@ -158,6 +160,8 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
 		    const struct core_attr *attr);
 /* Of a core's fi_info; cm_data_size is left to the adapter. */
 void core_caps_init(const struct fi_info *info, struct core_caps *caps);
+/* The port of a socket address in network order; 0: it has none, or is none. */
+uint16_t core_addr_port(const void *addr, size_t len);
 /* A socket address forgets its port, if it has one: true. */
 bool core_addr_port_clear(void *addr, size_t len);
 

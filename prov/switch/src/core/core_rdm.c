@@ -84,6 +84,7 @@ void core_rdm_domain_close(struct core_domain *domain)
 		core_rdm_port_close(port);
 	while ((path = LIST_FIRST(&domain->paths)))
 		core_rdm_path_free(path);
+	core_rdm_ports_reap(domain, false); /* what the core did not close before */
 	/* with its queue go the events that still stand for buffers */
 	if (domain->cq)
 		fi_close(&domain->cq->fid);

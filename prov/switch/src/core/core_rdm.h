@@ -20,25 +20,28 @@
 enum {
 	CORE_RDM_CM_DATA = 256, /* longest connection data */
 	CORE_RDM_FRAME_MAX = 32 + CORE_ADDR_MAX + CORE_RDM_CM_DATA,
+	CORE_RDM_ORPHANS = CORE_TX_MAX / 2, /* frames of a port that nobody waits for */
 };
 
 /* -- ports and peers -------------------------------------------------------- */
 
 /*
- * A core endpoint: of a listener and the paths that begin there, or of endpoints
- * that never listen.  refs counts listener, paths,
+ * A core endpoint: of a listener and the paths that begin there, or of those of
+ * endpoints that never listen.  refs counts listener, paths,
  * requests and frames that wait; the last one closes it.  Its buffers stay
  * until no completion can name them.
  */
 struct core_port {
 	LIST_ENTRY(core_port) link; /* in domain->ports, then in domain->closed_ports */
 	struct core_domain *domain;
-	struct fid_ep *ep; /* NULL once closed */
+	struct fid_ep *ep; /* NULL once closed; pool.ep: once it is to be */
 	struct core_pool pool;
 	struct core_tx_pool tx;
 	struct core_listener *listener; /* who is told of requests; NULL: they are turned away */
+	bool shared;			/* by paths of endpoints that never listen */
 	unsigned refs;
-	uint64_t drain_at; /* closed: value of domain->seen that nothing of ours comes after */
+	unsigned orphan_cnt; /* frames that the core has, and nobody waits for */
+	uint64_t drain_at;   /* closed: value of domain->seen that nothing of ours comes after */
 	size_t asked_len, name_len;
 	uint8_t asked[CORE_ADDR_MAX]; /* the address that it was opened for */
 	uint8_t name[CORE_ADDR_MAX];  /* and the one that it has */
@@ -59,9 +62,8 @@ struct core_peer {
 /* For info's source address (NULL or taken: any). */
 int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 		       struct core_port **port);
-/* One without a listener, for endpoints that never listen: the domain's own, or where
- * info wants another address than that has, one that lives as long as it is used.
- * info NULL: any address will do. */
+/* One without a listener, for endpoints that never listen, at info's source address: as
+ * long as the domain is open, or if that says which port, as long as it is used. */
 int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 			struct core_port **port);
 void core_rdm_port_get(struct core_port *port);
@@ -71,6 +73,8 @@ void core_rdm_ports_drained(struct core_domain *domain);
 /* Frees the buffers of ports that are through (all: of every closed one). */
 void core_rdm_ports_reap(struct core_domain *domain, bool all);
 void core_rdm_port_close(struct core_port *port);
+/* Anybody may have sent it: whether it may be given to the core, or to who accepts. */
+bool core_rdm_is_name(const struct core_domain *domain, const void *name, size_t len);
 int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
 		      struct core_peer **peer);
 void core_rdm_peer_put(struct core_domain *domain, struct core_peer *peer);
@@ -101,6 +105,11 @@ struct core_rdm_frame {
 int core_rdm_frame_send(struct core_port *port, struct core_peer *peer, struct core_path *path,
 			const struct core_rdm_frame *frame);
 void core_rdm_frames_flush(struct core_domain *domain);
+/* Of a path that is given up: those that the core has are nobody's from here on, as
+ * far as a port has room for such.  A core may hold them as long as the peer is silent. */
+void core_rdm_frames_orphan(struct core_path *path);
+/* The port is freed, and the core did not return them. */
+void core_rdm_frames_lost(struct core_port *port);
 /* Forgets those that wait: of this path, or all (NULL). */
 void core_rdm_frames_drop(struct core_domain *domain, const struct core_path *path);
 /* Anybody may have sent it.  False: it is not a frame. */
@@ -128,14 +137,13 @@ struct core_domain {
 	bool has_fd; /* the core's queue has a descriptor, cq_fd */
 	bool armed;  /* somebody may sleep */
 	int cq_fd;
-	int timer_fd;	       /* wakes where nothing else does */
-	bool timer_set;	       /* it may be readable, now or later */
-	int wait_fd;	       /* epoll set of both */
-	unsigned idle_polls;   /* in a row */
-	unsigned naps;	       /* times that somebody may have slept, since the last event */
-	uint64_t naps_since;   /* milliseconds */
-	uint64_t seen;	       /* completions read that had a context */
-	struct core_port *own; /* of endpoints that never listen; NULL: not opened yet */
+	int timer_fd;	     /* wakes where nothing else does */
+	bool timer_set;	     /* it may be readable, now or later */
+	int wait_fd;	     /* epoll set of both */
+	unsigned idle_polls; /* in a row */
+	unsigned naps;	     /* times that somebody may have slept, since the last event */
+	uint64_t naps_since; /* milliseconds */
+	uint64_t seen;	     /* completions read that had a context */
 	LIST_HEAD(, core_port) ports, closed_ports;
 	struct core_peer *peers;
 	TAILQ_HEAD(, core_peer) idle_peers;

@@ -132,6 +132,20 @@ fail:
 	return ret;
 }
 
+/* For a port of this domain, beside that of another's which was asked: at the same host,
+ * where names are those of hosts.  info and addr: storage. */
+static const struct fi_info *near_info(const struct core_domain *domain,
+				       const struct fi_info *asked, struct fi_info *info,
+				       uint8_t addr[CORE_ADDR_MAX])
+{
+	memcpy(addr, asked->src_addr, asked->src_addrlen);
+	if (!core_addr_port_clear(addr, asked->src_addrlen))
+		return domain->info;
+	*info = *asked;
+	info->src_addr = addr;
+	return info;
+}
+
 int core_rdm_accept(struct core_domain *domain, struct core_request *request, const void *data,
 		    size_t len, void *user, struct core_path **path)
 {
@@ -143,6 +157,8 @@ int core_rdm_accept(struct core_domain *domain, struct core_request *request, co
 		.data_len = len,
 	};
 	struct core_port *port = request->port;
+	struct fi_info info;
+	uint8_t addr[CORE_ADDR_MAX];
 	struct core_path *p;
 	int ret = len > CORE_RDM_CM_DATA ? -FI_EINVAL : 0;
 
@@ -151,7 +167,8 @@ int core_rdm_accept(struct core_domain *domain, struct core_request *request, co
 	if (port->domain == domain)
 		core_rdm_port_get(port);
 	else
-		ret = core_rdm_port_share(domain, NULL, &port);
+		ret = core_rdm_port_share(domain, near_info(domain, request->info, &info, addr),
+					  &port);
 	if (!ret)
 		ret = path_create(port, request->name, request->name_len, user, &p);
 	if (ret)
@@ -206,29 +223,23 @@ void core_rdm_path_fail(struct core_path *path, int error)
 	path->state = CORE_RDM_DEAD;
 }
 
-/* Tells the peer, if it knows of the path.  Nobody waits for that to arrive. */
-static void path_say_goodbye(struct core_path *path)
+/* Nobody waits for it to arrive. */
+static void path_say(struct core_path *path, enum core_rdm_type type)
 {
 	const struct core_rdm_frame frame = {
-		.type = path->state == CORE_RDM_UP ? CORE_RDM_CLOSE : CORE_RDM_REJECT,
+		.type = type,
 		.to = path->peer_id,
 		.secret = path->secret,
 	};
 
-	if (path->peer_id && path->state <= CORE_RDM_UP)
-		core_rdm_frame_send(path->port, path->peer, NULL, &frame);
+	core_rdm_frame_send(path->port, path->peer, NULL, &frame);
 }
 
-/* A core may hold it as long as the peer does not answer.  It lies in a buffer of
- * ours, so that nobody has to wait for it. */
-static void path_let_go_of_frame(struct core_path *path)
+/* Tells the peer, if it knows of the path. */
+static void path_say_goodbye(struct core_path *path)
 {
-	struct core_out *out;
-
-	while ((out = TAILQ_FIRST(&path->line.outs))) {
-		TAILQ_REMOVE(&path->line.outs, out, link);
-		out->path = NULL;
-	}
+	if (path->peer_id && path->state <= CORE_RDM_UP)
+		path_say(path, path->state == CORE_RDM_UP ? CORE_RDM_CLOSE : CORE_RDM_REJECT);
 }
 
 void core_rdm_path_close(struct core_path *path)
@@ -236,8 +247,7 @@ void core_rdm_path_close(struct core_path *path)
 	if (path->state == CORE_RDM_GONE)
 		return;
 	core_rdm_frames_drop(path->domain, path);
-	if (path->state == CORE_RDM_CONNECTING) /* nothing else is out */
-		path_let_go_of_frame(path);
+	core_rdm_frames_orphan(path);
 	path_say_goodbye(path);
 	path_unlist(path);
 	path->state = CORE_RDM_GONE;
@@ -293,6 +303,7 @@ static void accepted(struct core_path *path, const struct core_rdm_frame *frame)
 	if (!ret)
 		ret = keep_data(path, frame);
 	if (ret) {
+		path_say(path, CORE_RDM_CLOSE); /* the peer thinks that it is connected */
 		core_rdm_path_fail(path, -ret);
 		return;
 	}

@@ -79,16 +79,17 @@ bool core_rdm_frame_parse(const void *buf, size_t len, struct core_rdm_frame *fr
 }
 
 /* One attempt. */
-static int frame_try(struct core_port *port, const struct core_peer *peer, struct core_path *path,
+static int frame_try(struct core_port *port, struct core_peer *peer, struct core_path *path,
 		     void *bytes, size_t len)
 {
 	const struct iovec iov = {bytes, len};
 	struct core_tx *tx;
 	ssize_t ret;
 
-	if (!port->ep)
+	if (!port->pool.ep)
 		return -FI_ESHUTDOWN;
-	if (port->domain->base.out_cnt >= CORE_OUT_MAX)
+	if (port->domain->base.out_cnt >= CORE_OUT_MAX ||
+	    (!path && port->orphan_cnt >= CORE_RDM_ORPHANS))
 		return -FI_EAGAIN;
 	ret = core_tx_fill(&port->domain->base, &port->tx, &iov, 1, len, &tx);
 	if (ret)
@@ -99,10 +100,40 @@ static int frame_try(struct core_port *port, const struct core_peer *peer, struc
 		return (int)ret;
 	}
 	port->domain->base.out_cnt++;
+	tx->frame = peer;
+	peer->refs++;
 	tx->out.path = path;
 	if (path)
 		TAILQ_INSERT_TAIL(&path->line.outs, &tx->out, link);
+	else
+		port->orphan_cnt++;
 	return 0;
+}
+
+void core_rdm_frames_orphan(struct core_path *path)
+{
+	struct core_out *out, *next;
+	struct core_port *port = path->port;
+
+	for (out = TAILQ_FIRST(&path->line.outs); out; out = next) {
+		next = TAILQ_NEXT(out, link);
+		if (out->ctx.kind != CORE_KIND_TX || !((struct core_tx *)out)->frame)
+			continue;
+		if (port->orphan_cnt >= CORE_RDM_ORPHANS)
+			return;
+		TAILQ_REMOVE(&path->line.outs, out, link);
+		out->path = NULL;
+		port->orphan_cnt++;
+	}
+}
+
+void core_rdm_frames_lost(struct core_port *port)
+{
+	struct core_tx *tx;
+
+	SLIST_FOREACH (tx, &port->tx.all, all_link)
+		if (tx->out.ctx.kind == CORE_KIND_TX && tx->frame)
+			core_rdm_peer_put(port->domain, tx->frame);
 }
 
 static int frame_keep(struct core_port *port, struct core_peer *peer, struct core_path *path,

@@ -189,7 +189,7 @@ int core_rdm_request(struct core_port *port, const struct core_rdm_frame *frame,
 {
 	struct core_request *request = NULL;
 
-	if (!frame->name_len || !frame->from)
+	if (!frame->from || !core_rdm_is_name(port->domain, frame->name, frame->name_len))
 		return 0;
 	if (port->listener && port->listener->listens)
 		request = request_create(port, frame);

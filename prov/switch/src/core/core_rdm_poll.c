@@ -2,7 +2,7 @@
 /*
  * Polling of the adapter for connectionless cores, and sleeping.  Called
  * through core_rdm_ops under the domain's lock.  On the way of a message
- * nothing is allocated and no list is walked.
+ * nothing is allocated, and no list is walked but that of the ports.
  */
 #include <string.h>
 #include <sys/epoll.h>
@@ -65,12 +65,16 @@ static int out_done(struct core_domain *domain, struct core_out *out, int error,
 		    struct core_event *event)
 {
 	const bool sent = out->ctx.kind == CORE_KIND_SEND || out->ctx.kind == CORE_KIND_TX;
+	struct core_tx *tx = out->ctx.kind == CORE_KIND_TX ? (struct core_tx *)out : NULL;
 	struct core_path *path = out->path;
 	struct core_io *io;
 
+	if (tx && tx->frame)
+		core_rdm_peer_put(domain, tx->frame);
 	if (!path) { /* a frame that nobody waits for */
+		((struct core_port *)tx->pool->owner)->orphan_cnt--;
 		domain->base.out_cnt--;
-		core_tx_put((struct core_tx *)out);
+		core_tx_put(tx);
 		return 0;
 	}
 	io = core_data_done(&domain->base, out);

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core_rdm.h"
 
@@ -110,7 +111,7 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 		return ret;
 	}
 	p->pool.ep = p->tx.ep = p->ep;
-	p->pool.owner = p;
+	p->pool.owner = p->tx.owner = p;
 	ret = core_pool_grow(&domain->base, &p->pool, domain->base.buffer_cnt);
 	if (ret) {
 		core_rdm_port_put(p);
@@ -136,41 +137,40 @@ static int open_silent(struct core_domain *domain, const struct fi_info *info,
 	}
 	if (ret)
 		return core_failed("opening an endpoint", ret);
+	(*port)->shared = true;
 	(*port)->asked_len = info->src_addr ? info->src_addrlen : 0;
 	if (info->src_addr)
 		memcpy((*port)->asked, info->src_addr, info->src_addrlen);
 	return 0;
 }
 
-static bool serves(const struct core_port *port, const struct fi_info *info)
+/* Where paths from info's source address begin, or NULL. */
+static struct core_port *find_shared(const struct core_domain *domain, const struct fi_info *info)
 {
-	const size_t len = info && info->src_addr ? info->src_addrlen : 0;
+	const size_t len = info->src_addr ? info->src_addrlen : 0;
+	struct core_port *port;
 
-	return !port->listener &&
-	       (!len || (port->asked_len == len && !memcmp(port->asked, info->src_addr, len)));
+	LIST_FOREACH (port, &domain->ports, link)
+		if (port->shared && port->asked_len == len &&
+		    (!len || !memcmp(port->asked, info->src_addr, len)))
+			return port;
+	return NULL;
 }
 
 int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 			struct core_port **port)
 {
-	struct core_port *p = domain->own;
-	int ret = 0;
+	const bool one_of_many =
+		info->src_addr && core_addr_port(info->src_addr, info->src_addrlen);
+	int ret;
 
-	if (p && !serves(p, info))
-		LIST_FOREACH (p, &domain->ports, link)
-			if (p->asked_len && serves(p, info))
-				break;
-	if (!p) {
-		ret = open_silent(domain, info ? info : domain->info, &p);
-		if (ret)
+	*port = find_shared(domain, info);
+	if (!*port) {
+		ret = open_silent(domain, info, port);
+		if (ret || one_of_many)
 			return ret;
-		if (domain->own)
-			goto out; /* its first path's */
-		domain->own = p;
 	}
-	core_rdm_port_get(p);
-out:
-	*port = p;
+	core_rdm_port_get(*port);
 	return 0;
 }
 
@@ -179,24 +179,34 @@ void core_rdm_port_get(struct core_port *port)
 	port->refs++;
 }
 
-/* Whatever it still had out comes back, if at all, before what is posted now. */
-void core_rdm_port_close(struct core_port *port)
+/* Whatever it still had out comes back, if at all, before what is posted now.  A core
+ * of FI_MR_ENDPOINT does not close it over a registration that is about to be closed. */
+static void port_end(struct core_port *port)
 {
 	struct core_domain *domain = port->domain;
 	int ret = fi_close(&port->ep->fid);
 
+	if (ret == -FI_EBUSY)
+		return;
 	if (ret)
 		core_failed("closing an endpoint", ret);
 	port->ep = NULL;
-	port->pool.ep = NULL;
 	port->drain_at = domain->seen + domain->base.out_cnt + domain->base.rx_cnt;
+}
+
+void core_rdm_port_close(struct core_port *port)
+{
+	struct core_domain *domain = port->domain;
+
+	port->pool.ep = NULL;
 	LIST_REMOVE(port, link);
 	LIST_INSERT_HEAD(&domain->closed_ports, port, link);
+	port_end(port);
 }
 
 void core_rdm_port_put(struct core_port *port)
 {
-	if (!--port->refs && port->ep)
+	if (!--port->refs && port->pool.ep)
 		core_rdm_port_close(port);
 }
 
@@ -214,9 +224,13 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 
 	for (; port; port = next) {
 		next = LIST_NEXT(port, link);
-		if (!all && (port->refs || (int64_t)(domain->seen - port->drain_at) < 0))
+		if (port->ep)
+			port_end(port);
+		if (port->ep ||
+		    (!all && (port->refs || (int64_t)(domain->seen - port->drain_at) < 0)))
 			continue;
 		LIST_REMOVE(port, link);
+		core_rdm_frames_lost(port);
 		core_pool_free(&domain->base, &port->pool);
 		core_tx_pool_free(&domain->base, &port->tx);
 		free(port);
@@ -225,23 +239,48 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 
 /* -- peers ---------------------------------------------------------------------- */
 
-/* Names come from the wire, too, and cores trust their text: shm takes what lies
- * behind the first "://" for the name of shared memory, see shm_open(3). */
-static bool is_name(const struct core_domain *domain, const char *name, size_t len)
+/* shm takes what lies behind the first "://" for the name of shared memory, see
+ * shm_open(3). */
+static bool is_text_name(const char *name, size_t len)
 {
-	const char *own;
+	const char *own = memchr(name, '\0', len) == name + len - 1 ? strstr(name, "://") : NULL;
 
-	if (!len || len > CORE_ADDR_MAX)
-		return false;
-	if (domain->info->addr_format != FI_ADDR_STR)
-		return true;
-	own = memchr(name, '\0', len) == name + len - 1 ? strstr(name, "://") : NULL;
 	if (!own)
 		return false;
 	own += strlen("://");
 	return *own && !strchr(own, '/') && strcmp(own, ".") != 0 && strcmp(own, "..") != 0;
 }
 
+/* Of the kind that our own endpoints have: an address vector (net) that was given a
+ * shorter one takes no more of the others. */
+static bool is_socket_name(const struct core_domain *domain, const void *name, size_t len)
+{
+	const struct core_port *port = LIST_FIRST(&domain->ports);
+	const struct sockaddr *addr = name, *own;
+
+	if (!port || len != port->name_len)
+		return false;
+	own = (const struct sockaddr *)port->name;
+	return addr->sa_family == own->sa_family && core_addr_port(name, len);
+}
+
+bool core_rdm_is_name(const struct core_domain *domain, const void *name, size_t len)
+{
+	if (!len || len > CORE_ADDR_MAX)
+		return false;
+	switch (domain->info->addr_format) {
+	case FI_ADDR_STR:
+		return is_text_name(name, len);
+	case FI_SOCKADDR:
+	case FI_SOCKADDR_IN:
+	case FI_SOCKADDR_IN6:
+		return is_socket_name(domain, name, len);
+	default:
+		return true;
+	}
+}
+
+/* An idle one. */
 static void peer_free(struct core_domain *domain, struct core_peer *peer)
 {
 	TAILQ_REMOVE(&domain->idle_peers, peer, link);
@@ -251,14 +290,18 @@ static void peer_free(struct core_domain *domain, struct core_peer *peer)
 	free(peer);
 }
 
+/* The vector may be full, which one address less mends. */
 static int peer_insert(struct core_domain *domain, struct core_peer *peer)
 {
-	while (fi_av_insert(domain->av, peer->name, 1, &peer->addr, 0, NULL) != 1) {
+	for (int tries = 0; tries < 2; tries++) {
+		if (fi_av_insert(domain->av, peer->name, 1, &peer->addr, 0, NULL) == 1)
+			return 0;
 		if (TAILQ_EMPTY(&domain->idle_peers))
-			return -FI_EADDRNOTAVAIL;
+			break;
 		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
 	}
-	return 0;
+	CORE_INFO(AV, "the core does not take an address\n");
+	return -FI_EADDRNOTAVAIL;
 }
 
 static int peer_create(struct core_domain *domain, const void *name, size_t len,
@@ -274,7 +317,7 @@ static int peer_create(struct core_domain *domain, const void *name, size_t len,
 	ret = peer_insert(domain, p);
 	if (ret) {
 		free(p);
-		return core_failed("fi_av_insert", ret);
+		return ret;
 	}
 	HASH_ADD_KEYPTR(hh, domain->peers, p->name, p->name_len, p);
 	if (!p->hh.tbl) {
@@ -292,7 +335,7 @@ int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
 	struct core_peer *p;
 	int ret;
 
-	if (!is_name(domain, name, len))
+	if (!core_rdm_is_name(domain, name, len))
 		return -FI_EINVAL;
 	HASH_FIND(hh, domain->peers, name, len, p);
 	if (!p) {
