@@ -31,8 +31,9 @@
 static bool core_leaks; /* the core that is tried, by itself */
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/allocator_interface.h>
 #include <sanitizer/lsan_interface.h>
+/* gcc has it, but not the header that declares it */
+size_t __sanitizer_get_current_allocated_bytes(void);
 /* whenever it would look for leaks, at exit, too */
 int __lsan_is_turned_off(void)
 {
