@@ -848,7 +848,7 @@ CORE_TEST(strangers_send_names)
 		const void *name;
 		uint8_t len;
 	} names[] = {
-		{"", 2},    {"x", 1},	    {"fi_shm://a", 10},		 {"fi_shm://a/b", 13},
+		{"\0", 2},  {"x", 1},	    {"fi_shm://a", 10},		 {"fi_shm://a/b", 13},
 		{"://", 4}, {"mock://", 7}, {&no_port, sizeof(no_port)}, {&other, sizeof(other)}};
 	struct end a, b, a2, b2;
 	size_t before;
