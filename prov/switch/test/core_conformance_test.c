@@ -14,6 +14,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -1072,6 +1073,38 @@ CORE_TEST(passive_listener)
 	until(w, a.connected && b.connected);
 	check_path(w, &a, &b);
 	part(w, &a, &b);
+}
+
+/* The source address of the domain's info is the listener's: who accepts begins elsewhere,
+ * and does not take it away. */
+CORE_TEST(a_listener_keeps_its_name)
+{
+	const struct core_attr attr = {
+		.buffer_size = BUFFER, .buffer_cnt = 64, .buffer_max = 256, .path_cnt = 64};
+	struct core_event event = {0};
+	struct core_listener *l;
+	struct end a, b;
+
+	if (strcmp(w->c->prov, "shm"))
+		return; /* others do not lend themselves to it */
+	w->addr_len = 1 + (size_t)snprintf((char *)w->addr, sizeof(w->addr), "fi_ns://core-%ld",
+					   (long)getpid());
+	w->b.ops->domain_close(w->b.domain);
+	set_source(w->b.info, w->addr, w->addr_len);
+	cr_assert_eq(w->b.ops->domain_open(w->b.fabric, w->b.info, &attr, &w->b.domain), 0);
+	cr_assert_eq(w->b.ops->passive_open(w->b.fabric, w->b.info, w, &l), 0);
+	cr_assert_eq(w->b.ops->passive_listen(l), 0);
+	for (int i = 0; i < 2; i++) {
+		connect_end(w, &w->a, &a, NULL, 0);
+		until(w, w->b.ops->passive_poll(l, &event));
+		w->b.ops->passive_release(l, &event);
+		w->b.request = event.request;
+		accept_end(&w->b, &b, NULL, 0);
+		until(w, a.connected && b.connected);
+		check_path(w, &a, &b);
+		part(w, &a, &b);
+	}
+	w->b.ops->listener_close(l);
 }
 
 CORE_TEST(passive_listener_rejects)

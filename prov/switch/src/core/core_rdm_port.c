@@ -3,6 +3,7 @@
  * Endpoints of a connectionless core, and the addresses of their peers.  Called
  * by the other core_rdm files under the domain's lock.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,12 +12,21 @@
 
 enum {
 	IDLE_PEERS = 64,
-	/* The shm core names endpoints by process and number, and so may a process of our
-	 * number have done that was killed: what it left is in the way. */
 	BUSY_TRIES = 64,
 };
 
+/* The shm core takes an address with the first for the name of an endpoint, and makes
+ * names of those with the second, by process and a number that it counts up.  What it is
+ * asked to take and is in use already, it takes from who has it (smr_retry_map in 1.17). */
+static const char FIXED[] = "fi_ns://", COUNTED[] = "fi_shm://";
+
 /* -- ports -------------------------------------------------------------------- */
+
+static bool is_fixed(const struct fi_info *info)
+{
+	return info->src_addr && info->src_addrlen > strlen(FIXED) &&
+	       !strncmp(info->src_addr, FIXED, strlen(FIXED));
+}
 
 /* A copy of info for an endpoint, with storage for what differs. */
 struct port_info {
@@ -100,9 +110,10 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 	p->domain = domain;
 	p->refs = 1;
 	LIST_INSERT_HEAD(&domain->ports, p, link);
+	/* a process of our number that was killed may have left its names */
 	for (int tries = 0; tries < BUSY_TRIES; tries++) {
 		ret = port_start(p, &copy.info);
-		if (ret != -FI_EBUSY)
+		if (ret != -FI_EBUSY || is_fixed(&copy.info))
 			break;
 	}
 	if (ret) {
@@ -121,20 +132,39 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 	return 0;
 }
 
-/* Somebody may listen at the address: then anywhere, for nobody is told where we begin. */
-static int open_silent(struct core_domain *domain, const struct fi_info *info,
-		       struct core_port **port)
+/* info's source address if it is free, and else another one: somebody may listen there,
+ * and nobody is told where we begin. */
+static int open_anywhere(struct core_domain *domain, const struct fi_info *info,
+			 struct core_port **port)
 {
 	struct fi_info any = *info;
 	uint8_t addr[CORE_ADDR_MAX];
-	int ret = core_rdm_port_open(domain, info, port);
+	int ret;
 
+	if (is_fixed(info)) {
+		any.src_addr = addr;
+		any.src_addrlen = (size_t)snprintf((char *)addr, sizeof(addr), "%s%.*s", COUNTED,
+						   (int)(info->src_addrlen - strlen(FIXED)),
+						   (char *)info->src_addr + strlen(FIXED)) +
+				  1;
+		return any.src_addrlen <= sizeof(addr) ? core_rdm_port_open(domain, &any, port)
+						       : -FI_EINVAL;
+	}
+	ret = core_rdm_port_open(domain, info, port);
 	if (ret && info->src_addr && info->src_addrlen <= sizeof(addr)) {
 		memcpy(addr, info->src_addr, info->src_addrlen);
 		any.src_addr = core_addr_port_clear(addr, info->src_addrlen) ? addr : NULL;
 		any.src_addrlen = any.src_addr ? info->src_addrlen : 0;
 		ret = core_rdm_port_open(domain, &any, port);
 	}
+	return ret;
+}
+
+static int open_shared(struct core_domain *domain, const struct fi_info *info,
+		       struct core_port **port)
+{
+	int ret = open_anywhere(domain, info, port);
+
 	if (ret)
 		return core_failed("opening an endpoint", ret);
 	(*port)->shared = true;
@@ -166,7 +196,7 @@ int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 
 	*port = find_shared(domain, info);
 	if (!*port) {
-		ret = open_silent(domain, info, port);
+		ret = open_shared(domain, info, port);
 		if (ret || one_of_many)
 			return ret;
 	}
