@@ -1092,6 +1092,7 @@ CORE_TEST(a_listener_keeps_its_name)
 	w->b.ops->domain_close(w->b.domain);
 	set_source(w->b.info, w->addr, w->addr_len);
 	cr_assert_eq(w->b.ops->domain_open(w->b.fabric, w->b.info, &attr, &w->b.domain), 0);
+	w->b.caps = w->b.ops->caps(w->b.domain);
 	cr_assert_eq(w->b.ops->passive_open(w->b.fabric, w->b.info, w, &l), 0);
 	cr_assert_eq(w->b.ops->passive_listen(l), 0);
 	for (int i = 0; i < 2; i++) {
