@@ -104,7 +104,7 @@ struct core_tx {
 	struct core_out out; /* first; kind CORE_KIND_TX */
 	struct core_tx_pool *pool;
 	struct core_io *io; /* to report as done; NULL: it was, when it was copied */
-	void *frame;	    /* the adapter's: not NULL, a message of its own */
+	void *frame;	    /* the adapter's: who a message of its own goes to; else NULL */
 	void *data;	    /* the core's prefix first */
 	void *desc;
 	struct fid_mr *mr;

@@ -54,7 +54,7 @@ struct core_peer {
 	UT_hash_handle hh;	     /* in domain->peers, by name */
 	TAILQ_ENTRY(core_peer) link; /* refs 0: in domain->idle_peers, the oldest first */
 	fi_addr_t addr;
-	unsigned refs; /* paths, and frames that wait */
+	unsigned refs; /* paths, and frames that wait or that the core has */
 	size_t name_len;
 	uint8_t name[CORE_ADDR_MAX];
 };
