@@ -149,8 +149,9 @@ static void params_define(void)
 			  "switchtune writes it (default: a table of the provider's own)"},
 		{"initial", "Bytes of a read or written message that travel ahead with its "
 			    "announcement, 1 to 128 less than buffer_size (default: 1024)"},
-		{"core", "Name of the core provider to use when the application names none "
-			 "(default: any that can serve)"},
+		{"core",
+		 "Name of the core provider to use when the application names none "
+		 "(default: any that can serve and need not be named, as shm and sockets must)"},
 		{"core_ep_type",
 		 "Endpoints of the core to use: msg, rdm, or auto for msg if it has "
 		 "such, else rdm (default: auto)"},
