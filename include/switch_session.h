@@ -264,8 +264,12 @@ bool sess_wants_time(const struct sess_engine *engine);
 /* Sends out what was held back. */
 void sess_flush(struct sess_engine *engine);
 
-/* Lets time pass: sessions whose deadline came end.  Returns the next
- * deadline, or SESS_NEVER. */
+/* Whether something is held back. */
+bool sess_holds(const struct sess_engine *engine);
+
+/* Lets time pass: sessions whose deadline came end.  Returns when somebody has
+ * to ask for progress next, for another deadline or for what is held back, or
+ * SESS_NEVER. */
 uint64_t sess_tick(struct sess_engine *engine, uint64_t now);
 
 /* -- endpoints ---------------------------------------------------------- */

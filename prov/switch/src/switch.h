@@ -207,6 +207,7 @@ struct switch_domain {
 
 	int timer_fd;		   /* the engine's next deadline */
 	uint64_t timer_set;	   /* what it is set to */
+	bool waited;		   /* somebody may sleep whom no send that is held back wakes */
 	unsigned cm_countdown;	   /* passes until connection events are read again */
 	unsigned cm_pending;	   /* connections being made or closed */
 	uint64_t last_tick;	   /* when deadlines were looked at */

@@ -211,8 +211,12 @@ void switch_domain_perform(struct switch_domain *domain)
 
 void switch_domain_submitted(struct switch_domain *domain)
 {
-	if (domain->progress == FI_PROGRESS_AUTO)
+	if (domain->progress == FI_PROGRESS_AUTO) {
 		sess_flush(domain->engine);
+	} else if (domain->waited && sess_holds(domain->engine)) {
+		domain->waited = false; /* until somebody is about to sleep again */
+		switch_progress_wake(domain);
+	}
 	switch_domain_perform(domain);
 }
 

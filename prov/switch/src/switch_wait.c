@@ -272,6 +272,7 @@ int switch_domain_trywait(struct switch_domain *domain)
 	switch_domain_perform(domain); /* of what ended just now */
 	deadline = sess_tick(domain->engine, now);
 	switch_domain_timer(domain, deadline);
+	domain->waited = true;
 	if (deadline <= now)
 		return -FI_EAGAIN;
 	return domain->core_ops->trywait(domain->core);

@@ -282,6 +282,69 @@ static void post_beside(struct func_team *team, int rank)
 	free(buf);
 }
 
+/* A thread that waits for a request, in the way that the case is about. */
+struct blocker {
+	struct func_node *node;
+	struct func_req *req;
+	int how;
+	atomic_int tid;
+	unsigned long slept;
+};
+
+static void *wait_for_request(void *arg)
+{
+	struct blocker *blocker = arg;
+
+	atomic_store(&blocker->tid, func_tid());
+	block(blocker->node, blocker->req, blocker->how);
+	return NULL;
+}
+
+/* One thread sleeps until the peer answers, which it does when it has everything
+ * that another thread posts meanwhile: again and again in bursts, which invites to
+ * hold sends back. */
+static void burst_beside(struct func_team *team, int rank)
+{
+	enum { ROUNDS = 12, BURST = 6 };
+	struct func_conf conf = {
+		.wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE, .selective = FI_TRANSMIT};
+	struct func_req answer = {.done = 0}, sent = {.done = 0}, got[BURST] = {{.done = 0}};
+	struct blocker blocker;
+	struct func_node node;
+	pthread_t thread;
+	char byte[BURST];
+	ssize_t ret;
+	int i;
+
+	func_join(team, rank, &node, &conf);
+	for (int round = 0; round < ROUNDS; round++) {
+		if (rank == 1) {
+			for (i = 0; i < BURST; i++)
+				FUNC_POST(&node, fi_recv(node.ep, &byte[i], 1, NULL, FI_ADDR_UNSPEC,
+							 func_fresh(&got[i])));
+			for (i = 0; i < BURST; i++)
+				FUNC_DONE(&node, &got[i]);
+			FUNC_POST(&node, fi_send(node.ep, byte, 1, NULL, node.peer[0], &sent));
+			continue;
+		}
+		FUNC_POST(&node,
+			  fi_recv(node.ep, byte, 1, NULL, FI_ADDR_UNSPEC, func_fresh(&answer)));
+		blocker = (struct blocker){
+			.node = &node, .req = &answer, .how = (int)team->func_case->arg};
+		FUNC_EQ(pthread_create(&thread, NULL, wait_for_request, &blocker), 0);
+		func_until_asleep(&blocker.tid, &blocker.slept);
+		for (i = 0; i < BURST; i++) {
+			while ((ret = fi_inject(node.ep, "x", 1, node.peer[1])) == -FI_EAGAIN)
+				sched_yield();
+			FUNC_OK(ret);
+		}
+		func_mark(__FILE__, __LINE__, "the answer to a burst");
+		FUNC_EQ(pthread_join(thread, NULL), 0);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+}
+
 /* A reader that waits for several entries keeps none of them from others. */
 static void threshold(struct func_team *team, int rank)
 {
@@ -523,6 +586,8 @@ int main(int argc, char **argv)
 		{"signal, noticed once", 1, signalled_once, 0, 0},
 		{"threshold", 1, threshold, 0, 0},
 		{"post beside a sleeper", 2, post_beside, 0, 0},
+		{"burst beside a sleeper", 2, burst_beside, 0, SREAD_FD},
+		{"burst beside a poll", 2, burst_beside, 0, POLL_FD},
 		{"wait for a counter", 2, cntr_wait, FUNC_MODES, 0},
 		{"several wait for a counter", 1, cntr_waiters, 0, FI_PROGRESS_MANUAL},
 		{"several wait for a counter, auto", 1, cntr_waiters, 0, FI_PROGRESS_AUTO},

@@ -196,7 +196,8 @@ static uint64_t tick_list(struct sess_engine *engine, struct sess_list *list, ui
 	struct sess *sess, *next;
 
 	/* Sessions without a deadline stand behind those with one. */
-	TAILQ_EACH_SAFE(sess, list, timed, next) {
+	TAILQ_EACH_SAFE(sess, list, timed, next)
+	{
 		if (!sess->deadline) {
 			sess->deadline = now + timeout;
 			engine->timed_unset--;
@@ -212,11 +213,18 @@ static uint64_t tick_list(struct sess_engine *engine, struct sess_list *list, ui
 
 uint64_t sess_tick(struct sess_engine *engine, uint64_t now)
 {
-	uint64_t hello, bye;
+	const uint64_t held = sess_holds(engine) ? now + HELD_TOO_LONG : SESS_NEVER;
+	uint64_t hello, bye, next;
 
 	hello = tick_list(engine, &engine->timed_hello, engine->config.hello_timeout, now);
 	bye = tick_list(engine, &engine->timed_close, engine->config.close_timeout, now);
-	return hello < bye ? hello : bye;
+	next = hello < bye ? hello : bye;
+	return held < next ? held : next;
+}
+
+bool sess_holds(const struct sess_engine *engine)
+{
+	return !TAILQ_EMPTY(&engine->held);
 }
 
 void sess_flush(struct sess_engine *engine)

@@ -386,6 +386,9 @@ void packet_ready(struct sess *sess);
 bool packet_append_now(struct sess *sess, struct sess_op *op);
 void packet_free(struct sess_engine *engine, struct sess_packet *packet);
 void packet_learn(struct sess_engine *engine, uint64_t now);
+/* Held back longer than this, the sends of an application that was computing
+ * came late (nanoseconds): hold back only after a longer run of bursts. */
+#define HELD_TOO_LONG UINT64_C(100000)
 bool packet_hold(struct sess *sess, const struct sess_op *op);
 /* Queues a record of control.  NULL: behind our BYE nothing may follow, or
  * memory was short and the session failed. */

@@ -14,9 +14,6 @@
 
 /* A burst is so many sends between two calls for progress. */
 #define BURST_SENDS 4
-/* Held back longer than this, the sends of an application that was computing
- * came late (nanoseconds): hold back only after a longer run of bursts. */
-#define HELD_TOO_LONG UINT64_C(100000)
 #define BURST_NEED_MAX 256
 
 /* -- packets and control records ---------------------------------------------- */
