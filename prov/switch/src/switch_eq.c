@@ -145,6 +145,16 @@ static void err_data_free(struct switch_eq *eq)
 	eq->err_data = NULL;
 }
 
+/* What a reader needs room for.  Connection data, whose length the peer chooses,
+ * are cut to what there is, as fi_eq(3) says. */
+static size_t least_room(const struct switch_event *event)
+{
+	const bool cm = event->event == FI_CONNREQ || event->event == FI_CONNECTED ||
+			event->event == FI_SHUTDOWN;
+
+	return cm && !event->from_app ? sizeof(struct fi_eq_cm_entry) : event->len;
+}
+
 static ssize_t eq_take(struct switch_eq *eq, uint32_t *event, void *buf, size_t len, uint64_t flags)
 {
 	struct switch_event *first;
@@ -157,12 +167,12 @@ static ssize_t eq_take(struct switch_eq *eq, uint32_t *event, void *buf, size_t 
 		ret = -FI_EAGAIN;
 	} else if (first->failed) {
 		ret = -FI_EAVAIL;
-	} else if (len < first->len) {
+	} else if (len < least_room(first)) {
 		ret = -FI_ETOOSMALL;
 	} else {
-		ret = first->len;
+		ret = len < first->len ? (ssize_t)len : (ssize_t)first->len;
 		*event = first->event;
-		memcpy(buf, first->data, first->len);
+		memcpy(buf, first->data, (size_t)ret);
 		if (!(flags & FI_PEEK)) {
 			STAILQ_REMOVE_HEAD(&eq->events, link);
 			free(first); /* what it holds is the reader's now */

@@ -69,6 +69,31 @@ Test(eq, connection_data_follows_the_entry)
 	cr_assert_eq(memcmp(entry->data, "abc\xee", 4), 0);
 }
 
+/* The peer chooses how long they are: who has no room for them reads the rest. */
+Test(eq, connection_data_are_cut)
+{
+	uint8_t buf[sizeof(struct fi_eq_cm_entry) + 8];
+	struct fi_eq_cm_entry *entry = (void *)buf;
+	const size_t len = sizeof(*entry);
+	uint32_t event;
+
+	memset(buf, 0, sizeof(buf));
+	entry->fid = &one;
+	memcpy(entry->data, "abcdef", 6);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(switch_eq_push(the_eq(), FI_CONNREQ + (uint32_t)i, buf, len + 6), 0);
+	memset(buf, 0xee, sizeof(buf));
+	cr_assert_eq(fi_eq_read(eq, &event, buf, len - 1, 0), -FI_ETOOSMALL);
+	cr_assert_eq(fi_eq_read(eq, &event, buf, len, 0), len);
+	cr_assert_eq(event, FI_CONNREQ);
+	cr_assert_eq(entry->fid, &one);
+	cr_assert_eq(entry->data[0], 0xee);
+	cr_assert_eq(fi_eq_read(eq, &event, buf, len + 2, 0), len + 2);
+	cr_assert_eq(event, FI_CONNECTED);
+	cr_assert_eq(memcmp(entry->data, "ab\xee", 3), 0);
+	cr_assert_eq(fi_eq_read(eq, &event, buf, sizeof(buf), 0), -FI_EAGAIN);
+}
+
 Test(eq, errors_stand_in_their_place)
 {
 	struct fi_eq_entry entry;
