@@ -42,6 +42,8 @@ void switch_msg_connected(struct switch_conn *conn)
 {
 	struct switch_ep *ep = conn->ep;
 
+	if (ep->shut_down)
+		return;
 	push_cm_event(ep->eq, FI_CONNECTED, &ep->face.fid.fid, NULL, conn->cm_data,
 		      conn->cm_data_len);
 }
@@ -62,6 +64,8 @@ void switch_msg_failed(struct switch_conn *conn, int error)
 	struct switch_ep *ep = conn->ep;
 
 	sess_ep_end(ep->sess_ep, error ? error : FI_ECONNABORTED);
+	if (ep->shut_down)
+		return;
 	if (switch_eq_push_error(ep->eq, &ep->face.fid.fid, ep->face.fid.fid.context,
 				 error ? error : FI_ECONNABORTED, error, conn->cm_data,
 				 conn->cm_data_len))

@@ -5,6 +5,7 @@
  * closed right after its last completion.  The server opens its domain only
  * when a request has come.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -416,6 +417,51 @@ static void from_passive(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+struct reader {
+	struct fid_eq *eq;
+	atomic_int stop;
+};
+
+static void *read_no_error(void *arg)
+{
+	struct fi_eq_err_entry entry = {0};
+	struct reader *reader = arg;
+
+	while (!atomic_load(&reader->stop))
+		FUNC_ERR(fi_eq_readerr(reader->eq, &entry, 0), FI_EAGAIN);
+	return NULL;
+}
+
+/* Endpoints are closed while they connect: a thread that reads errors hears nothing
+ * of them, for it would find them gone. */
+static void close_beside_reader(struct func_team *team, int rank)
+{
+	struct func_conf conf = conf_msg();
+	struct reader reader = {.stop = 0};
+	struct func_node listener, node;
+	struct func_addr addr;
+	pthread_t thread;
+
+	(void)team, (void)rank;
+	conf.threading = FI_THREAD_SAFE;
+	func_listen(&listener, &conf);
+	func_name(&listener.pep->fid, &addr);
+	func_open_fabric(&node, &conf, func_need_info(&conf, &addr));
+	func_open_domain(&node);
+	reader.eq = node.eq;
+	FUNC_EQ(pthread_create(&thread, NULL, read_no_error, &reader), 0);
+	for (int i = 0; i < 100; i++) {
+		func_mark(__FILE__, __LINE__, "closing beside a reader");
+		func_open_ep(&node);
+		FUNC_OK(fi_connect(node.ep, addr.bytes, NULL, 0));
+		func_close_ep(&node);
+	}
+	atomic_store(&reader.stop, 1);
+	FUNC_EQ(pthread_join(thread, NULL), 0);
+	func_close(&node);
+	func_close(&listener);
+}
+
 /* One that listens keeps its address; one that is never used gives it back. */
 static void passive_kept(struct func_team *team, int rank)
 {
@@ -461,6 +507,7 @@ int main(int argc, char **argv)
 		{"close is seen", 2, shutdown_event, 0, false},
 		{"shutdown is seen", 2, shutdown_event, 0, true},
 		{"close at once", 2, close_at_once, FUNC_MODES, 0},
+		{"close beside a reader of errors", 1, close_beside_reader, 0, 0},
 		{"crowd", 9, crowd, FUNC_MODES, 0},
 		{"unanswered", 2, unanswered, 0, 0},
 		{"from a passive endpoint's address", 2, from_passive, 0, 0},
