@@ -281,6 +281,7 @@ struct switch_op {
 	void *context;
 	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
 	bool wants_entry;  /* false: an entry only on error */
+	bool silent;	   /* fi_inject and the like: no context to cancel it by */
 	struct switch_stranger *stranger; /* of an error: who sent it, if known as such */
 
 	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and

@@ -121,6 +121,7 @@ struct sess_op *switch_op_part(struct sess_op *sess_whole)
 	part->context = whole->context;
 	part->cq_flags = whole->cq_flags;
 	part->wants_entry = whole->wants_entry;
+	part->silent = false;
 	part->whole = whole;
 	whole->parts++;
 	return &part->sess;
@@ -196,7 +197,8 @@ int switch_op_cancel(struct switch_domain *domain, const struct switch_ep *ep,
 		for (size_t i = 0; i < chunk->cnt; i++) {
 			struct switch_op *op = &chunk->ops[i];
 
-			if (is_of(op, ep, rx) && op->context == context && !sess_cancel(&op->sess))
+			if (is_of(op, ep, rx) && !op->silent && op->context == context &&
+			    !sess_cancel(&op->sess))
 				return 0;
 		}
 	}

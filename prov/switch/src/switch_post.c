@@ -12,7 +12,8 @@
 	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE)
 #define RECV_FLAGS  (FI_COMPLETION | FI_MORE)
 #define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD) /* tagged only */
-#define MULTI_FLAGS FI_MULTI_RECV		      /* untagged only */
+/* Untagged only.  FI_TRANSMIT_COMPLETE asks a receive for less than it gives. */
+#define PLAIN_FLAGS (FI_MULTI_RECV | FI_TRANSMIT_COMPLETE)
 
 /* False: more than a message may have. */
 static bool args_len(const struct switch_args *args, size_t max, size_t *len)
@@ -80,6 +81,7 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 	op->cntr = ep->tx_cntr;
 	op->context = args->context;
 	op->cq_flags = FI_SEND | (args->tagged ? FI_TAGGED : FI_MSG);
+	op->silent = args->silent;
 	op->wants_entry = !args->silent && (!ep->tx_selective || flags & FI_COMPLETION);
 	ret = sess_send(sess, &op->sess);
 	if (ret) {
@@ -158,6 +160,7 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 	op->ended = false;
 	op->context = args->context;
 	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);
+	op->silent = false;
 	op->wants_entry = flags & (FI_COMPLETION | FI_PEEK);
 	if (rx->ep)
 		switch_op_report_to(op, rx->ep);
@@ -181,7 +184,7 @@ static bool may_post(const struct switch_ep *ep)
 
 ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, uint64_t flags)
 {
-	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : MULTI_FLAGS);
+	const uint64_t allowed = RECV_FLAGS | (args->tagged ? PROBE_FLAGS : PLAIN_FLAGS);
 	ssize_t ret;
 	size_t len;
 

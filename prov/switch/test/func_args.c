@@ -193,8 +193,13 @@ static void operations(struct func_team *team, int rank)
 	REFUSED(fi_send(node.ep, buf, 1, NULL, FI_ADDR_NOTAVAIL, func_fresh(&req[0])));
 	REFUSED(fi_inject(node.ep, buf, 1, 12345));
 	fi_cancel(&node.ep->fid, &gone);
+	REFUSED(fi_trecvmsg(node.ep, &tmsg, FI_TRANSMIT_COMPLETE));
 
-	FUNC_POST(&node, fi_recv(node.ep, buf, 8, NULL, FI_ADDR_UNSPEC, func_fresh(&req[0])));
+	iov[0].iov_len = 8;
+	msg.iov_count = 1;
+	msg.addr = FI_ADDR_UNSPEC;
+	func_fresh(&req[0]);
+	FUNC_POST(&node, fi_recvmsg(node.ep, &msg, FI_COMPLETION | FI_TRANSMIT_COMPLETE));
 	FUNC_POST(&node, fi_send(node.ep, "works", 6, NULL, node.peer[0], func_fresh(&req[1])));
 	FUNC_DONE(&node, &req[0]);
 	FUNC_DONE(&node, &req[1]);

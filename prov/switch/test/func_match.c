@@ -300,6 +300,35 @@ static void cancel(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* What fi_inject posted has no context: fi_cancel of none means the receive. */
+static void cancel_nothing(struct func_team *team, int rank)
+{
+	struct func_req req = {.done = 0};
+	struct fi_cq_err_entry error = {0};
+	struct fi_cq_tagged_entry entry;
+	struct func_node node;
+	char buf[8];
+
+	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM, .caps = FI_MSG});
+	if (rank == 0) {
+		FUNC_POST(&node, fi_inject(node.ep, "injected", 8, node.peer[1]));
+		FUNC_POST(&node, fi_recv(node.ep, buf, 8, NULL, FI_ADDR_UNSPEC, NULL));
+		FUNC_OK(fi_cancel(&node.ep->fid, NULL));
+		func_mark(__FILE__, __LINE__, "what was canceled");
+		while (fi_cq_read(node.rx_cq, &entry, 1) == -FI_EAGAIN)
+			sched_yield();
+		FUNC_EQ(fi_cq_readerr(node.rx_cq, &error, 0), 1);
+		FUNC_EQ(error.err, FI_ECANCELED);
+		FUNC_EQ(error.flags & (FI_SEND | FI_RECV), FI_RECV);
+	} else {
+		FUNC_POST(&node, fi_recv(node.ep, buf, 8, NULL, FI_ADDR_UNSPEC, &req));
+		FUNC_DONE(&node, &req);
+		FUNC_TRUE(!memcmp(buf, "injected", 8));
+	}
+	func_meet(team, &node);
+	func_close(&node);
+}
+
 /* -- FI_MULTI_RECV -------------------------------------------------------- */
 
 enum { MULTI_CNT = 400, MULTI_BUFS = 2, MULTI_SPACE = 1 << 20, MULTI_LEAST = 4096 };
@@ -507,6 +536,8 @@ static void peek(struct func_team *team, int rank)
 				  .flags = FI_CLAIM,
 				  .addr = FI_ADDR_UNSPEC};
 	struct func_req req = {.done = 0};
+	const struct fi_msg_tagged nowhere = {
+		.iov_count = 99, .addr = FI_ADDR_UNSPEC, .tag = 7, .context = &req};
 	struct func_node node;
 
 	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
@@ -527,7 +558,10 @@ static void peek(struct func_team *team, int rank)
 		FUNC_DONE(&node, &req);
 		FUNC_EQ(req.entry.len, 100);
 		func_verify(claim.buf, 100, team->seed + 5);
-		FUNC_EQ(look(&node, &req, 7, FI_DISCARD), 0);
+		/* the buffers are ignored, whatever they are */
+		func_fresh(&req);
+		FUNC_POST(&node, fi_trecvmsg(node.ep, &nowhere, FI_PEEK | FI_DISCARD));
+		FUNC_DONE(&node, &req);
 		FUNC_EQ(look(&node, &req, 7, 0), FI_ENOMSG);
 		FUNC_EQ(look(&node, &req, 8, FI_CLAIM), 0);
 		claim.tag = 8;
@@ -555,6 +589,7 @@ int main(int argc, char **argv)
 		{"truncation, rdm", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_RDM},
 		{"truncation, msg", 2, truncation, FUNC_MODES | FUNC_SWITCH, FI_EP_MSG},
 		{"cancel", 2, cancel, FUNC_MODES, 0},
+		{"cancel without a context", 2, cancel_nothing, 0, 0},
 		{"cancel at any moment", 2, cancel_race, FUNC_MODES, 0},
 		{"one buffer for many, rdm", 2, multi_recv, FUNC_MODES, FI_EP_RDM},
 		{"one buffer for many, msg", 2, multi_recv, FUNC_MODES, FI_EP_MSG},
