@@ -140,9 +140,13 @@ static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch
 
 fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr)
 {
-	const struct switch_addr *addr = switch_av_get(ep->av, fi_addr);
-	fi_addr_t first = addr ? switch_av_find(ep->av, addr->bytes, addr->len) : FI_ADDR_NOTAVAIL;
+	const struct switch_addr *addr;
+	fi_addr_t first;
 
+	if (fi_addr < ep->conn_cnt && ep->conns[fi_addr])
+		return fi_addr; /* connections are of the first only */
+	addr = switch_av_get(ep->av, fi_addr);
+	first = addr ? switch_av_find(ep->av, addr->bytes, addr->len) : FI_ADDR_NOTAVAIL;
 	return first == FI_ADDR_NOTAVAIL ? fi_addr : first;
 }
 
