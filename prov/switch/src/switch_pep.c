@@ -180,13 +180,21 @@ void switch_connreq_drop(struct fid *handle)
 	free(connreq);
 }
 
+/* Of the application's bytes, as its endpoints have it. */
+static size_t cm_room(const struct switch_pep *pep)
+{
+	const size_t size = pep->fabric->core_ops->passive_cm_size(pep->listener);
+
+	return (size < SWITCH_CM_DATA_MAX ? size : SWITCH_CM_DATA_MAX) - SESS_PREAMBLE_LEN;
+}
+
 static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size_t paramlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid);
 	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
 
 	if (!handle || handle->fclass != FI_CLASS_CONNREQ || (paramlen && !param) ||
-	    paramlen > pep->fabric->core_ops->passive_cm_size(pep->listener))
+	    paramlen > cm_room(pep))
 		return -FI_EINVAL;
 	if (connreq->ep)
 		connreq->ep->connreq = NULL;
@@ -216,13 +224,10 @@ static int pep_setname(fid_t fid, void *addr, size_t addrlen)
 static int pep_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
-	size_t size = pep->fabric->core_ops->passive_cm_size(pep->listener);
 
 	if (level != FI_OPT_ENDPOINT || optname != FI_OPT_CM_DATA_SIZE)
 		return -FI_ENOPROTOOPT;
-	if (size > SWITCH_CM_DATA_MAX)
-		size = SWITCH_CM_DATA_MAX;
-	return switch_opt_size(size - SESS_PREAMBLE_LEN, optval, optlen);
+	return switch_opt_size(cm_room(pep), optval, optlen);
 }
 
 static struct fi_ops pep_fid_ops = {
