@@ -199,13 +199,15 @@ static ssize_t ep_cancel(fid_t fid, void *context)
 
 /* -- closing ------------------------------------------------------------------------- */
 
-/* What uses the application's memory ends before fi_close returns. */
-static void wait_idle(struct switch_ep *ep)
+/* What uses the application's memory ends before fi_close returns, or that fails: over
+ * some cores a read ends only when the peer answers or is gone.  0 or -FI_EBUSY. */
+static int wait_idle(struct switch_ep *ep)
 {
 	struct switch_domain *domain = ep->domain;
 	const uint64_t linger = (uint64_t)switch_params.close_timeout * 1000000;
 	uint64_t deadline = switch_now() + linger;
 	bool aborted = false;
+	int ret = 0;
 
 	domain->cm_pending++; /* watch the connections */
 	for (;;) {
@@ -214,8 +216,9 @@ static void wait_idle(struct switch_ep *ep)
 			break;
 		if (switch_now() >= deadline) {
 			if (aborted) {
-				SW_WARN(EP_CTRL, "closed while the core still uses memory of "
+				SW_WARN(EP_CTRL, "not closed: the core still uses memory of "
 						 "unfinished operations\n");
+				ret = -FI_EBUSY;
 				break;
 			}
 			aborted = true;
@@ -226,6 +229,7 @@ static void wait_idle(struct switch_ep *ep)
 		switch_domain_doze(domain);
 	}
 	domain->cm_pending--;
+	return ret;
 }
 
 /* Sessions linger in the domain until their peers have everything. */
@@ -276,10 +280,15 @@ static int ep_close(struct fid *fid)
 		switch_domain_unlock(domain);
 		return -FI_EBUSY;
 	}
-	ep->closing = true;
-	ep->shut_down = true; /* nobody hears of events any more */
-	sess_ep_close(ep->sess_ep, FI_ECANCELED);
-	wait_idle(ep);
+	if (!ep->closing) {
+		ep->closing = true;
+		ep->shut_down = true; /* nobody hears of events any more */
+		sess_ep_close(ep->sess_ep, FI_ECANCELED);
+	}
+	if (wait_idle(ep)) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
 	/* Not before: a peer's crossing connect may be what sends wait for. */
 	if (ep->listener)
 		domain->core_ops->listener_close(ep->listener);

@@ -432,12 +432,67 @@ static void killed_msg(struct func_team *team, int rank)
 	free(buf);
 }
 
+/* The core still reads from a peer that makes no progress: what fi_close leaves to the
+ * application is not written to any more, or fi_close says that it leaves nothing. */
+static void still_read(struct func_team *team, int rank)
+{
+	struct func_req req = {.done = 0};
+	char *buf = func_alloc(LARGE);
+	struct func_node node;
+	int ret;
+
+	setenv("FI_OFI_SWITCH_TRANSFER", "read", 1);
+	if (rank == 0)
+		setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "50", 1);
+	func_join(team, rank, &node, &(struct func_conf){.caps = FI_MSG});
+	if (rank == 1) {
+		FUNC_POST(&node, fi_send(node.ep, buf, 1, NULL, node.peer[0], &req));
+		FUNC_DONE(&node, &req); /* they are connected: the next leaves at once */
+		func_hear(team, &node, READY_WORD, 1);
+		FUNC_POST(&node,
+			  fi_send(node.ep, buf, LARGE, NULL, node.peer[0], func_fresh(&req)));
+		func_say(team, SENT_WORD, 1);
+		func_hear(team, NULL, READY_WORD, 2);
+		FUNC_UNTIL(&node, func_done(&req)); /* well or not */
+		func_close(&node);
+		free(buf);
+		return;
+	}
+	FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, &req));
+	FUNC_DONE(&node, &req);
+	func_say(team, READY_WORD, 1);
+	func_hear(team, NULL, SENT_WORD, 1);
+	FUNC_POST(&node, fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, func_fresh(&req)));
+	for (int i = 0; i < 1000; i++)
+		fi_cq_read(node.rx_cq, NULL, 0);
+	func_mark(__FILE__, __LINE__, "closing");
+	ret = fi_close(&node.ep->fid);
+	FUNC_TRUE(!ret || ret == -FI_EBUSY);
+	memset(buf, 0x77, ret ? 0 : LARGE);
+	func_say(team, READY_WORD, 2);
+	if (ret) {
+		while ((ret = fi_close(&node.ep->fid)) == -FI_EBUSY)
+			;
+		FUNC_OK(ret);
+		memset(buf, 0x77, LARGE);
+	}
+	node.ep = NULL;
+	func_mark(__FILE__, __LINE__, "the sender to end");
+	while (!atomic_load(&team->dead[1]))
+		fi_cq_read(node.rx_cq, NULL, 0);
+	for (int i = 0; i < LARGE; i++)
+		FUNC_EQ(buf[i], 0x77);
+	func_close(&node);
+	free(buf);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
 		{"lossless", 2, lossless, FUNC_MODES, 0},
 		{"all at once", 5, all_at_once, 0, 0},
 		{"pending", 2, pending, FUNC_MODES | FUNC_SWITCH, 0},
+		{"read while closing", 2, still_read, FUNC_SWITCH, 0},
 		{"killed", 3, killed, FUNC_MODES, 0},
 		{"killed, connected", 2, killed_msg, FUNC_MODES, 0},
 		{"killed, and awaited", 2, awaited, FUNC_SWITCH, 0},
