@@ -43,7 +43,7 @@
 #define SWITCH_NAME "ofi_switch"
 #define SWITCH_INJECT_SIZE 4096 /* less where BUFFER_SIZE holds less */
 #define SWITCH_PACKET_HEAD 128  /* bytes of a packet that no payload may count on */
-#define SWITCH_TX_SIZE 1024	/* operations outstanding, unread completions included */
+#define SWITCH_TX_SIZE 65536	/* operations outstanding, unread completions included */
 #define SWITCH_RX_SIZE 65536
 #define SWITCH_CQ_SIZE 1024
 #define SWITCH_MIN_MULTI_RECV 64
