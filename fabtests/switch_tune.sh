@@ -97,7 +97,7 @@ tune -c tcp -o "$tmp" && grep -q "cannot write $tmp\$" "$tmp/err" &&
 verdict "nowhere to write" $?
 
 # It is stopped while it measures: the program says that it is there.
-printf '#!/bin/sh\nkill -TERM "$TUNE"\nexec cat "%s"\n' "$tmp/pipe" >"$tmp/given"
+printf '#!/bin/sh\necho "$$" >"%s"\nkill -TERM "$TUNE"\nexec cat "%s"\n' "$tmp/pid" "$tmp/pipe" >"$tmp/given"
 (
 	TUNE=$(exec sh -c 'echo "$PPID"')
 	export TUNE
@@ -105,6 +105,8 @@ printf '#!/bin/sh\nkill -TERM "$TUNE"\nexec cat "%s"\n' "$tmp/pipe" >"$tmp/given
 )
 [ $? -eq 1 ] && ! grep -q "nothing was measured" "$tmp/err"
 verdict "it can be stopped" $?
+while kill -0 "$(cat "$tmp/pid")" 2>/dev/null; do :; done
+verdict "and takes along what it started" 0
 
 want=2
 tune -c '' && tune -o '' && tune -S 100 && tune -S 50000,40000 && tune -S 1,x && tune -S '' && tune -n 0 && tune -r -3 && tune -t && tune -x && tune more
