@@ -291,8 +291,8 @@ struct switch_op {
 	struct switch_op *whole;
 };
 
-/* NULL when memory is short.  Its ep, rx and whole are NULL; the caller sets the
- * rest. */
+/* NULL when memory is short.  Its ep, rx and whole are NULL, it is not silent; the
+ * caller sets the rest. */
 struct switch_op *switch_op_alloc(struct switch_domain *domain);
 void switch_op_free(struct switch_domain *domain, struct switch_op *op);
 /* An endpoint (or NULL) and a receive context are being closed: what their

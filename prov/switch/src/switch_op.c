@@ -50,6 +50,7 @@ struct switch_op *switch_op_alloc(struct switch_domain *domain)
 	STAILQ_REMOVE_HEAD(&domain->free_ops, link);
 	op->rx = NULL;
 	op->whole = NULL;
+	op->silent = false;
 	op->stranger = NULL;
 	return op;
 }
@@ -121,7 +122,6 @@ struct sess_op *switch_op_part(struct sess_op *sess_whole)
 	part->context = whole->context;
 	part->cq_flags = whole->cq_flags;
 	part->wants_entry = whole->wants_entry;
-	part->silent = false;
 	part->whole = whole;
 	whole->parts++;
 	return &part->sess;

@@ -160,7 +160,6 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 	op->ended = false;
 	op->context = args->context;
 	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);
-	op->silent = false;
 	op->wants_entry = flags & (FI_COMPLETION | FI_PEEK);
 	if (rx->ep)
 		switch_op_report_to(op, rx->ep);

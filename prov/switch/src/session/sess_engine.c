@@ -196,8 +196,7 @@ static uint64_t tick_list(struct sess_engine *engine, struct sess_list *list, ui
 	struct sess *sess, *next;
 
 	/* Sessions without a deadline stand behind those with one. */
-	TAILQ_EACH_SAFE(sess, list, timed, next)
-	{
+	TAILQ_EACH_SAFE(sess, list, timed, next) {
 		if (!sess->deadline) {
 			sess->deadline = now + timeout;
 			engine->timed_unset--;
