@@ -662,8 +662,9 @@ void switch_rdm_forget_conn(struct switch_conn *conn);
 int switch_rdm_enable(struct switch_ep *ep);
 /* Data of a refused connection: the peer's own is on its way. */
 bool switch_refusal_is_crossing(const void *data, size_t len);
-/* Bytes that travel with a connection, our preamble included. */
-size_t switch_cm_size(const struct switch_domain *domain);
+/* Bytes that travel with a connection if the core takes core_size of them, our preamble
+ * included. */
+size_t switch_cm_size(size_t core_size);
 
 /* MSG (switch_cm.c): events for the application. */
 void switch_msg_connected(struct switch_conn *conn);

@@ -9,11 +9,9 @@
 
 #include "switch.h"
 
-size_t switch_cm_size(const struct switch_domain *domain)
+size_t switch_cm_size(size_t core_size)
 {
-	size_t size = domain->caps->cm_data_size;
-
-	return size < SWITCH_CM_DATA_MAX ? size : SWITCH_CM_DATA_MAX;
+	return core_size < SWITCH_CM_DATA_MAX ? core_size : SWITCH_CM_DATA_MAX;
 }
 
 /* -- events ------------------------------------------------------------------------ */
@@ -170,7 +168,7 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 
 	if (!ep->enabled || ep->conn || !connreq)
 		return -FI_EOPBADSTATE;
-	if (paramlen > switch_cm_size(ep->domain) - SESS_PREAMBLE_LEN)
+	if (paramlen > switch_cm_size(ep->domain->caps->cm_data_size) - SESS_PREAMBLE_LEN)
 		return -FI_EINVAL;
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)

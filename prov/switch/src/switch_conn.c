@@ -117,7 +117,7 @@ int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t add
 	struct fi_info info = *conn->ep->core_info;
 	struct ends ends;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
-	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain));
+	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain->caps->cm_data_size));
 	int ret;
 
 	if (buf_len < 0)
@@ -148,7 +148,7 @@ int switch_conn_accept_path(struct switch_conn *conn, struct core_request *reque
 {
 	struct switch_domain *domain = conn->domain;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
-	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain));
+	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain->caps->cm_data_size));
 	int ret;
 
 	if (buf_len < 0) {

@@ -177,7 +177,8 @@ static int ep_getopt(fid_t fid, int level, int optname, void *optval, size_t *op
 		return -FI_ENOPROTOOPT;
 	if (optname != FI_OPT_CM_DATA_SIZE)
 		return switch_rx_getopt(&ep->own_rx, optname, optval, optlen);
-	return switch_opt_size(switch_cm_size(ep->domain) - SESS_PREAMBLE_LEN, optval, optlen);
+	return switch_opt_size(switch_cm_size(ep->domain->caps->cm_data_size) - SESS_PREAMBLE_LEN,
+			       optval, optlen);
 }
 
 static int ep_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)

@@ -183,9 +183,8 @@ void switch_connreq_drop(struct fid *handle)
 /* Of the application's bytes, as its endpoints have it. */
 static size_t cm_room(const struct switch_pep *pep)
 {
-	const size_t size = pep->fabric->core_ops->passive_cm_size(pep->listener);
-
-	return (size < SWITCH_CM_DATA_MAX ? size : SWITCH_CM_DATA_MAX) - SESS_PREAMBLE_LEN;
+	return switch_cm_size(pep->fabric->core_ops->passive_cm_size(pep->listener)) -
+	       SESS_PREAMBLE_LEN;
 }
 
 static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size_t paramlen)
