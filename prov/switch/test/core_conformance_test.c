@@ -1910,7 +1910,9 @@ CORE_TEST_OF(a_sleeper_follows_others, TCP)
 		for (unsigned k = 0; k < 10; k++)
 			pump_side(&w->b, false);
 		/* the last of it may be on its way for a while, when nothing is left to do here */
-		for (deadline = now() + DEADLINE; !op.done; pump_side(&w->a, false)) {
+		deadline = now() + DEADLINE;
+		while (!op.done) {
+			pump_side(&w->a, false);
 			if (wait_any(&w->b, 0) > 0)
 				pump_side(&w->b, false);
 			cr_assert_lt(now(), deadline, "no wake-up");
