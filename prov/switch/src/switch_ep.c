@@ -206,16 +206,17 @@ static int wait_idle(struct switch_ep *ep)
 {
 	struct switch_domain *domain = ep->domain;
 	const uint64_t linger = (uint64_t)switch_params.close_timeout * 1000000;
-	uint64_t deadline = switch_now() + linger;
+	uint64_t now, deadline = switch_now() + linger;
 	bool aborted = false;
 	int ret = 0;
 
 	domain->cm_pending++; /* watch the connections */
 	for (;;) {
+		now = switch_now(); /* it looks once more after the deadline has passed */
 		switch_domain_progress(domain);
 		if (!sess_ep_busy(ep->sess_ep))
 			break;
-		if (switch_now() >= deadline) {
+		if (now >= deadline) {
 			if (aborted) {
 				SW_WARN(EP_CTRL, "not closed: the core still uses memory of "
 						 "unfinished operations\n");
@@ -223,8 +224,9 @@ static int wait_idle(struct switch_ep *ep)
 				break;
 			}
 			aborted = true;
-			deadline += linger;
+			deadline = switch_now() + linger;
 			sess_ep_abort(ep->sess_ep, FI_ECANCELED);
+			switch_domain_perform(domain);
 			continue;
 		}
 		switch_domain_doze(domain);

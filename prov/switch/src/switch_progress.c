@@ -349,12 +349,16 @@ void switch_domain_doze(struct switch_domain *domain)
 	switch_domain_lock(domain);
 }
 
+/* Looks once more after the deadline has passed: the process may have stood still. */
 static void drain_until(struct switch_domain *domain, uint64_t deadline)
 {
+	uint64_t now;
+
 	for (;;) {
+		now = switch_now();
 		domain->cm_countdown = 0;
 		switch_domain_progress(domain);
-		if (LIST_EMPTY(&domain->conns) || switch_now() >= deadline)
+		if (LIST_EMPTY(&domain->conns) || now >= deadline)
 			return;
 		switch_domain_doze(domain);
 	}
@@ -369,6 +373,7 @@ void switch_domain_drain(struct switch_domain *domain)
 	LIST_FOREACH (conn, &domain->conns, link)
 		if (conn->sess)
 			sess_abort(conn->sess, FI_ECANCELED);
+	switch_domain_perform(domain);
 	drain_until(domain, switch_now() + linger);
 	if (!LIST_EMPTY(&domain->conns))
 		SW_WARN(DOMAIN, "leaving paths behind that the core did not give up\n");
