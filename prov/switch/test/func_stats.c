@@ -86,6 +86,7 @@ static char *stats_file(int rank)
 	char *name = func_alloc(300);
 
 	snprintf(name, 300, "%s/func_stats.%d.%d", dir ? dir : "/tmp", (int)getpid(), rank);
+	unlink(name); /* of a process that was killed and had the same number */
 	setenv(VAR(STATS), name, 1);
 	return name;
 }

@@ -3,7 +3,7 @@
 #include "mock_fixture.h"
 
 /* A suite does not hand its signal on. */
-#define Offence(name) Test(offence, name, .signal = SIGABRT, .timeout = 60)
+#define Offence(name) Test(offence, name, .signal = SIGABRT, .timeout = 300)
 
 static struct req req, other;
 

@@ -143,7 +143,7 @@ static void everything(const char *mode, const char *mr_mode)
 	close_both();
 }
 
-TestSuite(mock, .timeout = 60);
+TestSuite(mock, .timeout = 300);
 
 Test(mock, plain)
 {

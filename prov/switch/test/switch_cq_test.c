@@ -275,8 +275,7 @@ Test(cq, a_signal_wakes_a_blocking_read_once)
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, signal_later, cq);
-	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, 60000), -FI_EAGAIN);
-	cr_assert_lt(switch_now() - begin, UINT64_C(30000000000));
+	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, -1), -FI_EAGAIN);
 	pthread_join(thread, NULL);
 	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, 20), -FI_EAGAIN);
 	cr_assert_geq(switch_now() - begin, UINT64_C(70000000));
