@@ -17,7 +17,7 @@ set -u
 
 funcs=${SWITCH_FUNCS-func_rdm}
 status=0
-port=$((21000 + $$ % 20000))
+port=$((21000 + $$ % 11000)) # below those that connections get by themselves
 
 command -v fi_pingpong >/dev/null || { echo "no fi_pingpong (Debian and Ubuntu: libfabric-bin)"; exit 77; }
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/switch-cores.XXXXXX") || exit 99
@@ -48,6 +48,7 @@ pingpong()
 		server=$!
 		until grep -Eq ":$(printf %04X "$port") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; do
 			kill -0 "$server" 2>/dev/null || break
+			sleep 0.01 # it needs the processor
 		done
 		timeout 120 fi_pingpong -p "$prov" -P "$port" "$@" 127.0.0.1 >"$tmp/client" 2>&1
 		client_status=$?
@@ -101,7 +102,7 @@ try()
 	why=$(cannot "$2") && { echo "SKIP: $name # $why"; return; }
 	rm -f "$tmp/stats"
 	FI_OFI_SWITCH_STATS=$tmp/stats FI_OFI_SWITCH_TRANSFER=$2 \
-		pingpong "$core;ofi_switch" -e "$3" -S all -I 5 -c && {
+		pingpong "$core;ofi_switch" -e "$3" -S all -I "$rounds" -c && {
 		moved "$2" || { echo "nothing was moved by $2:" && cat "$tmp/stats"; } >"$tmp/client"
 		moved "$2"
 	}
@@ -116,12 +117,12 @@ functional()
 
 mock_moods='FI_CONTEXT FI_CONTEXT2 FI_MSG_PREFIX FI_ASYNC_IOV FI_RX_CQ_DATA FI_MR_LOCAL FI_MR_VIRT_ADDR
 	FI_MR_ALLOCATED FI_MR_PROV_KEY FI_MR_ENDPOINT FI_MR_RAW FI_MR_RMA_EVENT reads writes nothing'
-brief=
+brief= rounds=5
 if [ $# -eq 0 ] || [ "$*" = all ]; then
 	if [ $# -gt 0 ]; then
 		set -- tcp shm net sockets sockets:rdm mock
 	else
-		brief=yes
+		brief=yes rounds=1
 		set -- shm net mock
 	fi
 	for mood in $mock_moods; do

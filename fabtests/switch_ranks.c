@@ -80,7 +80,7 @@ static void start_together(void)
 {
 	const char *run = getenv("PMIX_NAMESPACE"), *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
 	int here = text ? atoi(text) : 1, fd;
-	double patience = MPI_Wtime() + 60;
+	double patience = MPI_Wtime() + 300;
 	struct start *start;
 	char name[256];
 

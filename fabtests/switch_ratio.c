@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -451,6 +453,8 @@ int main(int argc, char **argv)
 	if (pid < 0)
 		CHECK(-errno);
 	is_client = pid;
+	if (!is_client) /* which may wait for a client that has failed */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	peer_fd = fds[is_client];
 	close(fds[!is_client]);
 	run();
