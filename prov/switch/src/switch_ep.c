@@ -4,6 +4,7 @@
  * close.  What they move is in switch_msg.c and switch_tagged.c, with whom in
  * switch_rdm.c and switch_cm.c.
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "switch.h"
@@ -207,29 +208,33 @@ static int wait_idle(struct switch_ep *ep)
 	struct switch_domain *domain = ep->domain;
 	const uint64_t linger = (uint64_t)switch_params.close_timeout * 1000000;
 	uint64_t now, deadline = switch_now() + linger;
+	unsigned busy = UINT_MAX, before;
 	bool aborted = false;
 	int ret = 0;
 
 	domain->cm_pending++; /* watch the connections */
 	for (;;) {
-		now = switch_now(); /* it looks once more after the deadline has passed */
+		/* The process may have stood still: it goes on looking after the deadline
+		 * for as long as it finds something. */
+		now = switch_now();
+		before = busy;
 		switch_domain_progress(domain);
-		if (!sess_ep_busy(ep->sess_ep))
+		busy = sess_ep_busy(ep->sess_ep);
+		if (!busy)
 			break;
-		if (now >= deadline) {
-			if (aborted) {
-				SW_WARN(EP_CTRL, "not closed: the core still uses memory of "
-						 "unfinished operations\n");
-				ret = -FI_EBUSY;
-				break;
-			}
+		if (now < deadline) {
+			switch_domain_doze(domain);
+		} else if (!aborted) {
 			aborted = true;
 			deadline = switch_now() + linger;
 			sess_ep_abort(ep->sess_ep, FI_ECANCELED);
 			switch_domain_perform(domain);
-			continue;
+		} else if (busy >= before) {
+			SW_WARN(EP_CTRL, "not closed: the core still uses memory of unfinished "
+					 "operations\n");
+			ret = -FI_EBUSY;
+			break;
 		}
-		switch_domain_doze(domain);
 	}
 	domain->cm_pending--;
 	return ret;

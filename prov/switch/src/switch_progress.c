@@ -349,18 +349,33 @@ void switch_domain_doze(struct switch_domain *domain)
 	switch_domain_lock(domain);
 }
 
-/* Looks once more after the deadline has passed: the process may have stood still. */
+static size_t conn_cnt(const struct switch_domain *domain)
+{
+	const struct switch_conn *conn;
+	size_t cnt = 0;
+
+	LIST_FOREACH (conn, &domain->conns, link)
+		cnt++;
+	return cnt;
+}
+
+/* The process may have stood still: it goes on looking after the deadline for as long
+ * as it finds something. */
 static void drain_until(struct switch_domain *domain, uint64_t deadline)
 {
+	size_t left = SIZE_MAX, before;
 	uint64_t now;
 
 	for (;;) {
 		now = switch_now();
 		domain->cm_countdown = 0;
 		switch_domain_progress(domain);
-		if (LIST_EMPTY(&domain->conns) || now >= deadline)
+		before = left;
+		left = conn_cnt(domain);
+		if (!left || (now >= deadline && left >= before))
 			return;
-		switch_domain_doze(domain);
+		if (now < deadline)
+			switch_domain_doze(domain);
 	}
 }
 
