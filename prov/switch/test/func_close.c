@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "func_common.h"
 
@@ -148,18 +147,6 @@ static void pending(struct func_team *team, int rank)
 
 enum { SURVIVOR, VICTIM, BYSTANDER, WINDOW = 8, TOGETHER = 40 };
 
-/* An address of the loopback interface that no other test uses: a port whose owner is
- * gone stays free until somebody of this team takes it. */
-static void have_own_host(void)
-{
-	char host[24];
-	const unsigned number = (unsigned)getppid();
-
-	snprintf(host, sizeof(host), "127.%u.%u.%u", 128 + (number >> 16) % 64, (number >> 8) % 256,
-		 number % 256);
-	setenv("FUNC_HOST", host, 0);
-}
-
 static void echo_once(struct func_node *node, int peer, char *buf, bool first)
 {
 	struct func_req in = {.done = 0}, out = {.done = 0};
@@ -269,7 +256,7 @@ static void killed(struct func_team *team, int rank)
 	struct func_node node;
 	int i;
 
-	have_own_host();
+	func_own_host();
 	func_join(team, rank, &node, &(struct func_conf){.type = FI_EP_RDM});
 	if (rank == VICTIM)
 		be_killed(team, &node, buf);
@@ -392,7 +379,7 @@ static void restarted(struct func_team *team, int rank)
 	fi_addr_t peer;
 	int tries = 0;
 
-	have_own_host();
+	func_own_host();
 	if (rank) {
 		peer_lives(team, rank, buf);
 		free(buf);

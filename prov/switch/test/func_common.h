@@ -191,6 +191,10 @@ int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt);
 
 const char *func_prov(void);
 const char *func_host(void); /* an IPv4 address of this machine */
+/* From now on one of the loopback interface that no other test uses, unless FUNC_HOST was
+ * given: a port whose owner is gone stays free until somebody of this team takes it, or
+ * another test one that is for all addresses. */
+void func_own_host(void);
 const char *func_core(void); /* the part of its name before the semicolon */
 bool func_is_switch(void);
 

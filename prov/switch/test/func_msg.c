@@ -471,6 +471,7 @@ static void passive_kept(struct func_team *team, int rank)
 	struct fid_pep *pep;
 	struct fid_ep *ep;
 
+	func_own_host();
 	listen_at(team, rank, &node);
 	func_open_domain(&node);
 	node.info->handle = &node.pep->fid;
