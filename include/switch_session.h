@@ -32,6 +32,7 @@ enum {
 	SESS_RNDV_DEFAULT = 136 << 10,
 	SESS_CREDITS_MIN = 4,	   /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,
+	SESS_RMA_MIN = 4096,	   /* who cannot read or write so much at once does neither */
 };
 
 /* Any source; also the source of a peer that the driver cannot name. */
@@ -139,6 +140,9 @@ struct sess_stats {
 	uint64_t fallbacks;	      /* transfers copied because memory was not registered */
 	uint64_t stale;		      /* replies to transfers that no longer exist */
 	uint64_t failures;	      /* sessions that ended with an error */
+	uint64_t throttles;	      /* times that a peer got fewer credits: nobody received */
+	uint64_t dropped_msgs;	      /* unmatched messages thrown away: their sessions ended
+					 or broke the rules, and there was no room */
 };
 
 /* What the core and the user allow.  Every size in bytes, every time in
@@ -165,7 +169,9 @@ struct sess_config {
 	uint64_t threshold[SESS_WAYS];
 	uint64_t initial;	  /* bytes of the initial portion of a read or write [1024] */
 	uint64_t eager_budget;	  /* unmatched bytes of copied transfers, a session [1 MiB] */
-	uint64_t unexpected_max;  /* unmatched bytes kept, an endpoint [64 MiB] */
+	uint64_t unexpected_max;  /* unmatched bytes kept, a receive context [64 MiB] */
+	uint64_t throttle;	  /* of them so many in all sessions before their peers are
+				     given fewer credits [1 MiB] */
 	uint64_t hello_timeout;	  /* [30 s] */
 	uint64_t close_timeout;	  /* [5 s] */
 	uint32_t first_seq;	  /* sequence number of the first packet */

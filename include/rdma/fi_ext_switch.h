@@ -57,6 +57,10 @@ struct fi_switch_stats {
 	uint64_t stale;		    /* replies to operations that were called back */
 	uint64_t failures;	    /* sessions that ended with an error */
 	uint64_t sessions;	    /* sessions counted here that exist now */
+	/* The first version ended here; the rest is filled in as far as size goes. */
+	uint64_t throttles;    /* a peer got fewer credits, for nobody received its messages */
+	uint64_t dropped_msgs; /* unmatched messages of ended sessions or of peers that broke
+				  the rules, thrown away */
 };
 
 struct fi_switch_ops_ep {

@@ -66,6 +66,7 @@ struct switch_params {
 	bool rdma_read, rdma_write;
 	size_t buffer_size, initial;
 	size_t credits, rndv_threshold; /* 0: what suits the core */
+	size_t unexpected_max; /* bytes */
 	struct switch_costs costs; /* from a file; empty: none named */
 	char *core;  /* NULL: none named */
 	enum fi_ep_type core_type; /* of endpoints of cores; FI_EP_UNSPEC: any */

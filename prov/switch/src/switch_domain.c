@@ -118,6 +118,7 @@ static int open_engine(struct switch_domain *domain)
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,
 		.initial = params->initial,
+		.unexpected_max = params->unexpected_max,
 		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
 		.close_timeout = params->close_timeout * UINT64_C(1000000),
 		.random = switch_random,

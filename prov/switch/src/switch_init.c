@@ -159,6 +159,9 @@ static void params_define(void)
 				  "least 1 (default: 30000)"},
 		{"close_timeout", "Milliseconds that an endpoint lingers when it is closed, until "
 				  "its peers have acknowledged, at least 1 (default: 5000)"},
+		{"unexpected_max",
+		 "Bytes of messages that nobody has received yet which a receive context keeps "
+		 "before its peers announce their messages only, at least 1 (default: 67108864)"},
 		{"stats", "File to which each endpoint appends a line of statistics (JSON) when it "
 			  "is closed, or stderr (default: none)"},
 	};
@@ -195,6 +198,7 @@ static void params_read(void)
 	params->initial = param_number("initial", 1, room, room < 1024 ? room : 1024);
 	params->hello_timeout = param_number("hello_timeout", 1, INT32_MAX, 30000);
 	params->close_timeout = param_number("close_timeout", 1, INT32_MAX, 5000);
+	params->unexpected_max = param_number("unexpected_max", 1, SIZE_MAX / 4, 64 << 20);
 	params->core = param_text("core");
 	params->core_type = param_core_type();
 	params->stats = param_text("stats");

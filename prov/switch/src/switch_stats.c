@@ -17,16 +17,20 @@
 #define STATS_SIZE_MIN (offsetof(struct fi_switch_stats, sessions) + sizeof(uint64_t))
 
 _Static_assert((int)FI_SWITCH_WAYS == (int)SESS_WAYS, "the same ways in the same order");
-_Static_assert(sizeof(struct fi_switch_stats) ==
-		       sizeof(size_t) + sizeof(struct sess_stats) + sizeof(uint64_t),
+_Static_assert(offsetof(struct fi_switch_stats, sessions) ==
+		       sizeof(size_t) + offsetof(struct sess_stats, throttles),
 	       "what the engine counts, between the size and the number of sessions");
 
 static int give(const struct sess_stats *from, uint64_t sessions, struct fi_switch_stats *to)
 {
 	if (!to || to->size < STATS_SIZE_MIN)
 		return -FI_EINVAL;
-	memcpy(&to->tx_packets, from, sizeof(*from));
+	memcpy(&to->tx_packets, from, offsetof(struct sess_stats, throttles));
 	to->sessions = sessions;
+	if (to->size >= sizeof(*to)) {
+		to->throttles = from->throttles;
+		to->dropped_msgs = from->dropped_msgs;
+	}
 	return 0;
 }
 
@@ -138,6 +142,8 @@ static void line_format(struct line *line, const struct switch_ep *ep,
 	line_add(line, "fallbacks", stats->fallbacks);
 	line_add(line, "stale", stats->stale);
 	line_add(line, "failures", stats->failures);
+	line_add(line, "throttles", stats->throttles);
+	line_add(line, "dropped_msgs", stats->dropped_msgs);
 	line->text[line->len++] = '}';
 	line->text[line->len++] = '\n';
 }

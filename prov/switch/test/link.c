@@ -241,12 +241,18 @@ bool link_step(struct link *link)
 	return true;
 }
 
+/* Calls for progress in which nothing happened, until an engine takes it that its
+ * application waits for something that it throttles. */
+enum { IDLE_CALLS = 32 };
+
 void link_run(struct link *link)
 {
-	do {
+	for (unsigned idle = 0; idle <= IDLE_CALLS; idle++) {
 		for (unsigned i = 0; i < link->node_cnt; i++)
 			link_progress(link->node[i]);
-	} while (link_step(link));
+		if (link_step(link))
+			idle = 0;
+	}
 }
 
 void link_wait(struct link *link, uint64_t ns)

@@ -68,6 +68,7 @@ struct link_node {
 	unsigned op_cnt; /* pending */
 	unsigned ups, byes, downs;
 	bool retry_set; /* a retry is on its way */
+	bool silent;	/* packets to it and from it are swallowed */
 	bool asleep;	/* its application asks for nothing: nothing happens here */
 };
 

@@ -195,7 +195,8 @@ void link_path_deliver(struct link *link, struct link_event *event)
 {
 	struct link_end *end = event->end;
 
-	if (event->lost || link->habits.silent || (!end->open && !end->closing))
+	if (event->lost || link->habits.silent || link->node[end->peer_idx]->silent ||
+	    end->node->silent || (!end->open && !end->closing))
 		return;
 	if (link->habits.corrupt && link_rand(link, 1000) < link->habits.corrupt)
 		for (unsigned i = (unsigned)link_rand(link, 4); i < 4; i++)

@@ -2,7 +2,8 @@
 /*
  * Credit arithmetic: limits, reserve, low water, wrap; and every state that
  * two sides with small windows can reach, with packets under way in both
- * directions: none is a deadlock, and no exchange of grants goes on for ever.
+ * directions and either side throttled by the other: none is a deadlock, and no exchange
+ * of grants goes on for ever.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -120,6 +121,44 @@ Test(credit, what_breaks_the_rules)
 	cr_assert_eq(tx.tx_limit, 106);
 }
 
+Test(credit, who_is_throttled_gets_no_more_data)
+{
+	struct sess_credit tx, rx;
+	uint32_t seq = 0;
+
+	open_pair(&tx, &rx, 0, 16);
+	credit_throttle(&rx);
+	for (; credit_may_send(&tx, CREDIT_DATA); seq++) {
+		credit_sent(&tx);
+		cr_assert(credit_received(&rx, seq, true));
+		cr_assert(!rx.owed, "it is fed although it is throttled");
+		cr_assert_eq(credit_window(&rx), 15 - seq, "nor does any other packet feed it");
+	}
+	cr_assert_eq(seq, 14);
+	cr_assert(credit_may_send(&tx, CREDIT_CONTROL));
+	credit_sent(&tx);
+	cr_assert(credit_received(&rx, seq++, true));
+	cr_assert(rx.owed, "control records have to get through");
+	cr_assert_eq(credit_window(&rx), SESS_CREDITS_MIN);
+	credit_told(&rx);
+	credit_release(&rx);
+	cr_assert(!rx.owed == (credit_left(&rx) > credit_low_water(rx.rx_grant)));
+	cr_assert_eq(rx.rx_grant, SESS_CREDITS_MIN);
+}
+
+Test(credit, a_released_peer_is_owed_what_it_lacks)
+{
+	struct sess_credit tx, rx;
+
+	open_pair(&tx, &rx, 0, 16);
+	credit_throttle(&rx);
+	for (uint32_t seq = 0; seq < 14; seq++)
+		cr_assert(credit_received(&rx, seq, true));
+	credit_release(&rx);
+	cr_assert(rx.owed);
+	cr_assert_eq(credit_window(&rx), SESS_CREDITS_MIN);
+}
+
 /* -- every state ------------------------------------------------------------ */
 
 enum { UNDER_WAY = 6 };
@@ -129,6 +168,7 @@ enum { UNDER_WAY = 6 };
  * receiver had sent, or has sent since, and it does not know of. */
 struct flying {
 	int8_t unknown;
+	int8_t window;
 	uint8_t has_records;
 };
 
@@ -137,7 +177,7 @@ struct state {
 		int8_t sent;  /* tx_next - what the peer consumed: packets under way */
 		int8_t limit; /* tx_limit - tx_next */
 		int8_t told;  /* rx_limit - rx_next */
-		uint8_t owed;
+		uint8_t grant, owed, throttled;
 		uint8_t wants;		      /* class of what waits to be sent: 0 nothing, 1, 2 */
 		struct flying fly[UNDER_WAY]; /* oldest first */
 	} side[2];
@@ -184,7 +224,9 @@ static void unpack(const struct side *side, uint16_t window, struct sess_credit 
 		.rx_next = 1000,
 		.rx_limit = 1000u + (uint32_t)side->told,
 		.rx_window = window,
+		.rx_grant = side->grant,
 		.owed = side->owed,
+		.throttled = side->throttled,
 	};
 }
 
@@ -192,7 +234,9 @@ static void pack(struct side *side, const struct sess_credit *credit)
 {
 	side->limit = (int8_t)credit_diff(credit->tx_limit, credit->tx_next);
 	side->told = (int8_t)credit_diff(credit->rx_limit, credit->rx_next);
+	side->grant = (uint8_t)credit->rx_grant;
 	side->owed = credit->owed;
+	side->throttled = credit->throttled;
 }
 
 /* Side i sends a packet of this class. */
@@ -207,6 +251,7 @@ static bool sends(struct state *state, unsigned i, enum credit_class class, uint
 	credit_sent(&credit);
 	pack(side, &credit);
 	side->fly[side->sent].unknown = state->side[!i].sent;
+	side->fly[side->sent].window = side->told;
 	side->fly[side->sent].has_records = class != CREDIT_GRANT;
 	side->sent++;
 	return true;
@@ -223,7 +268,8 @@ static bool arrives(struct state *state, unsigned i, uint16_t window)
 		return false;
 	unpack(to, window, &credit);
 	cr_assert(credit_received(&credit, credit.rx_next, fly.has_records), "beyond its credits");
-	cr_assert(credit_update(&credit, credit.tx_next - (uint32_t)fly.unknown, window));
+	cr_assert(credit_update(&credit, credit.tx_next - (uint32_t)fly.unknown,
+				(uint16_t)fly.window));
 	pack(to, &credit);
 	memmove(from->fly, from->fly + 1, sizeof(from->fly) - sizeof(from->fly[0]));
 	from->fly[UNDER_WAY - 1] = (struct flying){0};
@@ -264,7 +310,21 @@ static bool acts(struct state *state, unsigned i, uint16_t window)
 	return side->owed && step_send(state, i, CREDIT_GRANT, window);
 }
 
-/* Runs to rest without new wishes: everything wanted leaves, and soon. */
+/* Side i throttles its peer, or releases it. */
+static void turns(struct state *state, unsigned i, uint16_t window, bool throttles)
+{
+	struct sess_credit credit;
+
+	unpack(&state->side[i], window, &credit);
+	if (throttles)
+		credit_throttle(&credit);
+	else
+		credit_release(&credit);
+	pack(&state->side[i], &credit);
+}
+
+/* Runs to rest without new wishes: everything wanted leaves, and soon; but data for a
+ * side that throttles its peer. */
 static void check_rest(const struct state *from, uint16_t window)
 {
 	struct state state = *from;
@@ -279,10 +339,13 @@ static void check_rest(const struct state *from, uint16_t window)
 		}
 		cr_assert_lt(++steps, 100, "grants chase each other");
 	}
-	cr_assert(!state.side[0].wants && !state.side[1].wants, "deadlock");
+	for (unsigned i = 0; i < 2; i++)
+		cr_assert(!state.side[i].wants ||
+				  (state.side[i].wants == CREDIT_DATA && state.side[!i].throttled),
+			  "deadlock");
 }
 
-static void explore(uint16_t window)
+static void explore(uint16_t window, bool throttling)
 {
 	struct state start = {0};
 	struct seen seen = {.size = 3000000};
@@ -291,7 +354,7 @@ static void explore(uint16_t window)
 	seen.next = calloc(seen.size, sizeof(*seen.next));
 	seen.bucket = calloc(0x100000, sizeof(*seen.bucket));
 	for (unsigned i = 0; i < 2; i++)
-		start.side[i].limit = start.side[i].told = (int8_t)window;
+		start.side[i].limit = start.side[i].told = (int8_t)(start.side[i].grant = (uint8_t)window);
 	add(&seen, &start);
 	for (size_t at = 1; at <= seen.cnt; at++) {
 		check_rest(&seen.state[at], window);
@@ -303,6 +366,11 @@ static void explore(uint16_t window)
 			next = seen.state[at];
 			if (arrives(&next, i, window))
 				add(&seen, &next);
+			if (throttling) {
+				next = seen.state[at];
+				turns(&next, i, window, !next.side[i].throttled);
+				add(&seen, &next);
+			}
 			/* The application wants something, or no longer. */
 			for (uint8_t wants = 0; wants <= CREDIT_DATA; wants++) {
 				next = seen.state[at];
@@ -319,7 +387,7 @@ static void explore(uint16_t window)
 
 Test(credit, no_state_is_a_deadlock)
 {
-	explore(4);
-	explore(5);
-	explore(6);
+	explore(4, true);
+	explore(5, true);
+	explore(6, false);
 }

@@ -55,14 +55,18 @@ enum { AT = WIRE_HEADER_LEN };
 struct change {
 	size_t at;
 	uint8_t value, from; /* node that said it */
+	uint8_t len;	     /* bytes that change: the first, and those behind it to 0 */
 };
 
 static void change_hello(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
 {
 	const struct change *change = link->tap_arg;
 
-	if (len > AT && packet[AT] == WIRE_HELLO && to->peer_idx == change->from)
-		packet[AT + change->at] = change->value;
+	if (len <= AT || packet[AT] != WIRE_HELLO || to->peer_idx != change->from)
+		return;
+	for (unsigned i = 1; i < change->len; i++)
+		packet[AT + change->at + i] = 0;
+	packet[AT + change->at] = change->value;
 }
 
 /* A session whose opener's or answerer's hello is changed on the way: error
@@ -92,36 +96,63 @@ static void refused(struct change change, int opener, int answerer, const char *
 
 Test(hello, another_version)
 {
-	refused((struct change){8, 2, 0}, ECONNREFUSED, EPROTO, "no common protocol version");
-	refused((struct change){10, 0, 0}, ECONNREFUSED, EPROTO, "no common protocol version");
+	refused((struct change){8, 2, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
+	refused((struct change){10, 0, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
 }
 
 Test(hello, limits_out_of_bounds)
 {
-	refused((struct change){14, 3, 0}, ECONNREFUSED, EPROTO,
-		"control buffers or window too small");
-	refused((struct change){21, 1, 0}, ECONNREFUSED, EPROTO,
-		"control buffers or window too small");
+	refused((struct change){14, 3, 0, 1}, ECONNREFUSED, EPROTO,
+		"control buffers, window or RMA operations too small");
+	refused((struct change){21, 1, 0, 1}, ECONNREFUSED, EPROTO,
+		"control buffers, window or RMA operations too small");
+}
+
+/* One byte at a time, and all but one below what is worth its while. */
+Test(hello, rma_operations_that_are_too_small)
+{
+	static const uint64_t sizes[] = {1, SESS_RMA_MIN - 1};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct sess_config config = link_config(), small = config;
+		struct link_op *sent, *received;
+		struct duo duo;
+
+		/* An engine of ours that cannot do more does neither, and says so. */
+		small.rma_max = sizes[i];
+		duo = duo_open(&config, &small);
+		received = recv_plain(duo.b, 100000);
+		sent = send_plain(duo.ab, 100000, 3);
+		link_run(duo.link);
+		expect_received(received, 100000, 3);
+		expect_sent(sent);
+		cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_COPY], 1);
+		duo_close(&duo);
+	}
+	/* One that says it does. */
+	refused((struct change){48, 1, 0, 8}, ECONNREFUSED, EPROTO,
+		"control buffers, window or RMA operations too small");
+	link_leak_check();
 }
 
 Test(hello, another_byte_order)
 {
-	refused((struct change){12, 1, 0}, ECONNREFUSED, EPROTO, "another byte order");
+	refused((struct change){12, 1, 0, 1}, ECONNREFUSED, EPROTO, "another byte order");
 }
 
 Test(hello, another_instance_than_it_connected_with)
 {
-	refused((struct change){33, 0, 0}, ECONNREFUSED, EPROTO,
+	refused((struct change){33, 0, 0, 1}, ECONNREFUSED, EPROTO,
 		"the hello answers another attempt");
 }
 
 Test(hello, answer_that_does_not_fit)
 {
-	refused((struct change){8, 2, 1}, EPROTO, ECONNRESET, "no common protocol version");
-	refused((struct change){28, 77, 1}, EPROTO, ECONNRESET,
+	refused((struct change){8, 2, 1, 1}, EPROTO, ECONNRESET, "no common protocol version");
+	refused((struct change){28, 77, 1, 1}, EPROTO, ECONNRESET,
 		"the hello answers another attempt");
-	refused((struct change){14, 2, 1}, EPROTO, ECONNRESET,
-		"control buffers or window too small");
+	refused((struct change){14, 2, 1, 1}, EPROTO, ECONNRESET,
+		"control buffers, window or RMA operations too small");
 }
 
 Test(hello, malformed)
@@ -130,7 +161,7 @@ Test(hello, malformed)
 	struct sess_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b);
-	struct change change = {4, 0, 0};
+	struct change change = {4, 0, 0, 1};
 
 	link->tap = change_hello;
 	link->tap_arg = &change;
@@ -146,7 +177,7 @@ Test(hello, a_later_version_that_still_speaks_ours)
 {
 	struct link *link = link_create(1);
 	struct sess_config config = link_config();
-	struct change change = {10, 9, 0};
+	struct change change = {10, 9, 0, 1};
 
 	link->tap = change_hello;
 	link->tap_arg = &change;

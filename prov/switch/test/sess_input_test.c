@@ -63,6 +63,38 @@ Test(input, malformed_records)
 	breaks("bytes behind the last record", 0, "x", 1);
 }
 
+/* One that names its session fails it; what names none is dropped. */
+Test(input, headers)
+{
+	struct trio trio = trio_open(link_config());
+	struct sess *sess = trio.duo.ba->sess;
+	struct wire_header header = {
+		.session_id = sess->id,
+		.cookie = sess->cookie,
+		.seq = sess->credit.rx_next,
+		.ack = sess->credit.tx_acked,
+		.window = (uint16_t)(sess->credit.tx_limit - sess->credit.tx_acked),
+		.flags = 0x80,
+	};
+
+	wire_put_header(buf, &header);
+	for (size_t len = 0; len < WIRE_HEADER_LEN; len++)
+		sess_input(trio.duo.b->engine, buf, len);
+	header.cookie++;
+	wire_put_header(buf, &header);
+	sess_input(trio.duo.b->engine, buf, WIRE_HEADER_LEN);
+	header.cookie--;
+	header.session_id ^= 1 << 19;
+	wire_put_header(buf, &header);
+	sess_input(trio.duo.b->engine, buf, WIRE_HEADER_LEN);
+	header.session_id ^= 1 << 19;
+	wire_put_header(buf, &header);
+	cr_assert(sess_is_up(sess));
+	cr_assert_eq(stats_of(trio.duo.ba).rx_packets, 1, "the hello");
+	sess_input(trio.duo.b->engine, buf, WIRE_HEADER_LEN);
+	expect_failed(&trio, "reserved flags of a packet");
+}
+
 Test(input, hello_again)
 {
 	const struct wire_hello hello = {0};

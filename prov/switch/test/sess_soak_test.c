@@ -84,7 +84,7 @@ static void add_node(struct world *world)
 	config.local_mem = one_in(world, 3);
 	config.send_after_write = one_in(world, 2);
 	config.virtual_addr = one_in(world, 2);
-	config.rma_max = PICK(world, SIZE_MAX, 3000, 100000);
+	config.rma_max = PICK(world, SIZE_MAX, SESS_RMA_MIN, 100000);
 	config.stage = (uint32_t)PICK(world, 0, 300, 2000, 20000);
 	config.chunk = PICK(world, 1000, 4096, 100000);
 	config.threshold[SESS_READ] = PICK(world, 1, 2000, 16384, UINT64_MAX);
@@ -92,6 +92,7 @@ static void add_node(struct world *world)
 	config.initial = PICK(world, 1, 300, 4096);
 	config.eager_budget = PICK(world, 1, 4096, 30000, 200000);
 	config.unexpected_max = PICK(world, 1, 3000, 1000000);
+	config.throttle = PICK(world, 1, 2000, 50000, 1 << 20);
 	config.first_seq = (uint32_t)PICK(world, 0, 1, UINT32_MAX, UINT32_MAX - 30, 1u << 31);
 	link_node(world->link, &config);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The checks on credits that arrive; the rest is inline in sess_credit.h. */
 #include "sess_credit.h"
-#include "switch_session.h"
 
 bool credit_update(struct sess_credit *credit, uint32_t ack, uint16_t window)
 {
@@ -18,12 +17,16 @@ bool credit_update(struct sess_credit *credit, uint32_t ack, uint16_t window)
 
 bool credit_received(struct sess_credit *credit, uint32_t seq, bool has_records)
 {
-	int32_t left = credit_diff(credit->rx_limit, seq) - 1;
+	int32_t left = credit_diff(credit->rx_limit, seq) - 1, low = CREDIT_DATA;
 
 	if (seq != credit->rx_next || left < 0)
 		return false;
 	credit->rx_next++;
-	if (left <= (has_records ? credit_low_water(credit->rx_window) : CREDIT_DATA))
+	if (credit->throttled)
+		low = CREDIT_CONTROL;
+	else if (has_records)
+		low = credit_low_water(credit->rx_grant);
+	if (left <= low)
 		credit->owed = true;
 	return true;
 }

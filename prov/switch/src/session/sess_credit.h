@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "switch_session.h"
+
 /* Classes of packets: the value is how many credits each leaves unused. */
 enum credit_class {
 	CREDIT_GRANT = 0,
@@ -27,8 +29,10 @@ struct sess_credit {
 	/* what we receive */
 	uint32_t rx_next;    /* expected next; everything below is consumed */
 	uint32_t rx_limit;   /* what the peer was last told */
-	uint16_t rx_window;
+	uint16_t rx_window;  /* the most that the peer is given */
+	uint16_t rx_grant;   /* what it is given now: less where its messages pile up */
 	bool owed;	     /* the peer is owed a grant */
+	bool throttled;	     /* nobody receives what it sends: it is given no more data */
 };
 
 static inline int32_t credit_diff(uint32_t a, uint32_t b)
@@ -40,7 +44,8 @@ static inline int32_t credit_diff(uint32_t a, uint32_t b)
  * When no more credits than this are left after a packet with records, their
  * owner is owed a grant.  After a packet without, only once it may send no
  * data any more: so no owner is ever blocked without being owed, and of a
- * window of four every other grant at most is answered, which dies out.
+ * window of four every other grant at most is answered, which dies out.  Who is
+ * throttled is owed one only once it may send no control record any more.
  */
 static inline int32_t credit_low_water(uint16_t window)
 {
@@ -55,7 +60,15 @@ static inline void credit_init(struct sess_credit *credit, uint32_t first_seq, u
 		.tx_limit = first_seq,
 		.tx_acked = first_seq,
 		.rx_window = window,
+		.rx_grant = window,
 	};
+}
+
+/* The peer's hello came: first is the number of its first packet. */
+static inline void credit_greeted(struct sess_credit *credit, uint32_t first)
+{
+	credit->rx_next = first;
+	credit->rx_limit = first + credit->rx_window;
 }
 
 static inline bool credit_may_send(const struct sess_credit *credit, enum credit_class class)
@@ -63,12 +76,48 @@ static inline bool credit_may_send(const struct sess_credit *credit, enum credit
 	return credit_diff(credit->tx_limit, credit->tx_next) > (int32_t)class;
 }
 
-/* The limit to put into a packet that leaves now (as acknowledgement rx_next
- * and window); the peer is owed nothing after it. */
+/* What the peer has left of the limit that it was told. */
+static inline int32_t credit_left(const struct sess_credit *credit)
+{
+	return credit_diff(credit->rx_limit, credit->rx_next);
+}
+
+/*
+ * The window of a packet that leaves now: never less than the peer was told.  One
+ * that is throttled gets no more until it is owed a grant, and then the least window
+ * there is: with less than that, two sides that throttle each other would answer each
+ * other's grants for ever, and a grant that gave nothing could be the last credit.
+ */
+static inline uint16_t credit_window(const struct sess_credit *credit)
+{
+	int32_t left = credit_left(credit), give = credit->rx_grant;
+
+	if (credit->throttled)
+		give = credit->owed ? SESS_CREDITS_MIN : left;
+	return (uint16_t)(give > left ? give : left);
+}
+
+/* A packet with that window leaves: the peer is owed nothing after it. */
 static inline void credit_told(struct sess_credit *credit)
 {
-	credit->rx_limit = credit->rx_next + credit->rx_window;
+	credit->rx_limit = credit->rx_next + credit_window(credit);
 	credit->owed = false;
+}
+
+/* The peer's messages pile up. */
+static inline void credit_throttle(struct sess_credit *credit)
+{
+	credit->throttled = true;
+	credit->owed = credit_left(credit) <= CREDIT_CONTROL;
+	credit->rx_grant = SESS_CREDITS_MIN;
+}
+
+/* They are received, or something else is waited for. */
+static inline void credit_release(struct sess_credit *credit)
+{
+	credit->throttled = false;
+	if (credit_left(credit) <= credit_low_water(credit->rx_grant))
+		credit->owed = true;
 }
 
 /* A packet took a number. */

@@ -41,6 +41,7 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 	config_default(&config->initial, 1024);
 	config_default(&config->eager_budget, 1 << 20);
 	config_default(&config->unexpected_max, 64 << 20);
+	config_default(&config->throttle, 1 << 20);
 	config_default(&config->hello_timeout, 30000 * MS);
 	config_default(&config->close_timeout, 5000 * MS);
 	if (config->buffer_size < SESS_BUFFER_MIN || config->buffer_size > SESS_BUFFER_MAX ||
@@ -49,6 +50,9 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 		return -EINVAL;
 	if (config->transfer == SESS_INLINE) /* zero: nothing forced */
 		config->transfer = SESS_AUTO;
+	if (config->rma_max < SESS_RMA_MIN)
+		config->can_read = config->can_write = config->read_target =
+			config->write_target = false;
 	return 0;
 }
 
@@ -72,6 +76,7 @@ int sess_engine_create(const struct sess_config *config, struct sess_engine **ou
 	TAILQ_INIT(&engine->events);
 	TAILQ_INIT(&engine->timed_hello);
 	TAILQ_INIT(&engine->timed_close);
+	TAILQ_INIT(&engine->throttled);
 	TAILQ_INIT(&engine->registering);
 	TAILQ_INIT(&engine->releasing);
 	TAILQ_INIT(&engine->rma);
@@ -213,11 +218,13 @@ static uint64_t tick_list(struct sess_engine *engine, struct sess_list *list, ui
 uint64_t sess_tick(struct sess_engine *engine, uint64_t now)
 {
 	const uint64_t held = sess_holds(engine) ? now + HELD_TOO_LONG : SESS_NEVER;
-	uint64_t hello, bye, next;
+	uint64_t hello, bye, look, next;
 
 	hello = tick_list(engine, &engine->timed_hello, engine->config.hello_timeout, now);
 	bye = tick_list(engine, &engine->timed_close, engine->config.close_timeout, now);
+	look = backlog_tick(engine, now);
 	next = hello < bye ? hello : bye;
+	next = look < next ? look : next;
 	return held < next ? held : next;
 }
 
@@ -246,6 +253,7 @@ void sess_progress(struct sess_engine *engine, uint64_t now)
 	struct sess_xfer *xfer;
 
 	packet_learn(engine, now);
+	backlog_progress(engine);
 	sess_flush(engine);
 	while ((sess = TAILQ_FIRST(&engine->blocked)))
 		engine_set_work(sess, &engine->ready);
@@ -475,6 +483,7 @@ static void took_packet(struct sess_engine *engine, int error)
 	engine->offered = NULL;
 	if (!error) {
 		sess->refused = NULL;
+		sess->out_cnt++;
 		engine_set_work(sess, NULL);
 		if (packet_has_work(sess)) /* behind the others: their turn */
 			engine_set_work(sess, &engine->ready);
@@ -539,6 +548,8 @@ static void packet_done(struct sess_engine *engine, struct sess_packet *packet, 
 		session_fail(sess, error, "the core failed to send a packet");
 	else if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
+	if (sess->out_cnt-- == PACKETS_OUT_MAX && packet_has_work(sess))
+		packet_ready(sess);
 }
 
 void sess_done(struct sess_engine *engine, struct sess_io *io, int error)

@@ -68,6 +68,9 @@ static uint16_t judge(const struct wire_hello *hello)
 	if (hello->window < SESS_CREDITS_MIN || hello->window > SESS_CREDITS_MAX ||
 	    hello->buffer_size < SESS_BUFFER_MIN)
 		return WIRE_REFUSE_LIMITS;
+	/* Somebody wants to have it done byte by byte. */
+	if (hello->caps && hello->rma_max && hello->rma_max < SESS_RMA_MIN)
+		return WIRE_REFUSE_LIMITS;
 	return 0;
 }
 
@@ -79,7 +82,7 @@ static const char *refusal_text(uint16_t refusal)
 	case WIRE_REFUSE_ORDER:
 		return "another byte order";
 	case WIRE_REFUSE_LIMITS:
-		return "control buffers or window too small";
+		return "control buffers, window or RMA operations too small";
 	case WIRE_REFUSE_ATTEMPT:
 		return "the hello answers another attempt";
 	default:
@@ -91,7 +94,7 @@ static void refuse(struct sess *sess, uint16_t refusal)
 {
 	sess->refusal = refusal;
 	sess->refuse_due = !sess->is_opener;
-	session_fail(sess, EPROTO, refusal_text(refusal));
+	session_expel(sess, EPROTO, refusal_text(refusal));
 }
 
 /* What of the peer's capabilities its limits leave: it has to take as many
@@ -115,7 +118,7 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	uint16_t refusal;
 
 	if (wire_get_hello(record, &hello)) {
-		session_fail(sess, EPROTO, "a hello that is malformed");
+		session_expel(sess, EPROTO, "a hello that is malformed");
 		return;
 	}
 	refusal = judge(&hello);
@@ -137,10 +140,9 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	sess->eager_budget = hello.eager_budget;
 	sess->name_len = hello.name_len;
 	memcpy(sess->name, hello.name, hello.name_len);
-	sess->credit.rx_next = header->seq + 1;
+	credit_greeted(&sess->credit, header->seq + 1);
 	sess->credit.tx_window = hello.window;
 	sess->credit.tx_limit = config->first_seq + hello.window;
-	credit_told(&sess->credit);
 	if (sess->path_up)
 		session_came_up(sess);
 }

@@ -52,6 +52,7 @@ static void store(struct sess *sess, const struct wire_record *record)
 			message->xfer->id = record->id;
 			message->xfer->stage = XFER_UNMATCHED;
 			message->xfer->message = message;
+			xfer_count(message->xfer);
 		}
 	}
 	if (!message || (record->flags & WIRE_ACK && !message->xfer)) {

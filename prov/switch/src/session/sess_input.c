@@ -12,7 +12,7 @@
 static void budget_came(struct sess *sess, const struct wire_record *record)
 {
 	if (!copy_budget_came(sess, record->total))
-		session_fail(sess, EPROTO, "a budget that does not add up");
+		session_expel(sess, EPROTO, "a budget that does not add up");
 }
 
 static void bye_came(struct sess *sess, const struct wire_record *record)
@@ -47,13 +47,13 @@ static void greet(struct sess *sess, const struct wire_header *header, const uin
 	struct wire_record record;
 
 	if (header->record_cnt != 1 || wire_get_record(p, len, &record) != (long)len)
-		session_fail(sess, EPROTO, "a first packet that is no hello");
+		session_expel(sess, EPROTO, "a first packet that is no hello");
 	else if (record.type == WIRE_HELLO && (sess->state == SESS_GREETING || !sess->is_opener))
 		hello_came(sess, header, &record);
 	else if (record.type == WIRE_REFUSE && sess->is_opener)
 		hello_refused(sess, &record);
 	else
-		session_fail(sess, EPROTO, "a first packet that is no hello");
+		session_expel(sess, EPROTO, "a first packet that is no hello");
 }
 
 static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size_t len)
@@ -64,13 +64,13 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 		long used = wire_get_record(p, len, &record);
 
 		if (used < 0) {
-			session_fail(sess, EPROTO, "a malformed record");
+			session_expel(sess, EPROTO, "a malformed record");
 			return;
 		}
 		if (sess->state >= SESS_FAILED)
 			return;
 		if (!(rules[record.type].states & 1u << sess->state) || sess->bye_seen) {
-			session_fail(sess, EPROTO, "a record that may not come now");
+			session_expel(sess, EPROTO, "a record that may not come now");
 			return;
 		}
 		sess->stats.rx_records++;
@@ -80,17 +80,17 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 		len -= (size_t)used;
 	}
 	if (len && sess->state < SESS_FAILED)
-		session_fail(sess, EPROTO, "bytes behind the last record");
+		session_expel(sess, EPROTO, "bytes behind the last record");
 }
 
 static void take_header(struct sess *sess, const struct wire_header *header)
 {
 	if (!credit_received(&sess->credit, header->seq, header->record_cnt)) {
-		session_fail(sess, EPROTO, "a packet out of order or beyond its credits");
+		session_expel(sess, EPROTO, "a packet out of order or beyond its credits");
 		return;
 	}
 	if (!credit_update(&sess->credit, header->ack, header->window)) {
-		session_fail(sess, EPROTO, "credits that do not add up");
+		session_expel(sess, EPROTO, "credits that do not add up");
 		return;
 	}
 	sess->peer_full = header->flags & WIRE_FULL;
@@ -108,6 +108,10 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	if (!sess || sess->cookie != header.cookie || sess->is_self || sess->state >= SESS_FAILED)
 		return; /* late, or a guess */
 	sess->stats.rx_packets++;
+	if (header.flags & ~WIRE_PACKET_FLAGS) {
+		session_expel(sess, EPROTO, "reserved flags of a packet");
+		return;
+	}
 	if (!sess->hello_seen) {
 		greet(sess, &header, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
 		return;
@@ -117,6 +121,7 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	take_header(sess, &header);
 	if (sess->state < SESS_FAILED)
 		read_records(sess, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+	backlog_enforce(sess);
 	if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
 	if (sess->state < SESS_FAILED && !sess->work_list && packet_has_work(sess))

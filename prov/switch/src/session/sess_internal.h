@@ -24,6 +24,7 @@ enum {
 	SMALL_MESSAGE = 192, /* unmatched messages up to here come from a free list */
 	UNMATCHED_MAX = 65536, /* unmatched messages of one peer, whatever they hold */
 	SPARE_MAX = 256,     /* free packets, messages ... kept of each kind */
+	PACKETS_OUT_MAX = 64, /* packets of one session that the core has not sent yet */
 };
 
 /* -- operations: what each waits for ------------------------------------ */
@@ -127,6 +128,7 @@ struct sess_xfer {
 	bool held;	  /* copy: segments wait for GO */
 	bool answer;	  /* incoming: DONE is owed at the end */
 	bool registering; /* a REGISTER action is out */
+	bool counted;	  /* incoming: no receive has it, and the backlog counts it */
 	uint16_t status;  /* of that DONE */
 	uint32_t id;	  /* the sender's */
 	struct xfer_key key; /* incoming: in the engine's table if hh.tbl is set */
@@ -209,6 +211,7 @@ struct sess_choice {
 
 TAILQ_HEAD(xfer_list, sess_xfer);
 TAILQ_HEAD(sess_list, sess);
+TAILQ_HEAD(message_list, sess_message);
 
 /* One path to one peer; owned by its endpoint, freed after sess_closed(). */
 struct sess {
@@ -220,6 +223,7 @@ struct sess {
 	TAILQ_ENTRY(sess) work;	 /* ready, blocked or held */
 	TAILQ_ENTRY(sess) event; /* UP, BYE, DOWN to be told */
 	TAILQ_ENTRY(sess) timed; /* a deadline */
+	TAILQ_ENTRY(sess) throttled; /* while credit.throttled */
 
 	enum sess_state state;
 	struct sess_list *work_list; /* where work is linked, or NULL */
@@ -229,6 +233,7 @@ struct sess {
 	bool close_due; /* asked for before it was up */
 	bool bye_due, bye_sent, bye_seen;
 	bool peer_full, told_full; /* unexpected storage is full: there, here */
+	bool expelled;		   /* failed because it broke the rules */
 	bool stalled_on_credit, bulk_turn;
 	uint16_t refusal;
 
@@ -244,9 +249,14 @@ struct sess {
 
 	STAILQ_HEAD(, sess_op) sends; /* not announced yet */
 	STAILQ_HEAD(, sess_control) controls;
+	unsigned control_cnt;
+	unsigned out_cnt;	      /* packets that the core has */
 	struct xfer_list bulk;	      /* with segments to send, in turn */
 	struct xfer_list xfers;	      /* all */
-	uint64_t unmatched;	      /* what its unmatched messages cost */
+	struct message_list messages; /* that it brought and no receive has */
+	uint64_t kept;		      /* bytes that it makes us keep: sess_backlog.c */
+	uint64_t patience;	      /* before it is throttled; 0: its share */
+	bool taken;		      /* one of its messages was, since the last look */
 	unsigned pending;	      /* sends and matched transfers that are not over */
 	struct sess_packet *packet;   /* being filled */
 	struct sess_packet *refused;  /* full, numbered; the core had no room */
@@ -273,7 +283,9 @@ struct sess_message {
 	uint16_t flags;		/* SESS_TAGGED, SESS_DATA */
 	bool small;		/* from the free list */
 	bool claimed;		/* in the list of those, not among the unexpected */
-	uint32_t from;		/* id of the session that brought it */
+	bool counted;		/* by the backlog */
+	struct sess *sess;	/* that brought it; NULL: it has ended */
+	TAILQ_ENTRY(sess_message) sess_link; /* there, or in the context's orphans */
 	uint64_t source, tag, data, total;
 	size_t have;		/* bytes stored so far */
 	size_t size;		/* bytes of storage */
@@ -283,8 +295,10 @@ struct sess_message {
 	uint8_t bytes[];
 };
 
+/* The least that one takes. */
+#define MESSAGE_SIZE_MIN (sizeof(struct sess_message) + (size_t)SMALL_MESSAGE)
+
 TAILQ_HEAD(op_list, sess_op);
-TAILQ_HEAD(message_list, sess_message);
 
 /* Messages and receives of one kind, tagged or not. */
 struct match_queue {
@@ -299,7 +313,10 @@ struct sess_rx {
 	TAILQ_HEAD(, sess_ep) eps; /* that receive from it */
 	struct match_queue plain, tagged;
 	struct message_list claimed;
-	uint64_t unexpected_bytes;
+	struct message_list orphans; /* of sessions that ended; in their queues, too */
+	uint64_t kept;		     /* bytes that all sessions make it keep */
+	uint64_t orphaned;	     /* of them for sessions that ended */
+	unsigned piled_up;	     /* sessions that make it keep any */
 	bool full, closed;
 	int ended; /* nothing comes any more: what receives complete with */
 };
@@ -315,7 +332,7 @@ struct sess_ep {
 	struct sess_list sessions;
 	struct sess_rx *rx, own_rx;
 	TAILQ_ENTRY(sess_ep) rx_link;
-	TAILQ_HEAD(, sess_message) messages; /* that came to it and met no receive yet */
+	struct message_list messages; /* that came to it and met no receive yet */
 	struct sess_stats stats; /* of sessions that ended */
 	uint8_t name_len;
 	uint8_t name[SESS_NAME_MAX];
@@ -330,6 +347,7 @@ struct sess_engine {
 	struct sess_list held;	    /* sends held back to be coalesced */
 	struct sess_list events;
 	struct sess_list timed_hello, timed_close;
+	struct sess_list throttled; /* sessions whose peers get fewer credits */
 	unsigned timed_unset;
 	struct xfer_list registering, releasing, rma, rma_blocked;
 	STAILQ_HEAD(, sess_op) done;
@@ -346,6 +364,11 @@ struct sess_engine {
 	unsigned burst_need;	/* rounds before anything is held back */
 	bool holding;
 
+	/* whether the application takes what is piled up: sess_backlog.c */
+	bool taken;		/* something, since it last asked for progress */
+	unsigned idle_calls;	/* for progress, without */
+	uint64_t next_look;	/* by the clock */
+
 	struct sess_action action;
 	struct sess_packet *offered;	/* of the SEND out */
 	struct sess_rma *offered_rma;	/* of the READ or WRITE out */
@@ -360,6 +383,8 @@ void engine_clear_timer(struct sess *sess);
 
 /* sess_session.c */
 void session_fail(struct sess *sess, int error, const char *reason);
+/* The peer broke the rules: what it left goes with it. */
+void session_expel(struct sess *sess, int error, const char *reason);
 void session_came_up(struct sess *sess);
 /* Something ended: perhaps BYE may leave, or the session is over. */
 void session_progress_close(struct sess *sess);
@@ -393,7 +418,7 @@ bool packet_hold(struct sess *sess, const struct sess_op *op);
 /* Queues a record of control.  NULL: behind our BYE nothing may follow, or
  * memory was short and the session failed. */
 struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint32_t id);
-void packet_control_free(struct sess_engine *engine, struct sess_control *control);
+void packet_control_remove(struct sess *sess);
 bool packet_has_work(const struct sess *sess);
 /* An operation whose packet left, or (error) never will. */
 void packet_op_done(struct sess *sess, struct sess_op *op, int error);
@@ -410,6 +435,8 @@ void match_init(struct sess_op *op, struct sess_rx *rx);
 /* A receive has its message: it is ep's until it is done. */
 void match_begin(struct sess_op *op, struct sess_ep *ep);
 void match_drop(struct sess_message *message);
+/* Bytes of memory that it takes. */
+size_t match_message_size(const struct sess_message *message);
 void match_forget(struct sess_message *message);
 void match_rx_init(struct sess_rx *rx, struct sess_engine *engine);
 /* Drops what came to the endpoint; receives of its own end with error. */
@@ -424,6 +451,32 @@ void match_describe(struct sess_op *op, const struct sess_message *message);
 /* Makes room for size bytes of a message and appends it to the unmatched.
  * NULL: memory is short, or the peer went too far and the session failed. */
 struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size);
+
+/* sess_backlog.c */
+/* Something that the peer makes us keep, and that it is over. */
+void backlog_add(struct sess *sess, uint64_t bytes);
+void backlog_remove(struct sess *sess, uint64_t bytes);
+/* The application took a message that was piled up. */
+void backlog_taken(struct sess *sess);
+/* The endpoint is about to change its receive context. */
+void backlog_move(struct sess_ep *ep, struct sess_rx *to);
+/* A packet is about to tell the peer its window. */
+void backlog_grant(struct sess *sess);
+void backlog_progress(struct sess_engine *engine);
+/* Returns when it wants to look again, or SESS_NEVER. */
+uint64_t backlog_tick(struct sess_engine *engine, uint64_t now);
+/* The session gives no more credits. */
+void backlog_forget(struct sess *sess);
+/* The session is over: who owns what it brought. */
+void backlog_orphan(struct sess *sess);
+/* Drops what an expelled session brought. */
+void backlog_drop(struct sess *sess);
+/* A packet of this session was handled: what exceeds the limits goes. */
+void backlog_enforce(struct sess *sess);
+/* Bytes that a context keeps at most, but for one packet's worth. */
+uint64_t backlog_max(const struct sess_config *config);
+/* Records of control that wait in one session, likewise. */
+unsigned backlog_controls_max(const struct sess_config *config);
 
 /* sess_multi.c */
 /* The operation for a message of len bytes to ep that a posted receive with
@@ -443,6 +496,7 @@ int self_cancel(struct sess_op *op);
 /* sess_xfer.c */
 struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op,
 			      const struct sess_way_ops *ops);
+void xfer_count(struct sess_xfer *xfer);
 void xfer_start_came(struct sess *sess, const struct wire_record *record);
 void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have);
 /* Answers a message whose receive will never come. */

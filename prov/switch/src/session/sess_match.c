@@ -3,8 +3,8 @@
  * Matching: receives that wait for messages and messages that wait for
  * receives, each in the order in which they came.  Both are of a receive
  * context, an endpoint's own or one that several share.  An unmatched message
- * lives in storage of its exact size, never in a control buffer; when a context
- * keeps too much of it, the peers of its endpoints are told to announce only.
+ * lives in storage of its exact size, never in a control buffer; how much of that is
+ * kept is for sess_backlog.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -49,43 +49,9 @@ struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, u
 
 /* -- storage ------------------------------------------------------------------ */
 
-/* Full is told with the next packet to each peer; empty enough again, those
- * that were told get one. */
-static void tell_full(struct sess_ep *ep, bool full)
+size_t match_message_size(const struct sess_message *message)
 {
-	struct sess *sess;
-
-	TAILQ_FOREACH(sess, &ep->sessions, ep_link) {
-		if (sess->told_full != full && !sess->is_self && sess->state == SESS_OPEN) {
-			sess->credit.owed = true;
-			packet_ready(sess);
-		}
-	}
-}
-
-static void set_full(struct sess_rx *rx, bool full)
-{
-	struct sess_ep *ep;
-
-	if (rx->full == full)
-		return;
-	rx->full = full;
-	TAILQ_FOREACH(ep, &rx->eps, rx_link)
-		tell_full(ep, full);
-}
-
-/* What an unmatched message is counted as. */
-static uint64_t cost(size_t size)
-{
-	return sizeof(struct sess_message) + sizeof(struct sess_xfer) + size;
-}
-
-/* A peer that heeds FULL and the eager budget stays below this: what may be
- * kept, what was under way when it was told, and announcements without data. */
-static uint64_t most_unmatched(const struct sess_config *config)
-{
-	return 2 * config->unexpected_max + config->eager_budget +
-	       (uint64_t)config->credits * config->buffer_size + UNMATCHED_MAX * cost(0);
+	return sizeof(*message) + (message->small ? (size_t)SMALL_MESSAGE : message->size);
 }
 
 struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size)
@@ -94,11 +60,6 @@ struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t
 	struct sess_engine *engine = rx->engine;
 	struct sess_message *message = TAILQ_FIRST(&engine->spare_messages);
 	bool small = size <= SMALL_MESSAGE;
-
-	if (!sess->is_self && sess->unmatched + cost(size) > most_unmatched(&engine->config)) {
-		session_fail(sess, ENOBUFS, "more unmatched messages than it was allowed");
-		return NULL;
-	}
 
 	if (small && message) {
 		TAILQ_REMOVE(&engine->spare_messages, message, link);
@@ -114,14 +75,13 @@ struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t
 		.small = small,
 		.size = size,
 		.source = sess->source,
-		.from = sess->id,
+		.sess = sess,
+		.counted = !sess->is_self,
 	};
 	TAILQ_INSERT_TAIL(&match_queue(rx, flags)->unexpected, message, link);
 	TAILQ_INSERT_TAIL(&sess->ep->messages, message, ep_link);
-	sess->unmatched += cost(size);
-	rx->unexpected_bytes += cost(size);
-	if (rx->unexpected_bytes > engine->config.unexpected_max)
-		set_full(rx, true);
+	TAILQ_INSERT_TAIL(&sess->messages, message, sess_link);
+	backlog_add(sess, match_message_size(message));
 	return message;
 }
 
@@ -130,14 +90,15 @@ void match_drop(struct sess_message *message)
 {
 	struct sess_rx *rx = message->ep->rx;
 	struct sess_engine *engine = rx->engine;
-	struct sess *sess = table_find(&engine->sessions, message->from);
 
 	TAILQ_REMOVE(&message->ep->messages, message, ep_link);
-	if (sess)
-		sess->unmatched -= cost(message->size);
-	rx->unexpected_bytes -= cost(message->size);
-	if (rx->full && rx->unexpected_bytes <= engine->config.unexpected_max / 2)
-		set_full(rx, false);
+	TAILQ_REMOVE(message->sess ? &message->sess->messages : &rx->orphans, message, sess_link);
+	if (message->sess) {
+		backlog_remove(message->sess, match_message_size(message));
+	} else if (message->counted) {
+		rx->kept -= match_message_size(message);
+		rx->orphaned -= match_message_size(message);
+	}
 	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
 		free(message);
 		return;
@@ -175,6 +136,8 @@ void match_describe(struct sess_op *op, const struct sess_message *message)
 static void deliver(struct sess_op *op, struct sess_message *message)
 {
 	match_describe(op, message);
+	if (message->sess)
+		backlog_taken(message->sess);
 	if (message->loop)
 		self_deliver(op, message);
 	else if (message->xfer && message->xfer->ops != &sess_inline_ops)
@@ -358,6 +321,7 @@ void match_rx_init(struct sess_rx *rx, struct sess_engine *engine)
 	TAILQ_INIT(&rx->tagged.posted);
 	TAILQ_INIT(&rx->tagged.unexpected);
 	TAILQ_INIT(&rx->claimed);
+	TAILQ_INIT(&rx->orphans);
 }
 
 int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx)
@@ -377,6 +341,7 @@ struct sess_rx *sess_ep_rx(struct sess_ep *ep)
 void sess_ep_share_rx(struct sess_ep *ep, struct sess_rx *rx)
 {
 	TAILQ_REMOVE(&ep->rx->eps, ep, rx_link);
+	backlog_move(ep, rx);
 	ep->rx = rx;
 	TAILQ_INSERT_TAIL(&rx->eps, ep, rx_link);
 }
@@ -459,23 +424,13 @@ void match_fail_source(struct sess *sess, int error)
 	}
 }
 
-static void rename_list(struct message_list *list, const struct sess *sess, uint64_t source)
+void sess_set_source(struct sess *sess, uint64_t source)
 {
 	struct sess_message *message;
 
-	TAILQ_FOREACH(message, list, link)
-		if (message->from == sess->id)
-			message->source = source;
-}
-
-void sess_set_source(struct sess *sess, uint64_t source)
-{
-	struct sess_rx *rx = sess->ep->rx;
-
 	sess->source = source;
-	rename_list(&rx->plain.unexpected, sess, source);
-	rename_list(&rx->tagged.unexpected, sess, source);
-	rename_list(&rx->claimed, sess, source);
+	TAILQ_FOREACH(message, &sess->messages, sess_link)
+		message->source = source;
 }
 
 int sess_cancel(struct sess_op *op)

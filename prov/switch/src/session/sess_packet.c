@@ -74,6 +74,8 @@ struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint
 	}
 	*control = (struct sess_control){.type = type, .id = id};
 	STAILQ_INSERT_TAIL(&sess->controls, control, link);
+	sess->control_cnt++;
+	backlog_add(sess, sizeof(*control));
 	packet_ready(sess);
 	return control;
 }
@@ -102,8 +104,15 @@ void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, stru
 	}
 }
 
-void packet_control_free(struct sess_engine *engine, struct sess_control *control)
+/* Takes the first record of control out of the queue. */
+void packet_control_remove(struct sess *sess)
 {
+	struct sess_engine *engine = sess->engine;
+	struct sess_control *control = STAILQ_FIRST(&sess->controls);
+
+	STAILQ_REMOVE_HEAD(&sess->controls, link);
+	sess->control_cnt--;
+	backlog_remove(sess, sizeof(*control));
 	if (engine->spare_control_cnt == SPARE_MAX) {
 		free(control);
 		return;
@@ -348,8 +357,7 @@ static void add_controls(struct sess *sess, struct sess_packet *packet)
 	while ((control = STAILQ_FIRST(&sess->controls)) &&
 	       control_len(control) <= room(sess, packet)) {
 		add_control(sess, packet, control);
-		STAILQ_REMOVE_HEAD(&sess->controls, link);
-		packet_control_free(sess->engine, control);
+		packet_control_remove(sess);
 	}
 }
 
@@ -468,17 +476,18 @@ bool packet_has_work(const struct sess *sess)
 /* Number, credit, header: nothing changes it any more. */
 static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *packet)
 {
-	const struct wire_header header = {
+	struct wire_header header = {
 		.session_id = sess->peer_id,
 		.cookie = sess->peer_cookie,
 		.seq = sess->credit.tx_next,
 		.ack = sess->credit.rx_next,
-		.window = sess->credit.rx_window,
 		.record_cnt = packet->record_cnt,
 		.flags = sess->ep->rx->full ? WIRE_FULL : 0,
 	};
 
 	sess->told_full = sess->ep->rx->full;
+	backlog_grant(sess);
+	header.window = credit_window(&sess->credit);
 	wire_put_header(packet->bytes, &header);
 	credit_sent(&sess->credit);
 	sess->stats.tx_packets++;
@@ -574,8 +583,8 @@ struct sess_packet *packet_next(struct sess *sess)
 		return packet;
 	if (sess->hello_due)
 		return say_hello(sess);
-	if (sess->state < SESS_OPEN)
-		return NULL;
+	if (sess->state < SESS_OPEN || sess->out_cnt >= PACKETS_OUT_MAX)
+		return NULL; /* packet_done() goes on */
 
 	packet = sess->packet;
 	data = (packet && packet->has_data) || !STAILQ_EMPTY(&sess->sends) ||

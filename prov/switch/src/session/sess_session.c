@@ -121,6 +121,7 @@ static int session_create(struct sess_ep *ep, void *user, uint64_t source, struc
 	STAILQ_INIT(&sess->controls);
 	TAILQ_INIT(&sess->bulk);
 	TAILQ_INIT(&sess->xfers);
+	TAILQ_INIT(&sess->messages);
 	credit_init(&sess->credit, engine->config.first_seq, (uint16_t)engine->config.credits);
 	TAILQ_INSERT_TAIL(&ep->sessions, sess, ep_link);
 	*out = sess;
@@ -321,6 +322,7 @@ void session_fail(struct sess *sess, int error, const char *reason)
 	if (sess->state >= SESS_FAILED)
 		return;
 	engine_clear_timer(sess);
+	backlog_forget(sess);
 	sess->state = SESS_FAILED;
 	sess->error = error;
 	sess->reason = reason;
@@ -334,6 +336,12 @@ void session_fail(struct sess *sess, int error, const char *reason)
 	if (sess->abort_due || sess->refuse_due)
 		engine_set_work(sess, &sess->engine->ready);
 	session_over(sess);
+}
+
+void session_expel(struct sess *sess, int error, const char *reason)
+{
+	sess->expelled |= sess->state < SESS_FAILED;
+	session_fail(sess, error, reason);
 }
 
 void sess_abort(struct sess *sess, int error)
@@ -452,10 +460,9 @@ void sess_closed(struct sess *sess)
 	complete_packet_ops(sess, &sess->refused, error);
 	drop_sends(sess, error);
 	while ((control = STAILQ_FIRST(&sess->controls))) {
-		STAILQ_REMOVE_HEAD(&sess->controls, link);
 		if (control->op)
 			packet_op_done(sess, control->op, error);
-		packet_control_free(engine, control);
+		packet_control_remove(sess);
 	}
 	match_forget_session(sess, error);
 	table_remove(&engine->sessions, sess->id);
@@ -472,6 +479,7 @@ void session_free_if_ended(struct sess *sess)
 
 	if (sess->state != SESS_ENDED || !TAILQ_EMPTY(&sess->xfers))
 		return;
+	backlog_orphan(sess);
 	session_stats_add(&ep->stats, &sess->stats);
 	TAILQ_REMOVE(&ep->sessions, sess, ep_link);
 	free(sess);

@@ -81,7 +81,7 @@ int wire_get_header(const uint8_t *p, size_t len, struct wire_header *header)
 	header->window = get16(p + 16);
 	header->record_cnt = p[18];
 	header->flags = p[19];
-	return header->flags & ~WIRE_PACKET_FLAGS ? -1 : 0;
+	return 0;
 }
 
 size_t wire_inline_len(uint8_t flags)

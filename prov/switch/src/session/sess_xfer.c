@@ -36,12 +36,27 @@ struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op,
 	return xfer;
 }
 
+/* A transfer of the peer's that no receive has is its backlog. */
+void xfer_count(struct sess_xfer *xfer)
+{
+	xfer->counted = true;
+	backlog_add(xfer->sess, sizeof(*xfer));
+}
+
+static void xfer_uncount(struct sess_xfer *xfer)
+{
+	if (xfer->counted)
+		backlog_remove(xfer->sess, sizeof(*xfer));
+	xfer->counted = false;
+}
+
 static void xfer_free(struct sess_xfer *xfer)
 {
 	struct sess *sess = xfer->sess;
 	struct sess_engine *engine = sess->engine;
 
 	xfer_unqueue(xfer);
+	xfer_uncount(xfer);
 	if (xfer->incoming) {
 		if (xfer->hh.tbl)
 			HASH_DEL(engine->incoming, xfer);
@@ -337,6 +352,7 @@ void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *store
 	if (xfer->want > rest)
 		xfer->want = rest;
 	if (op) {
+		xfer_uncount(xfer);
 		op->xfer = xfer;
 		op->state = OP_MOVING;
 		xfer->sess->pending++;
@@ -411,7 +427,7 @@ static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_re
 	key.id = record->id;
 	HASH_FIND(hh, engine->incoming, &key, sizeof(key), twin);
 	if (twin) {
-		session_fail(sess, EPROTO, "two transfers with one id");
+		session_expel(sess, EPROTO, "two transfers with one id");
 		return NULL;
 	}
 	xfer = xfer_create(sess, NULL, select_ops((enum sess_way)record->way));
@@ -427,6 +443,7 @@ static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_re
 	xfer->held = record->flags & WIRE_HELD;
 	xfer->ack = record->flags & WIRE_ACK;
 	xfer->stage = XFER_UNMATCHED;
+	xfer_count(xfer);
 	HASH_ADD(hh, engine->incoming, key, sizeof(xfer->key), xfer);
 	if (!xfer->hh.tbl) {
 		session_fail(sess, ENOMEM, "no memory for a transfer");
@@ -443,7 +460,7 @@ void xfer_start_came(struct sess *sess, const struct wire_record *record)
 	if (!xfer)
 		return;
 	if (!xfer->ops->check(xfer, record)) {
-		session_fail(sess, EPROTO, "a START that contradicts itself");
+		session_expel(sess, EPROTO, "a START that contradicts itself");
 		return;
 	}
 	op = match_posted(sess->ep, record->flags, record->tag, sess->source, record->total);
@@ -521,7 +538,7 @@ void xfer_reply_came(struct sess *sess, const struct wire_record *record)
 	else if (fits)
 		fits = done_came(xfer, record->status);
 	if (!fits)
-		session_fail(sess, EPROTO, "a reply that does not fit its transfer");
+		session_expel(sess, EPROTO, "a reply that does not fit its transfer");
 }
 
 /* The sender takes the announcement back: answered if nobody took it yet. */
@@ -551,7 +568,7 @@ void xfer_record_came(struct sess *sess, const struct wire_record *record)
 	HASH_FIND(hh, sess->engine->incoming, &key, sizeof(key), xfer);
 	if (!xfer) {
 		if (record->type != WIRE_CANCEL && !sess->bye_sent)
-			session_fail(sess, EPROTO, "data for a transfer that does not exist");
+			session_expel(sess, EPROTO, "data for a transfer that does not exist");
 		return;
 	}
 	fits = is_allowed(xfer, record);
@@ -562,7 +579,7 @@ void xfer_record_came(struct sess *sess, const struct wire_record *record)
 	else if (fits)
 		cancel_came(xfer);
 	if (!fits)
-		session_fail(sess, EPROTO, "data that do not fit their transfer");
+		session_expel(sess, EPROTO, "data that do not fit their transfer");
 }
 
 /* fi_cancel of a send that has a transfer. */
