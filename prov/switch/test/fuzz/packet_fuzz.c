@@ -111,14 +111,16 @@ static size_t put_start(struct input *in, uint8_t flags, uint8_t *p, size_t room
 	uint64_t sum = make_descs(in, desc, cnt), total = next64(in);
 	uint16_t len = (uint16_t)next64(in);
 	size_t head;
+	uint32_t id;
 
 	flags &= flags & 16 ? WIRE_TAGGED | WIRE_DATA | WIRE_ACK : WIRE_TAGGED | WIRE_HELD;
 	head = wire_start_len(flags, cnt, KEY_LEN);
 	if (head >= room)
 		return 0;
 	len = (uint16_t)(len % (room - head));
-	wire_put_start(p, flags, len, next_id(in), cnt ? len + sum : total, next8(in) & 3, 6, way,
-		       desc, cnt, KEY_LEN);
+	id = next_id(in);
+	wire_put_start(p, flags, len, id, cnt ? len + sum : total, next8(in) & 3, 6, way, desc, cnt,
+		       KEY_LEN);
 	return head + len;
 }
 
@@ -129,6 +131,8 @@ static size_t put_record(const struct victim *victim, struct input *in, uint8_t 
 	enum wire_type type = (enum wire_type)(1 + next8(in) % (WIRE_TYPES - 1));
 	uint8_t flags = next8(in);
 	unsigned cnt = 1 + (flags >> 6);
+	uint64_t tag;
+	uint32_t id;
 	uint16_t len;
 	size_t head;
 
@@ -141,16 +145,19 @@ static size_t put_record(const struct victim *victim, struct input *in, uint8_t 
 		flags &= WIRE_TAGGED | WIRE_DATA | WIRE_ACK;
 		head = wire_inline_len(flags);
 		len = (uint16_t)(next64(in) % (room - head));
-		wire_put_inline(p, flags, len, next8(in) & 3, 5, next_id(in));
+		tag = next8(in) & 3;
+		wire_put_inline(p, flags, len, tag, 5, next_id(in));
 		return head + len;
 	case WIRE_START:
 		return put_start(in, flags, p, room);
 	case WIRE_SEGMENT:
 		len = (uint16_t)(1 + next64(in) % (room - WIRE_SEGMENT_LEN - 1));
-		wire_put_segment(p, len, next_id(in), next64(in));
+		id = next_id(in);
+		wire_put_segment(p, len, id, next64(in));
 		return WIRE_SEGMENT_LEN + (size_t)len;
 	case WIRE_GO:
-		return wire_put_go(p, next_id(in), next64(in));
+		id = next_id(in);
+		return wire_put_go(p, id, next64(in));
 	case WIRE_SINK:
 		make_descs(in, desc, cnt);
 		return wire_put_sink(p, next_id(in), desc, cnt, KEY_LEN);
