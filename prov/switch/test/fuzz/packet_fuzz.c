@@ -9,42 +9,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "link.h"
+#include "fuzz_input.h"
 #include "sess_internal.h"
 
-enum {
-	OPS_MAX = 48,
-	STEPS_MAX = 400,
-};
-
-struct input {
-	const uint8_t *p, *end;
-};
+enum { STEPS_MAX = 400 };
 
 struct victim {
 	struct link *link;
 	struct link_node *node;
-	struct link_op *op[OPS_MAX];
-	unsigned op_cnt;
+	struct fuzz_ops ops;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint8_t next8(struct input *in)
-{
-	return in->p < in->end ? *in->p++ : 0;
-}
-
-static uint64_t next64(struct input *in)
-{
-	static const uint64_t sizes[] = {
-		0,    1,    7,	  100,	200,   264,	   400,	       468,
-		1000, 1500, 3000, 5000, 40000, UINT32_MAX, UINT64_MAX, (uint64_t)INT64_MAX + 1,
-	};
-	uint8_t byte = next8(in);
-
-	return byte < 128 ? sizes[byte % 16] : sizes[byte % 13] + next8(in);
-}
 
 /* Ids of transfers: few slots, few generations. */
 static uint32_t next_id(struct input *in)
@@ -64,20 +38,6 @@ static struct sess *session(struct victim *victim)
 /* -- packets ------------------------------------------------------------------- */
 
 enum { KEY_LEN = 8 };
-
-/* Returns the sum of their lengths. */
-static uint64_t make_descs(struct input *in, struct wire_desc *desc, unsigned cnt)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < cnt; i++) {
-		memset(&desc[i], next8(in), sizeof(desc[i]));
-		desc[i].addr = next64(in);
-		desc[i].len = next64(in);
-		sum += desc[i].len;
-	}
-	return sum;
-}
 
 static size_t put_hello(const struct victim *victim, struct input *in, uint8_t *p)
 {
@@ -108,7 +68,7 @@ static size_t put_start(struct input *in, uint8_t flags, uint8_t *p, size_t room
 	struct wire_desc desc[WIRE_DESC_MAX];
 	enum sess_way way = (enum sess_way)(1 + next8(in) % 3);
 	unsigned cnt = way == SESS_READ ? flags >> 5 & 3 : 0;
-	uint64_t sum = make_descs(in, desc, cnt), total = next64(in);
+	uint64_t sum = next_descs(in, desc, cnt), total = next64(in);
 	uint16_t len = (uint16_t)next64(in);
 	size_t head;
 	uint32_t id;
@@ -159,7 +119,7 @@ static size_t put_record(const struct victim *victim, struct input *in, uint8_t 
 		id = next_id(in);
 		return wire_put_go(p, id, next64(in));
 	case WIRE_SINK:
-		make_descs(in, desc, cnt);
+		next_descs(in, desc, cnt);
 		return wire_put_sink(p, next_id(in), desc, cnt, KEY_LEN);
 	case WIRE_BUDGET:
 		return wire_put_budget(p, next64(in));
@@ -201,18 +161,17 @@ static void input_packet(struct victim *victim, uint8_t kind, struct input *in)
 			len += put_record(victim, in, packet + len, 2000);
 	}
 	wire_put_header(packet, &header);
-	sess_input(victim->node->engine, packet, len);
+	fuzz_deliver(victim->node->engine, packet, len);
 }
 
 /* -- the application and the core ------------------------------------------------ */
 
 static struct link_op *new_op(struct victim *victim, size_t size, uint8_t bits)
 {
-	struct link_op *op;
+	struct link_op *op = fuzz_op_create(&victim->ops, victim->node, size, 1 + (bits >> 6));
 
-	if (victim->op_cnt == OPS_MAX)
+	if (!op)
 		return NULL;
-	op = victim->op[victim->op_cnt++] = link_op_create(victim->node, size, 1 + (bits >> 6));
 	op->op.flags = bits & (SESS_TAGGED | SESS_DATA);
 	op->op.tag = bits & SESS_TAGGED ? bits >> 2 & 3 : 0;
 	return op;
@@ -228,12 +187,7 @@ static void receive(struct victim *victim, struct input *in)
 	op->op.flags &= (uint16_t)~SESS_DATA;
 	if (op->op.flags & SESS_TAGGED && how & 1)
 		op->op.ignore = UINT64_MAX;
-	if (how & 2)
-		op->op.flags |= SESS_PEEK;
-	if (how & 4)
-		op->op.flags |= SESS_CLAIM;
-	if (how & 8)
-		op->op.flags |= SESS_DISCARD;
+	op->op.flags |= fuzz_recv_flags(how);
 	op->op.claim = how & 16 ? victim : NULL;
 	link_recv(op);
 }
@@ -245,12 +199,7 @@ static void submit(struct victim *victim, struct input *in)
 
 	if (!op || !session(victim))
 		return;
-	if (how & 1)
-		op->op.flags |= SESS_DELIVERY;
-	if (how & 2)
-		op->op.flags |= SESS_INJECT;
-	if (how & 4)
-		op->op.flags |= SESS_MORE;
+	op->op.flags |= fuzz_send_flags(how);
 	link_send(session(victim), op);
 }
 
@@ -314,8 +263,8 @@ static void step(struct victim *victim, struct input *in)
 	default:
 		if (what & 16)
 			core_does(victim, in);
-		else if (victim->op_cnt && victim->op[what % victim->op_cnt]->pending)
-			sess_cancel(&victim->op[what % victim->op_cnt]->op);
+		else
+			fuzz_op_cancel(&victim->ops, what);
 	}
 }
 
@@ -347,7 +296,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < STEPS_MAX && in.p < in.end; i++)
 		step(&victim, &in);
 	link_destroy(victim.link);
-	for (unsigned i = 0; i < victim.op_cnt; i++)
-		link_op_destroy(victim.op[i]);
+	fuzz_ops_destroy(&victim.ops);
 	return 0;
 }

@@ -8,32 +8,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "link.h"
+#include "fuzz_input.h"
 
-enum {
-	OPS_MAX = 64,
-	STEPS_MAX = 500,
-};
-
-struct input {
-	const uint8_t *p, *end;
-};
+enum { STEPS_MAX = 500 };
 
 struct pair {
 	struct link *link;
 	struct input *in;
-	struct link_op *op[OPS_MAX];
-	unsigned op_cnt;
+	struct fuzz_ops ops;
 	bool mutate;  /* the next packet */
 	bool mutated; /* any so far */
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint8_t next8(struct input *in)
-{
-	return in->p < in->end ? *in->p++ : 0;
-}
 
 static size_t next_size(struct input *in)
 {
@@ -80,14 +65,13 @@ static struct link_op *new_op(struct pair *pair, uint8_t bits)
 	struct link_node *node = pair->link->node[bits >> 5 & 1];
 	struct link_op *op;
 
-	if (pair->op_cnt == OPS_MAX)
-		return NULL;
-	op = link_op_create(node, next_size(pair->in), 1 + (bits & 3));
+	if (pair->ops.cnt == FUZZ_OPS_MAX)
+		return NULL; /* no byte of the input is spent on it */
+	op = fuzz_op_create(&pair->ops, node, next_size(pair->in), 1 + (bits & 3));
 	op->op.flags = bits & 4 ? SESS_TAGGED : 0;
 	op->op.tag = bits & 4 ? bits >> 3 & 1 : 0;
 	op->done = arrived;
 	op->arg = pair;
-	pair->op[pair->op_cnt++] = op;
 	return op;
 }
 
@@ -126,15 +110,10 @@ static void submit(struct pair *pair)
 	end = link_end(op->node, to);
 	if (!end)
 		end = link_connect(op->node, to);
-	link_op_fill(op, pair->op_cnt);
-	op->op.data = pair->op_cnt;
+	link_op_fill(op, pair->ops.cnt);
+	op->op.data = pair->ops.cnt;
 	op->op.flags |= SESS_DATA;
-	if (how & 1)
-		op->op.flags |= SESS_DELIVERY;
-	if (how & 2)
-		op->op.flags |= SESS_INJECT;
-	if (how & 4)
-		op->op.flags |= SESS_MORE;
+	op->op.flags |= fuzz_send_flags(how);
 	link_send(end->sess, op);
 }
 
@@ -207,8 +186,7 @@ static void step(struct pair *pair)
 		receive(pair);
 		break;
 	case 6:
-		if (pair->op_cnt && pair->op[what % pair->op_cnt]->pending)
-			sess_cancel(&pair->op[what % pair->op_cnt]->op);
+		fuzz_op_cancel(&pair->ops, what);
 		break;
 	default:
 		disturb(pair);
@@ -257,7 +235,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < STEPS_MAX && in.p < in.end; i++)
 		step(&pair);
 	link_destroy(pair.link);
-	for (unsigned i = 0; i < pair.op_cnt; i++)
-		link_op_destroy(pair.op[i]);
+	fuzz_ops_destroy(&pair.ops);
 	return 0;
 }
