@@ -114,6 +114,18 @@ struct link_event *link_event_soon(struct link *link, enum event_type type, stru
 
 /* -- actions ------------------------------------------------------------------- */
 
+/* Behind DOWN nothing is asked of the core any more but to release memory; behind
+ * sess_closed() that, too, is only for what was still registered. */
+static void check_session(const struct link_node *node, const struct sess_action *action)
+{
+	const struct link_end *end = action->user;
+
+	if (!action->sess || action->type == SESS_ACT_DEREGISTER)
+		return;
+	if (end->sess != action->sess || end->down)
+		link_die(node->link, "an action (%u) for a session that is over", action->type);
+}
+
 void link_act(struct link_node *node)
 {
 	const struct sess_action *action;
@@ -121,6 +133,7 @@ void link_act(struct link_node *node)
 
 	while ((action = sess_next(node->engine))) {
 		end = action->user;
+		check_session(node, action);
 		switch (action->type) {
 		case SESS_ACT_COMPLETE:
 			link_op_complete(node, action->op);

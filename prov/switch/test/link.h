@@ -83,6 +83,11 @@ struct link_end {
 	bool open;	       /* packets go out and come in */
 	bool closing;	       /* DOWN was told */
 	bool up, bye, down;    /* told */
+	bool scripted;	       /* the peer is the caller: see link_scripted() */
+	bool was_open;	       /* scripted: a path comes up once */
+	unsigned room;	       /* scripted: of so many ios at once, the next gets -EAGAIN */
+	int refusal;	       /* scripted: the core refuses packets with this errno */
+	int rma_refusal;       /* the same of reads and writes */
 	int error;	       /* of DOWN */
 	char reason[80];
 	struct sess_stats stats;       /* when it went down */
@@ -102,6 +107,8 @@ struct link {
 	/* sees each packet as it is delivered; may change it */
 	void (*tap)(struct link *link, struct link_end *to, uint8_t *packet, size_t len);
 	void *tap_arg;
+	/* sees each packet that is sent to a scripted peer, as the core takes it */
+	void (*heard)(struct link_end *end, const uint8_t *packet, size_t len);
 };
 
 struct link *link_create(uint64_t seed);
@@ -126,6 +133,22 @@ struct link_end *link_end(struct link_node *at, struct link_node *to);
 /* Two nodes and a session between them that is up. */
 void link_pair(struct link *link, const struct sess_config *a, const struct sess_config *b);
 
+/*
+ * A session of ep, an endpoint of the node's engine, whose peer is no engine but the
+ * caller: packets come in by sess_input(), link.heard sees those that go out, and
+ * each io stays with the core until the caller says what became of it.  request:
+ * what the peer asks with; NULL: the node asks.
+ */
+struct link_end *link_scripted(struct link_node *node, struct sess_ep *ep,
+			       const struct sess_request *request, uint64_t source);
+/* Its path is up; answer: what the peer answers with, where the node asked. */
+void link_scripted_up(struct link_end *end, const struct sess_request *answer);
+/* An io is over, the nth of those out: packets finish in order, so it is the
+ * oldest packet if that one is a packet. */
+void link_scripted_done(struct link_end *end, unsigned nth, int error);
+/* The path is at its end. */
+void link_scripted_down(struct link_end *end, int error);
+
 /* Performs all actions that the engine has, without asking for progress. */
 void link_act(struct link_node *node);
 /* Asks for progress, then performs all actions. */
@@ -149,6 +172,8 @@ void link_op_fill(struct link_op *op, uint32_t pattern);
 bool link_op_holds(const struct link_op *op, uint32_t pattern, size_t len);
 int link_send(struct sess *sess, struct link_op *op);
 int link_recv(struct link_op *op);
+/* In another context of the node's engine than its own endpoint's. */
+int link_recv_from(struct sess_rx *rx, struct link_op *op);
 /* Of a receive with MULTI: the engine's sess_config.part.  The caller destroys
  * the parts; their memory is the receive's. */
 struct sess_op *link_op_part(struct sess_op *whole);

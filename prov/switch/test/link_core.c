@@ -103,6 +103,11 @@ static struct link_io *take_send(struct link_end *end, const struct sess_action 
 	link->packets++;
 	if (io->len > link->longest_packet)
 		link->longest_packet = io->len;
+	if (end->open && end->scripted) {
+		if (link->heard)
+			link->heard(end, io->copy, io->len);
+		return NULL;
+	}
 	if (end->open && end->peer) {
 		link_core_push(end);
 		end->last_sent = at_least(end->last_sent, link->now + link_delay(link));
@@ -136,6 +141,10 @@ static void take_rma(struct link_end *end, const struct sess_action *action)
 		link->writes++;
 	else
 		link->reads++;
+	if (end->open && end->scripted) {
+		io->placed = true; /* nowhere */
+		return;
+	}
 	if (io->in_order)
 		end->last_sent = due = at_least(end->last_sent, due);
 	if (!io->placed)
@@ -287,11 +296,22 @@ void link_core_release(struct link_node *node, struct sess_mem *released)
 	free(mem);
 }
 
+static unsigned io_cnt(const struct link_end *end)
+{
+	const struct link_io *io;
+	unsigned cnt = 0;
+
+	TAILQ_FOREACH (io, &end->ios, link)
+		cnt++;
+	return cnt;
+}
+
 void link_core_give(struct link_node *node, const struct sess_action *action)
 {
 	struct link *link = node->link;
 	struct link_end *end = action->user;
 	struct link_io *done = NULL;
+	int refusal = action->type == SESS_ACT_SEND ? end->refusal : end->rma_refusal;
 
 	check_action(end, action);
 	if (link_percent(link, link->habits.refuse)) {
@@ -299,6 +319,10 @@ void link_core_give(struct link_node *node, const struct sess_action *action)
 		if (!node->retry_set)
 			link_event_soon(link, EV_RETRY, NULL)->node = node;
 		node->retry_set = true;
+		return;
+	}
+	if (end->scripted && end->open && (refusal || io_cnt(end) >= end->room)) {
+		sess_took(node->engine, refusal ? -refusal : -EAGAIN);
 		return;
 	}
 	if (!end->open && link_rand(link, 2)) {

@@ -152,11 +152,16 @@ struct sess_op *link_op_part(struct sess_op *sess_op)
 
 int link_recv(struct link_op *op)
 {
+	return link_recv_from(sess_ep_rx(op->node->ep), op);
+}
+
+int link_recv_from(struct sess_rx *rx, struct link_op *op)
+{
 	int ret;
 
 	op->pending = true;
 	op->node->op_cnt++;
-	ret = sess_recv(sess_ep_rx(op->node->ep), &op->op);
+	ret = sess_recv(rx, &op->op);
 	if (ret) {
 		op->pending = false;
 		op->node->op_cnt--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The paths of the link: how they come up, carry packets, break and close. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,10 @@ static void cut(struct link_end *end, bool lose)
 		io->lost = lose || !io->in_order;
 		if (io->type != SESS_ACT_SEND || link_rand(link, 2))
 			io->error = ECANCELED;
+		if (end->scripted) { /* else it is on its way */
+			end->last_done = at_least(end->last_done, link->now + link_delay(link));
+			link_event_at(link, EV_DONE, end, end->last_done)->io = io;
+		}
 	}
 	if (end->peer && end->peer->open)
 		link_event_at(link, EV_DOWN, end->peer,
@@ -235,4 +240,52 @@ void link_path_went_down(struct link_end *end, int error)
 	end->node->downs++;
 	cut(end, end->node->link->habits.lose_on_close);
 	link_path_drained(end);
+}
+
+/* -- a peer that is no engine ------------------------------------------------------ */
+
+struct link_end *link_scripted(struct link_node *node, struct sess_ep *ep,
+			       const struct sess_request *request, uint64_t source)
+{
+	struct link_end *end = end_create(node, LINK_NODE_MAX);
+
+	end->scripted = true;
+	end->room = UINT_MAX;
+	if (request ? sess_accept(ep, request, end, source, &end->sess)
+		    : sess_connect(ep, end, source, &end->sess))
+		link_die(node->link, "no session");
+	return end;
+}
+
+void link_scripted_up(struct link_end *end, const struct sess_request *answer)
+{
+	if (end->was_open || end->closing)
+		return;
+	end->was_open = true;
+	end->open = true;
+	sess_path_up(end->sess, answer);
+}
+
+void link_scripted_done(struct link_end *end, unsigned nth, int error)
+{
+	struct link_io *io, *first = TAILQ_FIRST(&end->ios);
+
+	TAILQ_FOREACH (io, &end->ios, link)
+		if (!nth--)
+			break;
+	if (!end->open || !io)
+		return;
+	if (io->type == SESS_ACT_SEND)
+		for (io = first; io->type != SESS_ACT_SEND;)
+			io = TAILQ_NEXT(io, link);
+	io->error = error;
+	link_core_done(end->node->link, io);
+}
+
+void link_scripted_down(struct link_end *end, int error)
+{
+	if (!end->open)
+		return;
+	cut(end, false);
+	link_path_down(end->node->link, end, error);
 }
