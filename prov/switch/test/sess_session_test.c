@@ -354,6 +354,36 @@ Test(session, canceled_after_bye)
 
 /* -- at once ------------------------------------------------------------------------ */
 
+static void sleep_at_the_hello(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	(void)packet;
+	(void)len;
+	to->node->asleep = to->node == link->node[1];
+}
+
+/* The answerer is up by the opener's hello, but has not answered it yet: the first
+ * that the opener hears has to be a hello, not BYE. */
+Test(session, aborted_before_the_hello)
+{
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *ba;
+
+	link->tap = sleep_at_the_hello;
+	while (!b->asleep)
+		cr_assert(link_step(link), "no hello");
+	ba = link_end(b, a);
+	cr_assert(sess_is_up(ba->sess));
+	sess_abort(ba->sess, ECANCELED);
+	link->tap = NULL;
+	b->asleep = false;
+	link_run(link);
+	cr_assert_eq(ba->error, ECANCELED);
+	cr_assert_eq(ab->error, ECONNREFUSED, "%s (error %d)", ab->reason, ab->error);
+	link_destroy(link);
+}
+
 Test(session, aborted)
 {
 	struct duo duo = duo_of(link_config());

@@ -332,7 +332,9 @@ void session_fail(struct sess *sess, int error, const char *reason)
 	if (error && was_greeted && !sess->bye_seen)
 		match_fail_source(sess, error);
 	engine_set_work(sess, NULL);
-	sess->abort_due = error && was_greeted && !sess->refused;
+	/* Nothing may come before our hello; where it did not leave, the end of the
+	 * path says enough. */
+	sess->abort_due = error && was_greeted && !sess->refused && !sess->hello_due;
 	if (sess->abort_due || sess->refuse_due)
 		engine_set_work(sess, &sess->engine->ready);
 	session_over(sess);
