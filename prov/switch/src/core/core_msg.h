@@ -17,7 +17,8 @@
 enum {
 	CORE_MSG_CM_DATA = 256,	   /* longest connection data that we take */
 	CORE_MSG_CM_DATA_MIN = 55, /* what every known core carries (verbs) */
-	CORE_MSG_DRAIN = 4096,	   /* looks at a listener that closes: a flood must not hold us */
+	CORE_MSG_DRAIN = 4096,	   /* reads of a listener that closes: a flood must not hold us */
+	CORE_MSG_ACCEPTS = 64,	   /* connections that said nothing yet, let in by one look */
 	CORE_MSG_NEAR_PATHS = 16,  /* that poll(2) is asked about */
 	CORE_MSG_NEAR_FDS = 64,	   /* their sockets, and what the core adds */
 	CORE_MSG_RX_MAX = 16384,   /* receives posted where the core does not hold back */
@@ -120,6 +121,7 @@ struct core_listener {
 	struct fid_pep *pep;
 	struct fid_eq *eq;
 	int eq_fd;
+	unsigned idle_reads; /* of this look: reads that brought no request */
 	void *user;
 	atomic_uint refs;
 	atomic_uint use;      /* enum core_msg_use */

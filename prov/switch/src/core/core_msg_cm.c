@@ -380,6 +380,7 @@ int core_msg_cm_poll(struct core_domain *domain, struct core_event *events, int 
 {
 	struct core_listener *listener;
 	uint32_t type;
+	bool more = false;
 	ssize_t ret;
 	int n = 0;
 
@@ -394,10 +395,12 @@ int core_msg_cm_poll(struct core_domain *domain, struct core_event *events, int 
 					       &events[n]);
 	}
 	LIST_FOREACH (listener, &domain->listeners, link) {
+		listener->idle_reads = 0;
 		while (n < max && core_msg_request_next(listener, &domain->cm[n], &events[n]))
 			n++;
+		more |= listener->idle_reads >= CORE_MSG_ACCEPTS;
 	}
-	domain->cm_due = n == max;
+	domain->cm_due = more || n == max;
 	domain->slept = false;
 	return n;
 }

@@ -61,7 +61,34 @@ size_t core_msg_cm_len(ssize_t ret)
 
 /* -- listeners ---------------------------------------------------------- */
 
-/* One event of a listener's queue; false: none is there. */
+/* The process or the system has no room for another connection: reading again
+ * lets nobody in. */
+static bool core_msg_no_room(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/*
+ * Whether to read on behind a read that brought nothing.  The tcp core lets one
+ * connection in with each read, and whoever said nothing yet makes no event: a
+ * request would wait for one look per connection ahead of it.  The descriptor says
+ * whether more are there.  It stays readable behind an event, too, until trywait,
+ * which therefore comes first and is followed by a read.  error: errno of the read.
+ */
+static bool core_msg_listener_more(struct core_listener *listener, int error)
+{
+	struct pollfd pfd = {.fd = listener->eq_fd, .events = POLLIN};
+
+	if (listener->idle_reads >= CORE_MSG_ACCEPTS || core_msg_no_room(error) ||
+	    poll(&pfd, 1, 0) <= 0)
+		return false;
+	if (!listener->idle_reads++)
+		core_msg_eq_trywait(listener->fabric, listener->eq);
+	return true;
+}
+
+/* One request of a listener's queue; false: none is there, or (idle_reads has come to
+ * its end) so many connections were let in that others want their turn. */
 static bool core_msg_listener_event(struct core_listener *listener, union core_msg_cm *cm,
 				    size_t *len)
 {
@@ -77,6 +104,8 @@ static bool core_msg_listener_event(struct core_listener *listener, union core_m
 			CORE_INFO(EQ, "listener: %s\n", fi_strerror(err.err));
 			continue;
 		}
+		if (ret == -FI_EAGAIN && core_msg_listener_more(listener, errno))
+			continue;
 		if (ret < 0)
 			return false;
 		if (type == FI_CONNREQ) {
@@ -88,21 +117,18 @@ static bool core_msg_listener_event(struct core_listener *listener, union core_m
 
 /* Turns away whoever is at the door.  The tcp core would forget them when it
  * closes the listener, but keep their sockets open, and they would wait for an
- * answer for ever.  It lets one in per read, hence the look at the descriptor.
- * Who connected and said nothing is beyond reach. */
+ * answer for ever.  Who connected and said nothing is beyond reach. */
 static void core_msg_listener_drain(struct core_listener *listener)
 {
-	struct pollfd pfd = {.fd = listener->eq_fd, .events = POLLIN};
 	union core_msg_cm cm;
 	size_t len;
-	int i;
 
-	for (i = 0; i < CORE_MSG_DRAIN; i++) {
+	for (unsigned reads = 0; reads < CORE_MSG_DRAIN; reads += 1 + listener->idle_reads) {
+		listener->idle_reads = 0;
 		if (core_msg_listener_event(listener, &cm, &len)) {
 			fi_reject(listener->pep, cm.entry.info->handle, NULL, 0);
 			fi_freeinfo(cm.entry.info);
-		} else if (!core_msg_eq_trywait(listener->fabric, listener->eq) &&
-			   poll(&pfd, 1, 0) <= 0) {
+		} else if (listener->idle_reads < CORE_MSG_ACCEPTS) {
 			return;
 		}
 	}
@@ -372,7 +398,11 @@ bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm
 
 int core_msg_passive_poll(struct core_listener *listener, struct core_event *event)
 {
-	return core_msg_request_next(listener, &listener->cm, event);
+	const bool came = core_msg_request_next(listener, &listener->cm, event);
+
+	if (!came) /* so ends a look */
+		listener->idle_reads = 0;
+	return came;
 }
 
 /* The data lies in the listener, the rest belongs to the request. */

@@ -338,14 +338,18 @@ int core_rdm_passive_listen(struct core_listener *listener)
 	return ret;
 }
 
-/* Its domain has no paths: all that is reported are requests. */
+/* Its domain has no paths: all that is reported are requests, and messages of strangers,
+ * of which as many are dropped as one read of the queue may take: a request behind them
+ * does not wait for one look each. */
 int core_rdm_passive_poll(struct core_listener *listener, struct core_event *event)
 {
-	int n;
+	int n = 0;
 
 	listener_lock(listener);
-	n = core_rdm_poll(listener->domain, event, 1, true);
-	if (n && event->type != CORE_REQUEST) {
+	for (int looks = 0; looks < CORE_READS; looks++) {
+		n = core_rdm_poll(listener->domain, event, 1, true);
+		if (!n || event->type == CORE_REQUEST)
+			break;
 		core_rdm_release(listener->domain, event);
 		n = 0;
 	}
