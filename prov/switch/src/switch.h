@@ -711,7 +711,14 @@ int switch_rx_setopt(struct switch_rx *rx, int level, int optname, const void *o
 /* Statistics (switch_stats.c). */
 int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
 		       void *context);
-void switch_stats_write(struct switch_ep *ep);
+/* What an endpoint writes when it is closed; empty where nobody wants it. */
+struct switch_stats_line {
+	char text[4096];
+	size_t len;
+};
+/* Under the domain's lock; and writes it, which may take CLOSE_TIMEOUT: without locks. */
+void switch_stats_format(const struct switch_ep *ep, struct switch_stats_line *line);
+void switch_stats_write(const struct switch_stats_line *line);
 
 /* -- what each file offers to the tables of the others ------------------ */
 

@@ -282,6 +282,7 @@ static int ep_close(struct fid *fid)
 {
 	struct switch_ep *ep = switch_ep_of(fid);
 	struct switch_domain *domain = ep->domain;
+	struct switch_stats_line stats;
 
 	switch_domain_lock(domain);
 	if (ep->aliases) {
@@ -300,7 +301,7 @@ static int ep_close(struct fid *fid)
 	/* Not before: a peer's crossing connect may be what sends wait for. */
 	if (ep->listener)
 		domain->core_ops->listener_close(ep->listener);
-	switch_stats_write(ep);
+	switch_stats_format(ep, &stats);
 	leave_conns(ep);
 	switch_op_forget(domain, ep, &ep->own_rx);
 	sess_ep_destroy(ep->sess_ep);
@@ -317,6 +318,7 @@ static int ep_close(struct fid *fid)
 		ep->eq->refs--;
 		pthread_mutex_unlock(&domain->fabric->lock);
 	}
+	switch_stats_write(&stats);
 	ep_free(ep);
 	return 0;
 }

@@ -5,8 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "switch.h"
@@ -91,13 +95,8 @@ int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void *
 
 /* -- the line at close ---------------------------------------------------------- */
 
-/* Text that grows in a fixed buffer; what does not fit is lost. */
-struct line {
-	char text[4096];
-	size_t len;
-};
-
-static void line_add(struct line *line, const char *name, uint64_t value)
+/* What does not fit is lost. */
+static void line_add(struct switch_stats_line *line, const char *name, uint64_t value)
 {
 	int len = snprintf(line->text + line->len, sizeof(line->text) - line->len, ", \"%s\": %llu",
 			   name, (unsigned long long)value);
@@ -106,7 +105,7 @@ static void line_add(struct line *line, const char *name, uint64_t value)
 		line->len += (size_t)len;
 }
 
-static void line_add_ways(struct line *line, const char *dir, const uint64_t *msgs,
+static void line_add_ways(struct switch_stats_line *line, const char *dir, const uint64_t *msgs,
 			  const uint64_t *bytes)
 {
 	static const char *const ways[SESS_WAYS] = {"inline", "read", "write", "copy"};
@@ -120,53 +119,118 @@ static void line_add_ways(struct line *line, const char *dir, const uint64_t *ms
 	}
 }
 
-static void line_format(struct line *line, const struct switch_ep *ep,
-			const struct sess_stats *stats)
+void switch_stats_format(const struct switch_ep *ep, struct switch_stats_line *line)
 {
-	int len = snprintf(line->text, sizeof(line->text), "{\"pid\": %ld, \"type\": \"%s\"",
-			   (long)getpid(), ep->type == FI_EP_MSG ? "msg" : "rdm");
+	struct sess_stats stats, *s = &stats;
+	int len;
 
+	line->len = 0;
+	if (!switch_params.stats)
+		return;
+	sess_ep_stats(ep->sess_ep, s);
+	len = snprintf(line->text, sizeof(line->text), "{\"pid\": %ld, \"type\": \"%s\"",
+		       (long)getpid(), ep->type == FI_EP_MSG ? "msg" : "rdm");
 	line->len = (size_t)len;
-	line_add_ways(line, "tx", stats->tx_msgs, stats->tx_bytes);
-	line_add_ways(line, "rx", stats->rx_msgs, stats->rx_bytes);
-	line_add(line, "tx_packets", stats->tx_packets);
-	line_add(line, "rx_packets", stats->rx_packets);
-	line_add(line, "tx_records", stats->tx_records);
-	line_add(line, "rx_records", stats->rx_records);
-	line_add(line, "credit_stalls", stats->credit_stalls);
-	line_add(line, "tx_credit_packets", stats->tx_credit_packets);
-	line_add(line, "rx_credit_packets", stats->rx_credit_packets);
-	line_add(line, "coalesced_records", stats->coalesced_records);
-	line_add(line, "unexpected_msgs", stats->unexpected_msgs);
-	line_add(line, "registrations", stats->registrations);
-	line_add(line, "fallbacks", stats->fallbacks);
-	line_add(line, "stale", stats->stale);
-	line_add(line, "failures", stats->failures);
-	line_add(line, "throttles", stats->throttles);
-	line_add(line, "dropped_msgs", stats->dropped_msgs);
+	line_add_ways(line, "tx", s->tx_msgs, s->tx_bytes);
+	line_add_ways(line, "rx", s->rx_msgs, s->rx_bytes);
+	line_add(line, "tx_packets", s->tx_packets);
+	line_add(line, "rx_packets", s->rx_packets);
+	line_add(line, "tx_records", s->tx_records);
+	line_add(line, "rx_records", s->rx_records);
+	line_add(line, "credit_stalls", s->credit_stalls);
+	line_add(line, "tx_credit_packets", s->tx_credit_packets);
+	line_add(line, "rx_credit_packets", s->rx_credit_packets);
+	line_add(line, "coalesced_records", s->coalesced_records);
+	line_add(line, "unexpected_msgs", s->unexpected_msgs);
+	line_add(line, "registrations", s->registrations);
+	line_add(line, "fallbacks", s->fallbacks);
+	line_add(line, "stale", s->stale);
+	line_add(line, "failures", s->failures);
+	line_add(line, "throttles", s->throttles);
+	line_add(line, "dropped_msgs", s->dropped_msgs);
 	line->text[line->len++] = '}';
 	line->text[line->len++] = '\n';
 }
 
-/* One write of the whole line: those of other processes do not mix with it. */
-void switch_stats_write(struct switch_ep *ep)
+/* One write of the whole line: those of other processes do not mix with it.  A pipe
+ * may be full, and its reader hang.  Returns 0 or an errno; *done: bytes written. */
+static int line_put(int fd, const struct switch_stats_line *line, size_t *done)
 {
-	const char *name = switch_params.stats;
-	struct sess_stats stats;
-	struct line line;
-	int fd = STDERR_FILENO;
+	const uint64_t until = switch_now() + (uint64_t)switch_params.close_timeout * 1000000;
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	uint64_t now = switch_now();
 	ssize_t ret;
 
-	if (!name)
+	for (*done = 0; *done < line->len; now = switch_now()) {
+		ret = poll(&pfd, 1, now < until ? (int)((until - now) / 1000000) : 0);
+		if (!ret)
+			return ETIMEDOUT;
+		if (ret > 0)
+			ret = write(fd, line->text + *done, line->len - *done);
+		if (ret > 0)
+			*done += (size_t)ret;
+		else if (ret < 0 && errno != EINTR && errno != EAGAIN)
+			return errno;
+		else if (now >= until)
+			return ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* A file of ours has the beginning of a line, and no room for the rest: what somebody
+ * appends later would be spoilt by it. */
+static void line_take_back(int fd, size_t done)
+{
+	struct stat st;
+
+	if (done && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    lseek(fd, 0, SEEK_CUR) == st.st_size && ftruncate(fd, st.st_size - (off_t)done))
+		SW_INFO(EP_CTRL, "a line of statistics stays incomplete\n");
+}
+
+/* Opened so that a FIFO without a reader is an error instead of a wait. */
+static int line_write_to(const char *name, const struct switch_stats_line *line)
+{
+	size_t done = 0;
+	int fd, ret;
+
+	if (!strcmp(name, "stderr"))
+		return line_put(STDERR_FILENO, line, &done);
+	fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+	if (fd < 0)
+		return errno;
+	ret = line_put(fd, line, &done);
+	if (ret)
+		line_take_back(fd, done);
+	close(fd);
+	return ret;
+}
+
+/* The signals of a pipe without a reader and of a limit to the size of files are the
+ * application's to care about when it writes, not when we do. */
+void switch_stats_write(const struct switch_stats_line *line)
+{
+	const struct timespec now = {0};
+	sigset_t ours, old, before;
+	int ret;
+
+	if (!line->len)
 		return;
-	sess_ep_stats(ep->sess_ep, &stats);
-	line_format(&line, ep, &stats);
-	if (strcmp(name, "stderr"))
-		fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	ret = fd < 0 ? -1 : write(fd, line.text, line.len);
-	if (ret != (ssize_t)line.len)
-		SW_WARN(EP_CTRL, "the statistics cannot be written to %s: %s\n", name,
-			ret < 0 ? strerror(errno) : "only in part");
-	if (fd > STDERR_FILENO)
-		close(fd);
+	sigemptyset(&ours);
+	sigemptyset(&before);
+	sigaddset(&ours, SIGPIPE);
+	sigaddset(&ours, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &ours, &old);
+	sigpending(&before);
+	ret = line_write_to(switch_params.stats, line);
+	if (sigismember(&before, SIGPIPE))
+		sigdelset(&ours, SIGPIPE);
+	if (sigismember(&before, SIGXFSZ))
+		sigdelset(&ours, SIGXFSZ);
+	while (sigtimedwait(&ours, NULL, &now) > 0)
+		;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (ret)
+		SW_WARN(EP_CTRL, "the statistics cannot be written to %s: %s\n",
+			switch_params.stats, strerror(ret));
 }

@@ -6,9 +6,12 @@
  * program through fi_open_ops().
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rdma/fi_ext_switch.h>
@@ -339,6 +342,152 @@ static void no_file(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* -- files that are none, or full ----------------------------------------------- */
+
+static void open_and_close(void)
+{
+	struct func_node node;
+
+	func_open(&node, &(struct func_conf){.type = FI_EP_RDM});
+	func_close(&node);
+}
+
+/* Nobody reads from the FIFO: closing does not wait for somebody. */
+static void fifo_without_reader(struct func_team *team, int rank)
+{
+	char *file = stats_file(rank);
+
+	(void)team;
+	FUNC_TRUE(!mkfifo(file, 0600));
+	open_and_close();
+	unlink(file);
+	free(file);
+}
+
+/* Somebody does; and somebody holds it open whose pipe is full: closing waits as long as
+ * it does for peers. */
+static void fifo_with_reader(struct func_team *team, int rank)
+{
+	char *file = stats_file(rank), line[4096], zeros[4096] = {0};
+	ssize_t len;
+	int fd;
+
+	(void)team;
+	setenv(VAR(CLOSE_TIMEOUT), "100", 1);
+	FUNC_TRUE(!mkfifo(file, 0600));
+	fd = open(file, O_RDWR | O_NONBLOCK);
+	FUNC_TRUE(fd >= 0);
+	open_and_close();
+	len = read(fd, line, sizeof(line));
+	FUNC_TRUE(len > 2 && line[0] == '{' && !memcmp(line + len - 2, "}\n", 2));
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	open_and_close();
+	while ((len = read(fd, line, sizeof(line))) > 0)
+		FUNC_TRUE(!memchr(line, '{', (size_t)len));
+	close(fd);
+	unlink(file);
+	free(file);
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int sig)
+{
+	(void)sig;
+	signals++;
+}
+
+/* The reader of the standard error output has left. */
+static void pipe_without_reader(struct func_team *team, int rank)
+{
+	int fds[2], old = dup(STDERR_FILENO);
+
+	(void)team, (void)rank;
+	setenv(VAR(STATS), "stderr", 1);
+	FUNC_TRUE(!pipe(fds) && old >= 0);
+	signal(SIGPIPE, count_signal);
+	close(fds[0]);
+	FUNC_TRUE(dup2(fds[1], STDERR_FILENO) >= 0);
+	open_and_close();
+	FUNC_TRUE(dup2(old, STDERR_FILENO) >= 0);
+	FUNC_EQ(signals, 0);
+	/* its own signals still reach the application */
+	FUNC_TRUE(write(fds[1], "", 1) < 0);
+	FUNC_EQ(signals, 1);
+	close(fds[1]);
+}
+
+/* No line fits any more, or only the beginning of one: none is there. */
+static void size_limit(struct func_team *team, int rank)
+{
+	static const char first[] = "{}\n";
+	char *file = stats_file(rank), line[64];
+	struct rlimit limit;
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	(void)team;
+	FUNC_TRUE(fd >= 0 && write(fd, first, strlen(first)) == (ssize_t)strlen(first));
+	close(fd);
+	FUNC_TRUE(!getrlimit(RLIMIT_FSIZE, &limit));
+	for (rlim_t more = 0; more < 50; more += 49) {
+		limit.rlim_cur = strlen(first) + more;
+		FUNC_TRUE(!setrlimit(RLIMIT_FSIZE, &limit));
+		open_and_close();
+	}
+	limit.rlim_cur = limit.rlim_max;
+	FUNC_TRUE(!setrlimit(RLIMIT_FSIZE, &limit));
+	fd = open(file, O_RDONLY);
+	FUNC_EQ(read(fd, line, sizeof(line)), (ssize_t)strlen(first));
+	close(fd);
+	unlink(file);
+	free(file);
+}
+
+/* What takes nothing. */
+static void takes_nothing(struct func_team *team, int rank)
+{
+	(void)team, (void)rank;
+	setenv(VAR(STATS), "/dev/full", 1);
+	open_and_close();
+}
+
+static void is_a_directory(struct func_team *team, int rank)
+{
+	(void)team, (void)rank;
+	setenv(VAR(STATS), "/", 1);
+	open_and_close();
+}
+
+/* Several processes append to one file: each line is whole. */
+static void one_file(struct func_team *team, int rank)
+{
+	enum { EACH = 20 };
+	char *file = NULL, line[4096];
+	FILE *lines;
+	int cnt = 0;
+
+	if (rank == 0) {
+		file = stats_file(rank);
+		snprintf((char *)team->space, 300, "%s", file);
+	}
+	func_meet(team, NULL);
+	setenv(VAR(STATS), (char *)team->space, 1);
+	for (int i = 0; i < EACH; i++)
+		open_and_close();
+	func_meet(team, NULL);
+	if (rank)
+		return;
+	lines = fopen(file, "r");
+	FUNC_TRUE(lines);
+	for (; fgets(line, sizeof(line), lines); cnt++)
+		FUNC_TRUE(line[0] == '{' && strstr(line, "\"failures\": 0}\n"));
+	FUNC_EQ(cnt, team->size * EACH);
+	fclose(lines);
+	unlink(file);
+	free(file);
+}
+
 int main(int argc, char **argv)
 {
 	enum { RDM = FI_EP_RDM << 8, MSG = FI_EP_MSG << 8, S = FUNC_SWITCH };
@@ -368,6 +517,13 @@ int main(int argc, char **argv)
 		{"costs, RNDV_THRESHOLD", 2, costs, S, RDM | 5},
 		{"to stderr", 1, to_stderr, S, 0},
 		{"no such folder", 1, no_file, S, 0},
+		{"a directory", 1, is_a_directory, S, 0},
+		{"a FIFO without a reader", 1, fifo_without_reader, S, 0},
+		{"a FIFO with a reader", 1, fifo_with_reader, S, 0},
+		{"a pipe without a reader", 1, pipe_without_reader, S, 0},
+		{"a limit to the size of files", 1, size_limit, S, 0},
+		{"a full device", 1, takes_nothing, S, 0},
+		{"several processes, one file", 4, one_file, S, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
