@@ -772,6 +772,7 @@ CORE_TEST_OF(the_listener_hangs_up, TCP)
 	until(w, recv(conn, request, sizeof(request), MSG_DONTWAIT) > 0);
 	close(conn);
 	until(w, a.refused);
+	cr_assert_eq(a.error, FI_ECONNRESET);
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
 	close(sock);

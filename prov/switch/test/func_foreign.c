@@ -2,10 +2,11 @@
 /*
  * Strangers: raw endpoints of the core and bare TCP sockets that connect and
  * say nothing, or nonsense, or that accept and say nothing.  Their connection
- * fails within HELLO_TIMEOUT, while we and a friend exchange messages all the
- * time, over the same endpoint.
+ * fails within HELLO_TIMEOUT, or at once when they hang up, while we and a friend exchange messages
+ * all the time, over the same endpoint.
  */
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -233,7 +234,7 @@ static void socket_stranger(struct func_team *team, const struct func_addr *dest
 		close(silent[i]);
 }
 
-enum { RAW, SOCKET };
+enum { RAW, SOCKET, HANGS_UP, RESETS };
 
 /* They come to our connectionless endpoint. */
 static void visitors(struct func_team *team, int rank)
@@ -250,7 +251,26 @@ static void visitors(struct func_team *team, int rank)
 
 /* -- strangers that listen ---------------------------------------------- */
 
-/* Accepts and says nothing; or is a socket that never reads. */
+/* Lets in whoever comes and hangs up, having read what it says or (RESETS) not, until
+ * word 0 says that it is over.  Like a process that is killed. */
+static void hang_up(struct func_team *team, int fd)
+{
+	unsigned char buf[GARBAGE_MAX];
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	int conn;
+
+	func_mark(__FILE__, __LINE__, "somebody who connects");
+	while (!atomic_load(&team->word[0])) {
+		if (poll(&pfd, 1, 10) <= 0)
+			continue;
+		conn = accept(fd, NULL, NULL);
+		FUNC_TRUE(conn >= 0);
+		recv(conn, buf, sizeof(buf), team->func_case->arg == RESETS ? MSG_PEEK : 0);
+		close(conn);
+	}
+}
+
+/* Accepts and says nothing; or is a socket that never reads, or hangs up. */
 static void silent_listener(struct func_team *team)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -278,9 +298,20 @@ static void silent_listener(struct func_team *team)
 		until_gone(&node);
 		func_close(&node);
 	}
+	if (team->func_case->arg >= HANGS_UP)
+		hang_up(team, fd);
 	func_hear(team, NULL, 0, 1);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Whoever says nothing is given up; of whoever hung up we say so. */
+static void expect_lost(const struct func_team *team, int err)
+{
+	if (team->func_case->arg < HANGS_UP)
+		FUNC_TRUE(err > 0);
+	else if (err != FI_ECONNREFUSED)
+		FUNC_EQ(err, FI_ECONNRESET);
 }
 
 /* We send to them: each send fails, whether small, large or injected. */
@@ -302,7 +333,7 @@ static void we_send(struct func_team *team)
 	for (i = 0; i < 3; i++) {
 		while (!func_done(&bad[i]))
 			exchange(&node, tag++);
-		FUNC_TRUE(bad[i].err > 0);
+		expect_lost(team, bad[i].err);
 	}
 	func_say(team, 0, 1);
 	we_close(&node);
@@ -330,7 +361,7 @@ static void hosts_msg(struct func_team *team, int rank)
 		short_times();
 		func_connect(&node, &conf, func_addr_of(team, STRANGER, NULL), NULL, 0);
 		func_event(&node, &event);
-		FUNC_TRUE(event.err > 0);
+		expect_lost(team, event.err);
 		FUNC_TRUE(event.fid == &node.ep->fid);
 		func_say(team, 0, 1);
 		func_close(&node);
@@ -433,10 +464,14 @@ int main(int argc, char **argv)
 		{"sockets visit, rdm", 3, visitors, 0, SOCKET},
 		{"a raw endpoint listens, rdm", 3, hosts, FUNC_SWITCH, RAW},
 		{"a socket listens, rdm", 3, hosts, FUNC_SWITCH, SOCKET},
+		{"a socket hangs up, rdm", 3, hosts, FUNC_SWITCH, HANGS_UP},
+		{"a socket resets, rdm", 3, hosts, FUNC_SWITCH, RESETS},
 		{"raw endpoints visit, msg", 3, visitors_msg, FUNC_SWITCH, RAW},
 		{"sockets visit, msg", 3, visitors_msg, 0, SOCKET},
 		{"a raw endpoint listens, msg", 3, hosts_msg, FUNC_SWITCH, RAW},
 		{"a socket listens, msg", 3, hosts_msg, FUNC_SWITCH, SOCKET},
+		{"a socket hangs up, msg", 3, hosts_msg, FUNC_SWITCH, HANGS_UP},
+		{"a socket resets, msg", 3, hosts_msg, FUNC_SWITCH, RESETS},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

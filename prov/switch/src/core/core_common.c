@@ -3,6 +3,7 @@
  * What a core's fi_info says to either adapter: capabilities, and what it wants
  * of buffers and registrations.  Opens nothing.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -104,4 +105,17 @@ bool core_addr_port_clear(void *addr, size_t len)
 		return false;
 	*port = 0;
 	return true;
+}
+
+int core_peer_error(int error)
+{
+	switch (error) {
+	case FI_EIO: /* tcp: the end of the stream where an answer was to come */
+	case FI_ENOTCONN:
+	case FI_ESHUTDOWN:
+	case EPIPE:
+		return FI_ECONNRESET;
+	default:
+		return error > 0 ? error : FI_EIO;
+	}
 }

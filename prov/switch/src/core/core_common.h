@@ -160,6 +160,9 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
 		    const struct core_attr *attr);
 /* Of a core's fi_info; cm_data_size is left to the adapter. */
 void core_caps_init(const struct fi_info *info, struct core_caps *caps);
+/* What an operation or a connection failed with (positive), as our users are told it: a
+ * core says it in the words of what it was doing when it met that the peer was gone. */
+int core_peer_error(int error);
 /* The port of a socket address in network order; 0: it has none, or is none. */
 uint16_t core_addr_port(const void *addr, size_t len);
 /* A socket address forgets its port, if it has one: true. */

@@ -9,6 +9,15 @@
 
 #include "core_common.h"
 
+/* The core did not take an operation; what the caller is told. */
+static int refused(const char *what, ssize_t ret)
+{
+	if (ret == -FI_EAGAIN)
+		return -FI_EAGAIN;
+	core_failed(what, (int)ret);
+	return -core_peer_error((int)-ret);
+}
+
 static struct core_line *line_of(struct core_path *path)
 {
 	return (struct core_line *)path; /* its first member */
@@ -20,7 +29,7 @@ static int taken(struct core_base *base, struct core_path *path, struct core_out
 {
 	if (ret) {
 		out->ctx.kind = CORE_KIND_NONE;
-		return ret == -FI_EAGAIN ? -FI_EAGAIN : core_failed(what, (int)ret);
+		return refused(what, ret);
 	}
 	out->path = path;
 	TAILQ_INSERT_TAIL(&line_of(path)->outs, out, link);
@@ -45,7 +54,7 @@ static int inject(const struct core_line *line, const struct iovec *iov, size_t 
 	ret = fi_inject(line->ep, buf, len, line->addr);
 	if (!ret)
 		return 1;
-	return ret == -FI_EAGAIN ? -FI_EAGAIN : core_failed("fi_inject", (int)ret);
+	return refused("fi_inject", ret);
 }
 
 static int send_copied(struct core_base *base, struct core_path *path, struct core_io *io,

@@ -209,7 +209,7 @@ int core_msg_connect(struct core_domain *domain, struct core_listener *from, str
 	ret = fi_connect(p->line.ep, addr, data, len);
 	if (refused_at_once(ret)) {
 		p->state = CORE_MSG_DEAD;
-		p->error = -ret;
+		p->error = core_peer_error(-ret);
 		p->refused = true;
 		domain->cm_pending--;
 		core_msg_limbo_enter(p);
@@ -352,7 +352,8 @@ static int core_msg_cm_error(struct core_domain *domain, union core_msg_cm *cm,
 	if (len && err.err_data != cm->bytes)
 		memcpy(cm->bytes, err.err_data, len);
 	CORE_INFO(EQ, "connection failed: %s\n", fi_strerror(abs(err.err)));
-	return core_msg_path_over(path, abs(err.err), len ? cm->bytes : NULL, len, event);
+	return core_msg_path_over(path, core_peer_error(abs(err.err)), len ? cm->bytes : NULL, len,
+				  event);
 }
 
 static int core_msg_cm_event(uint32_t type, union core_msg_cm *cm, size_t len,

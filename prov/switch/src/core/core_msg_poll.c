@@ -74,20 +74,6 @@ static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *
 	return 0;
 }
 
-/* What a core says when the peer is gone differs by what it was doing. */
-static int core_msg_reset(int error)
-{
-	switch (error) {
-	case FI_EIO:
-	case FI_ENOTCONN:
-	case FI_ESHUTDOWN:
-	case EPIPE:
-		return FI_ECONNRESET;
-	default:
-		return error > 0 ? error : FI_EIO;
-	}
-}
-
 static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *queue,
 			     struct core_event *event)
 {
@@ -102,7 +88,7 @@ static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *
 	domain->cm_due = true;
 	if (!err.op_context)
 		return 0;
-	return core_msg_complete(domain, queue, err.op_context, 0, core_msg_reset(err.err), event);
+	return core_msg_complete(domain, queue, err.op_context, 0, core_peer_error(err.err), event);
 }
 
 /* The queue was empty: its paths in limbo have nothing more to come. */

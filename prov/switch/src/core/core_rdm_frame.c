@@ -196,7 +196,7 @@ void core_rdm_frames_flush(struct core_domain *domain)
 		if (ret == -FI_EAGAIN && (waiting->path || core_rdm_now() < waiting->until))
 			continue;
 		if (waiting->path && ret)
-			core_rdm_path_fail(waiting->path, -ret);
+			core_rdm_path_fail(waiting->path, core_peer_error(-ret));
 		else if (waiting->path)
 			core_rdm_path_sent(waiting->path);
 		waiting_free(domain, waiting);

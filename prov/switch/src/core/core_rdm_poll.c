@@ -112,20 +112,6 @@ static int complete(struct core_domain *domain, struct core_ctx *ctx, size_t len
 	return 0;
 }
 
-/* What a core says when the peer is gone differs by what it was doing. */
-static int error_of(const struct fi_cq_err_entry *err)
-{
-	switch (err->err) {
-	case FI_EIO:
-	case FI_ENOTCONN:
-	case FI_ESHUTDOWN:
-	case EPIPE:
-		return FI_ECONNRESET;
-	default:
-		return err->err > 0 ? err->err : FI_EIO;
-	}
-}
-
 static int cq_error(struct core_domain *domain, struct core_event *event)
 {
 	struct fi_cq_err_entry err = {0};
@@ -133,7 +119,7 @@ static int cq_error(struct core_domain *domain, struct core_event *event)
 	if (fi_cq_readerr(domain->cq, &err, 0) <= 0)
 		return 0;
 	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
-	return err.op_context ? complete(domain, err.op_context, 0, error_of(&err), event) : 0;
+	return err.op_context ? complete(domain, err.op_context, 0, core_peer_error(err.err), event) : 0;
 }
 
 static int cq_poll(struct core_domain *domain, struct core_event *events, int max, bool *empty)
