@@ -381,9 +381,10 @@ void sess_closed(struct sess *sess);
 
 /* Orderly: what was accepted is finished, then both sides say BYE. */
 void sess_close(struct sess *sess);
-/* At once: what is pending completes with this error.  So do, as whenever a
- * session that was up ends with an error and without BYE, the receives that are
- * posted for its source and no other. */
+/* At once: what is pending completes with this error.  So do, as whenever a session
+ * ends with an error and without BYE, the receives that are posted for its source and
+ * no other; but not if the session was never up, since this side is then about to
+ * have another one with the same peer. */
 void sess_abort(struct sess *sess, int error);
 
 bool sess_is_up(const struct sess *sess);

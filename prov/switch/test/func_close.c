@@ -306,6 +306,93 @@ static void awaited(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+static void expect_gone(int err)
+{
+	if (err != FI_ECONNREFUSED)
+		FUNC_EQ(err, FI_ECONNRESET);
+}
+
+/* The peer is killed before its session is up: it never looked at the request. */
+static void awaited_in_vain(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};
+	struct func_req sent = {.done = 0}, from_it = {.done = 0}, from_any = {.done = 0};
+	struct func_node node;
+	struct func_addr addr;
+	uint64_t word = 1;
+
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	if (rank) {
+		atomic_store(&team->doomed[1], 1);
+		func_hear(team, NULL, 0, 1);
+		raise(SIGKILL);
+	}
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 1, &node)->bytes, 1, &node.peer[1], 0,
+			     NULL),
+		1);
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, node.peer[1], 1, 0, &from_it));
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, FI_ADDR_UNSPEC, 1, 0, &from_any));
+	FUNC_POST(&node, fi_tsend(node.ep, &word, sizeof(word), NULL, node.peer[1], 1, &sent));
+	func_poll(&node);
+	func_say(team, 0, 1);
+	FUNC_UNTIL(&node, func_done(&sent));
+	expect_gone(sent.err);
+	FUNC_WAIT(&node, &from_it, sent.err);
+	FUNC_TRUE(!func_done(&from_any));
+	FUNC_OK(fi_cancel(&node.ep->fid, &from_any));
+	FUNC_WAIT(&node, &from_any, FI_ECANCELED);
+	func_close(&node);
+}
+
+/* The peer has not started yet: a receive for it waits until somebody tries to reach it,
+ * and then hears what the send hears; posted anew, it waits until the peer comes. */
+static void awaited_early(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};
+	struct func_req sent = {.done = 0}, from_it = {.done = 0};
+	struct func_node node;
+	struct func_addr addr;
+	uint64_t word = 1;
+
+	func_own_host();
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, !rank, &node)->bytes, 1, &node.peer[!rank],
+			     0, NULL),
+		1);
+	if (rank) {
+		func_close_ep(&node);
+		func_say(team, 0, 1);
+		func_hear(team, NULL, 1, 1);
+		func_close(&node);
+		conf.src = func_addr_of(team, 1, NULL);
+		func_open(&node, &conf);
+		FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, 0, &node)->bytes, 1, &node.peer[0],
+				     0, NULL),
+			1);
+		FUNC_POST(&node,
+			  fi_tsend(node.ep, &word, sizeof(word), NULL, node.peer[0], 1, &sent));
+		FUNC_DONE(&node, &sent);
+		func_close(&node);
+		return;
+	}
+	func_hear(team, &node, 0, 1);
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, node.peer[1], 1, 0, &from_it));
+	func_poll(&node);
+	FUNC_TRUE(!func_done(&from_it));
+	FUNC_POST(&node, fi_tsend(node.ep, &word, sizeof(word), NULL, node.peer[1], 1, &sent));
+	FUNC_WAIT(&node, &sent, FI_ECONNREFUSED);
+	FUNC_WAIT(&node, &from_it, FI_ECONNREFUSED);
+	FUNC_OK(fi_trecv(node.ep, &word, sizeof(word), NULL, node.peer[1], 1, 0,
+			 func_fresh(&from_it)));
+	func_say(team, 1, 1);
+	FUNC_DONE(&node, &from_it);
+	func_close(&node);
+}
+
 /* -- a peer comes back -------------------------------------------------- */
 
 enum { KILLED, CLOSED };
@@ -506,6 +593,8 @@ int main(int argc, char **argv)
 		{"killed", 3, killed, FUNC_MODES, 0},
 		{"killed, connected", 2, killed_msg, FUNC_MODES, 0},
 		{"killed, and awaited", 2, awaited, FUNC_SWITCH, 0},
+		{"killed before it is up, and awaited", 2, awaited_in_vain, FUNC_SWITCH, 0},
+		{"not started yet, and awaited", 2, awaited_early, FUNC_SWITCH, 0},
 		{"restarted, killed", 3, restarted, FUNC_MODES, KILLED},
 		{"restarted, closed", 3, restarted, FUNC_MODES, CLOSED},
 	};

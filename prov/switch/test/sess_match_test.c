@@ -450,3 +450,79 @@ Test(match, a_peer_that_closes_leaves_receives_from_it_waiting)
 	canceled(from_it);
 	duo_close(&duo);
 }
+
+/* Neither side is up yet: a opens the session, which comes to an end at once or when b
+ * has accepted it. */
+static void gone_before_it_is_up(bool accepted, int error, int expected)
+{
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *end = ab;
+	struct link_node *at = accepted ? b : a, *other = accepted ? a : b;
+	struct link_op *from_it = want_from(at, other->idx);
+	struct link_op *from_other = want_from(at, other->idx + 7);
+	struct link_op *from_any = want_from(at, SESS_SOURCE_ANY);
+	struct link_op *again;
+
+	while (accepted && !(end = link_end(b, a)))
+		cr_assert(link_step(link));
+	cr_assert_lt(end->sess->state, SESS_OPEN);
+	sess_path_down(end->sess, error);
+	link_act(at);
+	expect_error(from_it, expected);
+	canceled(from_other);
+	canceled(from_any);
+	/* one that is posted later waits: the peer may come yet */
+	again = want_from(at, other->idx);
+	link_run(link);
+	canceled(again);
+	link_destroy(link);
+}
+
+Test(match, a_peer_gone_before_it_is_up_ends_receives_from_it_alone)
+{
+	gone_before_it_is_up(false, ECONNREFUSED, ECONNREFUSED);
+	gone_before_it_is_up(false, ECONNRESET, ECONNRESET);
+	gone_before_it_is_up(true, ECONNRESET, ECONNRESET);
+	gone_before_it_is_up(true, 0, ECONNRESET); /* it closed without its hello */
+	link_leak_check();
+}
+
+/* A peer that never answers: the time for its hello runs out. */
+Test(match, a_peer_that_never_answers_ends_receives_from_it_alone)
+{
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_op *from_it = want_from(a, b->idx);
+
+	link->habits.deaf = true;
+	link_connect(a, b);
+	link_wait(link, 31 * UINT64_C(1000000000));
+	link_run(link);
+	expect_error(from_it, ETIMEDOUT);
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* Given up by this side for another session with the same peer, which serves them. */
+Test(match, a_session_given_up_before_it_is_up_leaves_receives)
+{
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_op *from_it = want_from(a, b->idx), *sent;
+
+	sess_abort(link_connect(a, b)->sess, ECONNRESET);
+	link_run(link);
+	cr_assert(from_it->pending);
+	link_connect(b, a);
+	link_run(link);
+	sent = send_flags(link_end(b, a), 16, 1, 5, SESS_TAGGED, 3);
+	link_run(link);
+	expect_sent(sent);
+	expect_received(from_it, 16, 5);
+	link_destroy(link);
+	link_leak_check();
+}

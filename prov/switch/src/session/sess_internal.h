@@ -443,7 +443,7 @@ void match_rx_init(struct sess_rx *rx, struct sess_engine *engine);
 void match_close(struct sess_ep *ep, int error);
 /* The session is over: its own unmatched sends to itself end. */
 void match_forget_session(struct sess *sess, int error);
-/* The peer is gone without a word: receives from it alone end. */
+/* The peer is gone without a word, or cannot be reached: receives from it alone end. */
 void match_fail_source(struct sess *sess, int error);
 struct match_queue *match_queue(struct sess_rx *rx, uint16_t flags);
 /* Gives op what is known of the message. */

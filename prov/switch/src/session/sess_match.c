@@ -405,7 +405,7 @@ void match_forget_session(struct sess *sess, int error)
 	forget_loops(&rx->claimed, sess, error);
 }
 
-/* Who waits for this peer and no other waits in vain. */
+/* Receives posted for this peer and no other can never match. */
 void match_fail_source(struct sess *sess, int error)
 {
 	struct sess_rx *rx = sess->ep->rx;

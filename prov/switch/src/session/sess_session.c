@@ -59,7 +59,7 @@ void sess_ep_close(struct sess_ep *ep, int error)
 	ep->closed = true;
 	match_close(ep, error);
 	TAILQ_EACH_SAFE(sess, &ep->sessions, ep_link, next)
-		sess_close(sess);
+	sess_close(sess);
 }
 
 void sess_ep_abort(struct sess_ep *ep, int error)
@@ -67,7 +67,7 @@ void sess_ep_abort(struct sess_ep *ep, int error)
 	struct sess *sess, *next;
 
 	TAILQ_EACH_SAFE(sess, &ep->sessions, ep_link, next)
-		sess_abort(sess, error);
+	sess_abort(sess, error);
 }
 
 void sess_ep_destroy(struct sess_ep *ep)
@@ -92,7 +92,7 @@ void sess_ep_stats(const struct sess_ep *ep, struct sess_stats *stats)
 	const struct sess *sess;
 
 	*stats = ep->stats;
-	TAILQ_FOREACH(sess, &ep->sessions, ep_link)
+	TAILQ_FOREACH (sess, &ep->sessions, ep_link)
 		session_stats_add(stats, &sess->stats);
 }
 
@@ -159,8 +159,8 @@ static void take_request(struct sess *sess, const struct sess_request *request)
 	sess->peer_attempt = request->attempt;
 }
 
-int sess_accept(struct sess_ep *ep, const struct sess_request *request, void *user,
-		uint64_t source, struct sess **sess)
+int sess_accept(struct sess_ep *ep, const struct sess_request *request, void *user, uint64_t source,
+		struct sess **sess)
 {
 	int ret = session_create(ep, user, source, sess);
 
@@ -198,13 +198,13 @@ enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_requ
 	if (request->instance == sess->ep->instance)
 		return SESS_CROSS_SELF;
 	if (sess->state == SESS_CONNECTING && sess->is_opener && !sess->path_up)
-		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE :
-								SESS_CROSS_ADOPT;
+		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE
+							      : SESS_CROSS_ADOPT;
 	/* Its path is there but not its hello: whose opening this is, the
 	 * smaller instance's, is known from is_opener. */
 	if (sess->state <= SESS_GREETING && sess->is_opener)
-		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE :
-								SESS_CROSS_RENEW;
+		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE
+							      : SESS_CROSS_RENEW;
 	if (sess->peer_instance == request->instance &&
 	    (int32_t)(request->attempt - sess->peer_attempt) <= 0)
 		return SESS_CROSS_REFUSE;
@@ -248,7 +248,8 @@ void sess_path_up(struct sess *sess, const struct sess_request *answer)
 	sess->path_up = true;
 	if (sess->is_opener) {
 		if (!answer) {
-			session_fail(sess, EPROTO, "the peer is no switch: its answer has no preamble");
+			session_fail(sess, EPROTO,
+				     "the peer is no switch: its answer has no preamble");
 			return;
 		}
 		take_request(sess, answer);
@@ -268,9 +269,12 @@ void sess_path_down(struct sess *sess, int error)
 	if (sess->bye_seen && sess->bye_sent)
 		session_fail(sess, 0, "closed");
 	else if (sess->state < SESS_OPEN)
-		session_fail(sess, error ? error : ECONNREFUSED,
-			     error ? "the path could not be made" :
-				     "the peer closed the path before its hello");
+		session_fail(sess,
+			     error	       ? error
+			     : sess->is_opener ? ECONNREFUSED
+					       : ECONNRESET,
+			     error ? "the path could not be made"
+				   : "the peer closed the path before its hello");
 	else
 		session_fail(sess, error ? error : ECONNRESET, "the path broke");
 }
@@ -308,16 +312,23 @@ static void stop_transfers(struct sess *sess)
 {
 	struct sess_xfer *xfer;
 
-	TAILQ_FOREACH(xfer, &sess->xfers, link) {
+	TAILQ_FOREACH (xfer, &sess->xfers, link) {
 		if (xfer->queued != WORK_RELEASE)
 			xfer_unqueue(xfer);
 		xfer_orphan(xfer);
 	}
 }
 
-void session_fail(struct sess *sess, int error, const char *reason)
+/*
+ * Receives that are posted for this peer alone end with the session, unless the peer
+ * said BYE.  They end, too, with a session that was never up: the peer is gone, or not
+ * there yet, and a send to it fails likewise.  But a side that aborts such a session
+ * closes, or is about to have another one with this peer.
+ */
+static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 {
 	bool was_greeted = sess->path_up && sess->state >= SESS_OPEN;
+	bool peer_failed = was_greeted || (!by_us && !sess->is_self);
 
 	if (sess->state >= SESS_FAILED)
 		return;
@@ -329,7 +340,7 @@ void session_fail(struct sess *sess, int error, const char *reason)
 	if (error)
 		sess->stats.failures++;
 	stop_transfers(sess);
-	if (error && was_greeted && !sess->bye_seen)
+	if (error && peer_failed && !sess->bye_seen)
 		match_fail_source(sess, error);
 	engine_set_work(sess, NULL);
 	/* Nothing may come before our hello; where it did not leave, the end of the
@@ -340,6 +351,11 @@ void session_fail(struct sess *sess, int error, const char *reason)
 	session_over(sess);
 }
 
+void session_fail(struct sess *sess, int error, const char *reason)
+{
+	fail(sess, error, reason, false);
+}
+
 void session_expel(struct sess *sess, int error, const char *reason)
 {
 	sess->expelled |= sess->state < SESS_FAILED;
@@ -348,7 +364,7 @@ void session_expel(struct sess *sess, int error, const char *reason)
 
 void sess_abort(struct sess *sess, int error)
 {
-	session_fail(sess, error, "aborted by this side");
+	fail(sess, error, "aborted by this side", true);
 }
 
 void sess_close(struct sess *sess)
@@ -368,7 +384,7 @@ void sess_close(struct sess *sess)
 	sess->state = SESS_CLOSING;
 	engine_set_timer(sess, &sess->engine->timed_close);
 	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
-		xfer_turn_down(xfer);
+	xfer_turn_down(xfer);
 	packet_ready(sess);
 	session_progress_close(sess);
 }
@@ -416,8 +432,8 @@ void session_bye_came(struct sess *sess, bool aborted)
 	sess->credit.owed = true;
 	drop_sends(sess, ECONNRESET);
 	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
-		if (!xfer->incoming)
-			xfer_finish(xfer, ECONNRESET);
+	if (!xfer->incoming)
+		xfer_finish(xfer, ECONNRESET);
 	sess->tell_bye = true;
 	engine_event(sess);
 	if (sess->state == SESS_OPEN) {
@@ -469,7 +485,7 @@ void sess_closed(struct sess *sess)
 	match_forget_session(sess, error);
 	table_remove(&engine->sessions, sess->id);
 	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
-		xfer_abandon(xfer, error);
+	xfer_abandon(xfer, error);
 	sess->state = SESS_ENDED;
 	session_free_if_ended(sess);
 }
