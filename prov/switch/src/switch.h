@@ -540,7 +540,8 @@ struct switch_ep {
 	struct fi_info *info;
 	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
 	enum fi_ep_type type;
-	bool enabled, sends, receives, source_err, closing;
+	bool enabled, sends, receives, closing;
+	bool source, source_err; /* completions say who sent; those of strangers, too */
 	struct switch_av *av;
 	struct switch_eq *eq;
 	struct switch_cq *tx_cq, *rx_cq;

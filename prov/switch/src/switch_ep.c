@@ -352,7 +352,8 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->type = info->ep_attr->type;
 	ep->sends = both || caps & FI_SEND;
 	ep->receives = both || caps & FI_RECV;
-	ep->source_err = caps & FI_SOURCE_ERR;
+	ep->source = caps & FI_SOURCE;
+	ep->source_err = ep->source && caps & FI_SOURCE_ERR;
 	ep->own_rx.directed = caps & FI_DIRECTED_RECV;
 	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
 	ep->own_rx.left =

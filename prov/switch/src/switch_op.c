@@ -88,7 +88,9 @@ static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 		if (ep)
 			switch_op_report_to(op, ep);
 	}
-	if (ep && domain->names_sources)
+	if (ep && !ep->source)
+		op->sess.source = FI_ADDR_NOTAVAIL;
+	else if (ep && domain->names_sources)
 		switch_name_source(op, ep);
 }
 

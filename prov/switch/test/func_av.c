@@ -315,6 +315,47 @@ static void strangers(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* An endpoint without FI_SOURCE does not say who sent: of what a receive that names the
+ * sender got, of what a look at the queue found, by its own receives or shared ones. */
+static void no_source(struct func_team *team, int rank)
+{
+	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV,
+				 .shared = team->func_case->arg};
+	struct func_req reqs[3] = {{.done = 0}};
+	struct func_node node;
+	uint64_t got = 0;
+	struct iovec iov = {.iov_base = &got, .iov_len = sizeof(got)};
+	struct fi_msg_tagged msg = {.msg_iov = &iov, .iov_count = 1, .tag = 2};
+	struct fid_ep *ep;
+	int i;
+
+	func_join(team, rank, &node, &conf);
+	ep = node.srx ? node.srx : node.ep;
+	if (rank) {
+		send_to(&node, node.peer[0], 2);
+		send_to(&node, node.peer[0], 1);
+	} else {
+		for (i = 0; i < 3; i++)
+			reqs[i].src = 77;
+		FUNC_POST(&node,
+			  fi_trecv(ep, &got, sizeof(got), NULL, node.peer[1], 1, 0, &reqs[0]));
+		FUNC_DONE(&node, &reqs[0]);
+		msg.addr = node.peer[1];
+		msg.context = &reqs[1];
+		FUNC_POST(&node, fi_trecvmsg(ep, &msg, FI_PEEK)); /* it came before the other */
+		FUNC_DONE(&node, &reqs[1]);
+		msg.addr = FI_ADDR_UNSPEC;
+		msg.context = &reqs[2];
+		FUNC_POST(&node, fi_trecvmsg(ep, &msg, 0));
+		FUNC_DONE(&node, &reqs[2]);
+		FUNC_EQ(got, 2);
+		for (i = 0; i < 3; i++)
+			FUNC_TRUE(reqs[i].src == FI_ADDR_NOTAVAIL);
+	}
+	func_meet(team, &node);
+	func_close(&node);
+}
+
 /* Far more entries than announced; the peer is the last of them. */
 static void grow(struct func_team *team, int rank)
 {
@@ -362,6 +403,8 @@ int main(int argc, char **argv)
 		{"user ids, table", 2, user_ids, FUNC_SWITCH, FI_AV_TABLE},
 		{"user ids, map", 2, user_ids, FUNC_SWITCH, FI_AV_MAP},
 		{"strangers", 2, strangers, FUNC_SWITCH, FI_AV_TABLE},
+		{"no FI_SOURCE", 2, no_source, FUNC_SWITCH, false},
+		{"no FI_SOURCE, shared", 2, no_source, FUNC_SWITCH, true},
 		{"grow, table", 2, grow, 0, FI_AV_TABLE},
 		{"grow, map", 2, grow, 0, FI_AV_MAP},
 	};
