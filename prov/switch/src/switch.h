@@ -725,8 +725,9 @@ void switch_stats_write(const struct switch_stats_line *line);
 
 int switch_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
 		   const struct fi_info *hints, struct fi_info **info);
-/* The core's fi_info for one of ours, for opening (caller frees). */
-int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
+/* The core's fi_info for one of ours, for opening (caller frees).  Without a source
+ * address in info, one that listens gets one for every interface. */
+int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info, bool listens,
 		     struct fi_info **core_info);
 /* Replaces the wildcard address in name, of an endpoint that listens on every
  * interface, by that of the first interface of its family which carries furthest. */

@@ -63,7 +63,7 @@ static int open_core(struct switch_domain *domain)
 	struct core_caps caps;
 	int ret;
 
-	ret = switch_core_info(domain->fabric, domain->info, &domain->core_info);
+	ret = switch_core_info(domain->fabric, domain->info, false, &domain->core_info);
 	if (ret) {
 		SW_WARN(DOMAIN, "core %s has no domain %s that could serve\n",
 			domain->fabric->core_prov, domain_name(domain));

@@ -397,7 +397,7 @@ static int ep_setup(struct switch_ep *ep, struct fi_info *info)
 	ep->info = fi_dupinfo(info);
 	if (!ep->info)
 		return -FI_ENOMEM;
-	ret = switch_core_info(ep->domain->fabric, info, &ep->core_info);
+	ret = switch_core_info(ep->domain->fabric, info, ep->type == FI_EP_RDM, &ep->core_info);
 	if (!ret)
 		ret = sess_ep_create(ep->domain->engine, ep, &ep->sess_ep);
 	if (ret)

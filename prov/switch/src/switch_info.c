@@ -417,24 +417,59 @@ static void forget_port(uint32_t format, struct fi_info *want)
 		switch_addr_copy_port(want->src_addr, &none);
 }
 
+/* Some cores (tcp) list every interface whatever fabric and domain are asked for. */
+static bool is_elsewhere(const struct fi_info *info, const struct fi_info *want)
+{
+	const char *fabric = want->fabric_attr->name, *domain = want->domain_attr->name;
+
+	return (fabric && strcmp(info->fabric_attr->name, fabric)) ||
+	       (domain && strcmp(info->domain_attr->name, domain));
+}
+
 /* The core's endpoint for a domain, with these capabilities. */
 static struct fi_info *core_with(struct fi_info *want, uint64_t caps, size_t rx_ctx_cnt)
 {
-	struct fi_info *list, *match, *found = NULL;
+	struct fi_info *list, *info, *match = NULL;
 
 	want->caps = caps;
 	want->ep_attr->rx_ctx_cnt = rx_ctx_cnt;
 	if (core_getinfo(NULL, NULL, 0, want, &list))
 		return NULL;
-	for (match = list; match && !found; match = match->next)
-		if (core_serves(match) && (match->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) ==
-						  (rx_ctx_cnt == FI_SHARED_CONTEXT))
-			found = fi_dupinfo(match);
+	for (info = list; info; info = info->next) {
+		if ((match && is_elsewhere(info, want)) || !core_serves(info) ||
+		    (info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) !=
+			    (rx_ctx_cnt == FI_SHARED_CONTEXT))
+			continue;
+		match = info;
+		if (!is_elsewhere(info, want))
+			break;
+	}
+	if (match)
+		match = fi_dupinfo(match);
 	fi_freeinfo(list);
-	return found;
+	return match;
 }
 
-int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info,
+/* Nobody said where.  The core's list has the address of one interface, from which not
+ * every peer is reached: who connects leaves the choice to the core, and who listens does
+ * so everywhere, in the family of that address.  Where addresses are names of the core's
+ * own, the list has a fresh one. */
+static int choose_source(const struct switch_fabric *fabric, struct fi_info *core, bool listens)
+{
+	struct switch_addr addr, any;
+
+	if (fabric->core_type != FI_EP_MSG || !switch_addr_is_socket(core->addr_format))
+		return 0;
+	/* how far that address carries; sockets refuses whoever claims more than it does */
+	core->caps &= ~(FI_LOCAL_COMM | FI_REMOTE_COMM);
+	if (!listens ||
+	    switch_addr_set(core->addr_format, core->src_addr, core->src_addrlen, &addr))
+		return switch_info_set_addr(&core->src_addr, &core->src_addrlen, NULL, 0);
+	switch_addr_set_any(&addr, &any);
+	return switch_info_set_addr(&core->src_addr, &core->src_addrlen, any.bytes, any.len);
+}
+
+int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info, bool listens,
 		     struct fi_info **core_info)
 {
 	/* FI_RMA alone asks for all of it, which not every core has */
@@ -446,6 +481,7 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 	};
 	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, info);
 	struct fi_info *found = NULL;
+	int ret;
 
 	if (!want)
 		return -FI_ENOMEM;
@@ -463,10 +499,14 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 	fi_freeinfo(want);
 	if (!found)
 		return -FI_ENODATA;
-	if (info->src_addr && switch_info_set_addr(&found->src_addr, &found->src_addrlen,
-						   info->src_addr, info->src_addrlen)) {
+	if (info->src_addr && info->src_addrlen)
+		ret = switch_info_set_addr(&found->src_addr, &found->src_addrlen, info->src_addr,
+					   info->src_addrlen);
+	else
+		ret = choose_source(fabric, found, listens);
+	if (ret) {
 		fi_freeinfo(found);
-		return -FI_ENOMEM;
+		return ret;
 	}
 	*core_info = found;
 	return 0;

@@ -281,7 +281,7 @@ int switch_pep_open(struct fid_fabric *fabric_fid, struct fi_info *info, struct 
 	pep->pep_fid.ops = &pep_ops;
 	pep->pep_fid.cm = &pep_cm_ops;
 	pep->info = fi_dupinfo(info);
-	ret = pep->info ? switch_core_info(fabric, info, &core_info) : -FI_ENOMEM;
+	ret = pep->info ? switch_core_info(fabric, info, true, &core_info) : -FI_ENOMEM;
 	if (!ret) {
 		ret = fabric->core_ops->passive_open(fabric->core, core_info, pep, &pep->listener);
 		fi_freeinfo(core_info);

@@ -304,7 +304,7 @@ Test(info, the_cores_own_info_is_for_sharing_receives)
 	struct fi_info *core;
 
 	accepted();
-	cr_assert_eq(switch_core_info(&tcp, list, &core), 0);
+	cr_assert_eq(switch_core_info(&tcp, list, false, &core), 0);
 	cr_assert_eq(core->ep_attr->type, FI_EP_MSG);
 	cr_assert_eq(core->ep_attr->rx_ctx_cnt, FI_SHARED_CONTEXT);
 	cr_assert_eq(core->caps & (FI_MSG | FI_RMA), FI_MSG | FI_RMA);
@@ -313,6 +313,6 @@ Test(info, the_cores_own_info_is_for_sharing_receives)
 	cr_assert_eq(core->src_addrlen, list->src_addrlen);
 	cr_assert_null(core->dest_addr);
 	fi_freeinfo(core);
-	cr_assert_eq(switch_core_info(&udp, list, &core), -FI_ENODATA);
+	cr_assert_eq(switch_core_info(&udp, list, false, &core), -FI_ENODATA);
 	cr_assert_eq(switch_core_fabric(NULL, "nosuch", &core), -FI_ENODATA);
 }
