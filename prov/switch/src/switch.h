@@ -416,12 +416,17 @@ size_t switch_addr_room(const struct fi_info *info);
  * as long as the resolver does. */
 int switch_addr_resolve(uint32_t format, const char *node, const char *service,
 			struct switch_addr *out);
+/* The number of a node (NULL: every interface with FI_SOURCE, else this host) in the
+ * family of a format; flags as fi_getinfo has them. */
+int switch_addr_number(uint32_t format, const char *node, uint64_t flags, char *buf, size_t size);
 /* The step-th node after this one: "10.0.0.1" -> "10.0.0.2", "n09" -> "n10". */
 int switch_addr_next_node(const char *node, size_t step, char *buf, size_t size);
 int switch_addr_next_port(struct switch_addr *addr);
 /* "fi_sockaddr_in://10.0.0.1:5000"; returns the size needed, as fi_av_straddr. */
 size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf, size_t size);
 
+/* Who wants addresses of one format can live with those of another. */
+bool switch_addr_format_suits(uint32_t format, uint32_t wanted);
 bool switch_addr_is_socket(uint32_t format); /* an address with an IP address and a port */
 uint16_t switch_addr_port(const struct switch_addr *addr); /* host byte order; 0: none */
 void switch_addr_set_port(struct switch_addr *addr, uint16_t port);

@@ -17,9 +17,21 @@
 
 #include "switch.h"
 
+/* Its addresses are of either family. */
+static bool has_both(uint32_t format)
+{
+	return format == FI_SOCKADDR || format == CORE_SOCKADDR_IP;
+}
+
 bool switch_addr_is_socket(uint32_t format)
 {
-	return format == FI_SOCKADDR || format == FI_SOCKADDR_IN || format == FI_SOCKADDR_IN6;
+	return has_both(format) || format == FI_SOCKADDR_IN || format == FI_SOCKADDR_IN6;
+}
+
+bool switch_addr_format_suits(uint32_t format, uint32_t wanted)
+{
+	return format == wanted || wanted == FI_FORMAT_UNSPEC ||
+	       (has_both(wanted) && switch_addr_is_socket(format));
 }
 
 /* The family of an address, which need not be aligned, if the format has it. */
@@ -44,6 +56,7 @@ size_t switch_addr_room(const struct fi_info *info)
 		return sizeof(struct sockaddr_in);
 	case FI_SOCKADDR:
 	case FI_SOCKADDR_IN6:
+	case CORE_SOCKADDR_IP:
 		return sizeof(struct sockaddr_in6);
 	case FI_ADDR_STR:
 		return most;
@@ -96,7 +109,7 @@ int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch
 			if (!IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr))
 				in6.sin6_scope_id = 0;
 			from = &in6;
-			if (format == FI_SOCKADDR && IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+			if (has_both(format) && IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
 				in = from_mapped(&in6);
 				from = &in;
 				len = sizeof(in);
@@ -274,12 +287,17 @@ static bool is_no_port(const char *service)
 	return service && strtoul(service, &end, 10) > UINT16_MAX && !*end;
 }
 
+static int family_for(uint32_t format)
+{
+	return format == FI_SOCKADDR_IN	   ? AF_INET
+	       : format == FI_SOCKADDR_IN6 ? AF_INET6
+					   : AF_UNSPEC;
+}
+
 static int lookup(uint32_t format, const char *node, const char *service, struct switch_addr *out)
 {
 	const struct addrinfo hints = {
-		.ai_family = format == FI_SOCKADDR_IN	 ? AF_INET
-			     : format == FI_SOCKADDR_IN6 ? AF_INET6
-							 : AF_UNSPEC,
+		.ai_family = family_for(format),
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *list;
@@ -314,6 +332,25 @@ int switch_addr_resolve(uint32_t format, const char *node, const char *service,
 		ret = lookup(format, node, service, out);
 	free(url);
 	return ret;
+}
+
+int switch_addr_number(uint32_t format, const char *node, uint64_t flags, char *buf, size_t size)
+{
+	const struct addrinfo hints = {
+		.ai_family = family_for(format),
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = (flags & FI_SOURCE ? AI_PASSIVE : 0) |
+			    (flags & FI_NUMERICHOST ? AI_NUMERICHOST : 0),
+	};
+	struct addrinfo *list;
+	int ret;
+
+	if (getaddrinfo(node, node ? NULL : "0", &hints, &list))
+		return FI_EADDRNOTAVAIL;
+	ret = getnameinfo(list->ai_addr, list->ai_addrlen, buf, (socklen_t)size, NULL, 0,
+			  NI_NUMERICHOST);
+	freeaddrinfo(list);
+	return ret ? FI_EADDRNOTAVAIL : 0;
 }
 
 /* Adds to a number of this many bytes, most significant first. */

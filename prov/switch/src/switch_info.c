@@ -7,6 +7,7 @@
  * by fabrics, domains and passive endpoints when they open their core.  Opens
  * nothing; keeps nothing between calls but the names read from the environment.
  */
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,16 +151,20 @@ int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len
 	return 0;
 }
 
-/* Cores take an address of any family for one of the format that they have first. */
+/* Cores take an address of any family for one of the format that they have first, or
+ * answer with no format at all. */
 static uint32_t format_of(const struct fi_info *hints)
 {
 	const struct sockaddr *addr = hints->src_addr ? hints->src_addr : hints->dest_addr;
 	const size_t len = hints->src_addr ? hints->src_addrlen : hints->dest_addrlen;
 
-	if (!hints->addr_format && addr && len == sizeof(struct sockaddr_in6) &&
-	    addr->sa_family == AF_INET6)
+	if (hints->addr_format || !addr)
+		return hints->addr_format;
+	if (len == sizeof(struct sockaddr_in) && addr->sa_family == AF_INET)
+		return FI_SOCKADDR_IN;
+	if (len == sizeof(struct sockaddr_in6) && addr->sa_family == AF_INET6)
 		return FI_SOCKADDR_IN6;
-	return hints->addr_format;
+	return FI_FORMAT_UNSPEC;
 }
 
 static bool is_of_format(const char *what, uint32_t format, const void *bytes, size_t len)
@@ -437,6 +442,7 @@ static struct fi_info *core_with(struct fi_info *want, uint64_t caps, size_t rx_
 		return NULL;
 	for (info = list; info; info = info->next) {
 		if ((match && is_elsewhere(info, want)) || !core_serves(info) ||
+		    !switch_addr_format_suits(info->addr_format, want->addr_format) ||
 		    (info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) !=
 			    (rx_ctx_cnt == FI_SHARED_CONTEXT))
 			continue;
@@ -610,11 +616,86 @@ static int list_make(const struct fi_info *cores, const struct core_choice *choi
 	return *list ? 0 : -FI_ENODATA;
 }
 
+/* -- what is asked for ----------------------------------------------------- */
+
+/* One call of fi_getinfo. */
+struct question {
+	const char *node, *service;
+	uint64_t flags;		     /* those that a core is told */
+	const struct fi_info *hints; /* NULL: none; without addresses that do not count */
+	struct fi_info counted;	     /* storage for them */
+};
+
+/* fi_getinfo(3): node and service take the place of an address in the hints. */
+static void count_hints(struct question *question, const struct fi_info *hints)
+{
+	question->hints = hints;
+	if (!hints)
+		return;
+	question->counted = *hints;
+	question->hints = &question->counted;
+	if (question->flags & FI_SOURCE)
+		question->counted.src_addr = NULL;
+	else if (question->node || question->service)
+		question->counted.dest_addr = NULL;
+}
+
+/* Takes the entries of other formats than wanted out: cores may list them, too. */
+static void drop_misfits(struct fi_info **list, uint32_t wanted)
+{
+	struct fi_info *info;
+
+	while ((info = *list)) {
+		if (switch_addr_format_suits(info->addr_format, wanted)) {
+			list = &info->next;
+			continue;
+		}
+		*list = info->next;
+		info->next = NULL;
+		fi_freeinfo(info);
+	}
+}
+
+/* 0 if there are entries of the format that the hints want. */
+static int ask_cores(const char *core, const struct question *question, struct fi_info **list)
+{
+	const struct fi_info *hints = question->hints;
+	int ret = core_list(core, hints, question->node, question->service, question->flags, list);
+
+	if (ret || !hints)
+		return ret;
+	drop_misfits(list, hints->addr_format);
+	return *list ? 0 : -FI_ENODATA;
+}
+
+/* Cores take the first address of a node, whatever format is wanted: they are asked again
+ * about its address in that format. */
+static int ask_cores_again(const char *core, const struct question *question, struct fi_info **list)
+{
+	const uint32_t wanted = question->hints ? question->hints->addr_format : FI_FORMAT_UNSPEC;
+	struct question again = *question;
+	char number[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+
+	if ((wanted != FI_SOCKADDR_IN && wanted != FI_SOCKADDR_IN6) ||
+	    (!question->node && !question->service) ||
+	    switch_addr_number(wanted, question->node, question->flags, number, sizeof(number)))
+		return -FI_ENODATA;
+	again.node = number;
+	again.flags |= FI_NUMERICHOST;
+	return ask_cores(core, &again, list);
+}
+
 int switch_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
 		   const struct fi_info *hints, struct fi_info **info)
 {
+	struct question question = {
+		.node = node,
+		.service = service,
+		.flags = flags & (FI_NUMERICHOST | FI_SOURCE),
+	};
 	struct core_choice choice;
 	struct fi_info *cores;
+	const char *core;
 	int ret;
 
 	*info = NULL;
@@ -625,6 +706,8 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 	if (hints && hints->ep_attr && hints->ep_attr->type && hints->ep_attr->type != FI_EP_RDM &&
 	    hints->ep_attr->type != FI_EP_MSG)
 		return -FI_ENODATA;
+	count_hints(&question, hints);
+	hints = question.hints;
 	if (hints &&
 	    (!is_of_format("src_addr", hints->addr_format, hints->src_addr, hints->src_addrlen) ||
 	     !is_of_format("dest_addr", hints->addr_format, hints->dest_addr, hints->dest_addrlen)))
@@ -633,8 +716,10 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 			  &choice);
 	if (ret)
 		return ret;
-	ret = core_list(choice.name[0] ? choice.name : NULL, hints, node, service,
-			flags & (FI_NUMERICHOST | FI_SOURCE), &cores);
+	core = choice.name[0] ? choice.name : NULL;
+	ret = ask_cores(core, &question, &cores);
+	if (ret == -FI_ENODATA)
+		ret = ask_cores_again(core, &question, &cores);
 	if (!ret) {
 		ret = list_make(cores, &choice, version, hints, info);
 		fi_freeinfo(cores);

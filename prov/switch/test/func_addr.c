@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Formats of addresses: fi_getinfo answers as the core itself does for the same
- * node, service, flags and hints; vectors take, find and print the addresses of
- * each format; what is no address is refused with a reason in the log.
+ * node, service, flags and hints, but in the format asked for; vectors take, find and print the
+ * addresses of each format; what is no address is refused with a reason in the log.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,14 +30,23 @@ static void add_addr(char *text, size_t size, const void *addr, size_t len)
 	snprintf(text + pos, size - pos, "/%zu ", addr ? len : 0);
 }
 
-/* The different addresses of the entries of a provider, one per line. */
-static char *addrs_of(const struct fi_info *list, const char *prov)
+/* An entry of the one may answer hints for the other. */
+static bool fits(uint32_t format, uint32_t wanted)
+{
+	if (wanted == FI_SOCKADDR)
+		return format >= FI_SOCKADDR && format <= FI_SOCKADDR_IN6;
+	return format == wanted || wanted == FI_FORMAT_UNSPEC;
+}
+
+/* The different addresses of the entries of a provider, one per line; of all of them, or
+ * of those that fit. */
+static char *addrs_of(const struct fi_info *list, const char *prov, uint32_t wanted)
 {
 	char *text = func_alloc(TEXT), line[1024];
 
 	*text = 0;
 	for (; list; list = list->next) {
-		if (strcmp(list->fabric_attr->prov_name, prov))
+		if (strcmp(list->fabric_attr->prov_name, prov) || !fits(list->addr_format, wanted))
 			continue;
 		snprintf(line, sizeof(line), "format %u, %s: ", list->addr_format,
 			 list->domain_attr->name);
@@ -61,7 +71,9 @@ static void *copy_of(const struct func_addr *addr)
 	return memcpy(func_alloc(addr->len), addr->bytes, addr->len);
 }
 
-static int ask(const struct question *q, const char *prov, enum fi_ep_type type, char **text)
+/* Of the entries that fit, if there is any. */
+static int ask(const struct question *q, const char *prov, enum fi_ep_type type, bool fitting,
+	       char **text)
 {
 	struct fi_info *hints = fi_allocinfo(), *list = NULL;
 	int ret;
@@ -82,10 +94,49 @@ static int ask(const struct question *q, const char *prov, enum fi_ep_type type,
 	}
 	ret = fi_getinfo(FUNC_VERSION, q->node, q->service, q->flags, hints, &list);
 	FUNC_TRUE((ret == 0) == (list != NULL));
-	*text = addrs_of(list, prov);
+	*text = addrs_of(list, prov, fitting ? q->format : FI_FORMAT_UNSPEC);
 	fi_freeinfo(list);
 	fi_freeinfo(hints);
-	return ret;
+	return ret ? ret : **text ? 0 : -FI_ENODATA;
+}
+
+/* The number of the node in the format asked for, which the core would not look up. */
+static bool number_of(const struct question *q, char *number, size_t size)
+{
+	const bool source = q->flags & FI_SOURCE, numeric = q->flags & FI_NUMERICHOST;
+	const struct addrinfo hints = {
+		.ai_family = q->format == FI_SOCKADDR_IN ? AF_INET : AF_INET6,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = (source ? AI_PASSIVE : 0) | (numeric ? AI_NUMERICHOST : 0),
+	};
+	struct addrinfo *list;
+	int ret;
+
+	if ((q->format != FI_SOCKADDR_IN && q->format != FI_SOCKADDR_IN6) ||
+	    (!q->node && !q->service) || getaddrinfo(q->node, q->node ? NULL : "0", &hints, &list))
+		return false;
+	ret = getnameinfo(list->ai_addr, list->ai_addrlen, number, (socklen_t)size, NULL, 0,
+			  NI_NUMERICHOST);
+	freeaddrinfo(list);
+	return !ret;
+}
+
+/* What the core answers, if it were to keep to the format. */
+static int ask_core(const struct question *q, char **text)
+{
+	struct question again = *q;
+	char number[128];
+	int ret;
+
+	if (!q->format && (q->src || q->dest)) /* it would say that they have none */
+		again.format = FI_SOCKADDR_IN;
+	ret = ask(&again, func_core(), FI_EP_MSG, true, text);
+
+	if (!ret || !number_of(&again, number, sizeof(number)))
+		return ret;
+	free(*text);
+	again.node = number;
+	return ask(&again, func_core(), FI_EP_MSG, true, text);
 }
 
 static void same(const struct question *q)
@@ -95,9 +146,9 @@ static void same(const struct question *q)
 	int ret, i, core_ret;
 
 	func_mark(__FILE__, __LINE__, q->node ? q->node : "fi_getinfo");
-	core_ret = ask(q, func_core(), FI_EP_MSG, &want);
+	core_ret = ask_core(q, &want);
 	for (i = 0; i < 2; i++) {
-		ret = ask(q, func_prov(), types[i], &got);
+		ret = ask(q, func_prov(), types[i], false, &got);
 		if (ret != core_ret || strcmp(got, want))
 			func_fail(__FILE__, __LINE__,
 				  "node %s, service %s, flags %#llx, format %u: %d, not %d:\n%s"
@@ -208,6 +259,35 @@ static void hinted(struct func_team *team, int rank)
 	}
 }
 
+/* What fi_getinfo(3) says to ignore in the hints: the source with FI_SOURCE, the
+ * destination where node or service say it. */
+static void uncounted(struct func_team *team, int rank)
+{
+	struct func_addr in6 = addr_of("::1", 7777, 0), none = {.len = 0};
+	const struct question questions[] = {
+		{.node = "127.0.0.1", .flags = FI_SOURCE, .src = &in6},
+		{.service = "7778", .flags = FI_SOURCE, .src = &in6},
+		{.node = "127.0.0.1", .service = "7778", .dest = &in6},
+		{.node = "127.0.0.1", .flags = FI_SOURCE, .src = &none},
+	};
+	char *got, *want;
+
+	(void)team, (void)rank;
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		struct question q = questions[i];
+
+		q.format = FI_SOCKADDR_IN;
+		FUNC_OK(ask(&q, func_prov(), i % 2 ? FI_EP_MSG : FI_EP_RDM, false, &got));
+		q.src = q.dest = NULL;
+		FUNC_OK(ask(&q, func_prov(), FI_EP_RDM, false, &want));
+		if (strcmp(got, want))
+			func_fail(__FILE__, __LINE__, "question %zu: %s instead of\n%s", i, got,
+				  want);
+		free(got);
+		free(want);
+	}
+}
+
 /* Without hints, by the core's own entries in the same list. */
 static void no_hints(struct func_team *team, int rank)
 {
@@ -221,8 +301,8 @@ static void no_hints(struct func_team *team, int rank)
 		if (fi_getinfo(FUNC_VERSION, nodes[i / 2], "7777",
 			       (i % 2 ? FI_SOURCE : 0) | FI_NUMERICHOST, NULL, &list))
 			continue; /* no IPv6 */
-		want = addrs_of(list, func_core());
-		got = addrs_of(list, func_prov());
+		want = addrs_of(list, func_core(), FI_FORMAT_UNSPEC);
+		got = addrs_of(list, func_prov(), FI_FORMAT_UNSPEC);
 		if (strcmp(want, got))
 			func_fail(__FILE__, __LINE__, "%s instead of\n%s", got, want);
 		FUNC_TRUE(*got);
@@ -250,7 +330,8 @@ static void wrong_family(struct func_team *team, int rank)
 	(void)team, (void)rank;
 	func_log_begin("info");
 	for (int i = 0; i < 4; i++) {
-		ret[i] = ask(&questions[i], func_prov(), i % 2 ? FI_EP_MSG : FI_EP_RDM, &text);
+		ret[i] = ask(&questions[i], func_prov(), i % 2 ? FI_EP_MSG : FI_EP_RDM, false,
+			     &text);
 		lines[i] = func_log_count("is no address of their addr_format");
 		free(text);
 	}
@@ -487,6 +568,7 @@ int main(int argc, char **argv)
 		{"nodes and services", 1, names, S, 0},
 		{"names", 1, plain_names, S, 0},
 		{"addresses in the hints", 1, hinted, S, 0},
+		{"addresses that do not count", 1, uncounted, S, 0},
 		{"no hints", 1, no_hints, S, 0},
 		{"wrong family", 1, wrong_family, S, 0},
 		{"vector, FI_SOCKADDR_IN", 1, vector, S, 0},

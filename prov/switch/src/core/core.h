@@ -24,6 +24,8 @@ enum {
 	CORE_ADDR_MAX = 128, /* bytes of a core address */
 	CORE_IO_SIZE = 128,  /* bytes of scratch that the driver lends with an operation */
 	CORE_KEY_MAX = 32,
+
+	CORE_SOCKADDR_IP = FI_ADDR_CXI + 2, /* FI_SOCKADDR_IP: headers have it from 2.6 on */
 };
 
 extern struct fi_provider switch_prov; /* in whose name adapters log */

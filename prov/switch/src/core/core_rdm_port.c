@@ -304,6 +304,7 @@ bool core_rdm_is_name(const struct core_domain *domain, const void *name, size_t
 	case FI_SOCKADDR:
 	case FI_SOCKADDR_IN:
 	case FI_SOCKADDR_IN6:
+	case CORE_SOCKADDR_IP:
 		return is_socket_name(domain, name, len);
 	default:
 		return true;
