@@ -79,7 +79,7 @@ Test(backlog, answers_that_nobody_takes_are_bounded)
 {
 	static uint8_t records[4096];
 	struct sess_config config = link_config();
-	const unsigned most = backlog_controls_max(&config);
+	const unsigned most = backlog_answers_max(&config);
 	struct duo duo = duo_of(config);
 	uint32_t id = 0;
 	size_t len;
@@ -91,7 +91,7 @@ Test(backlog, answers_that_nobody_takes_are_bounded)
 		forge_giving(duo.ba, 0, 2, records, len);
 	}
 	while (may_send(duo.ba)) {
-		cr_assert_leq(duo.ba->sess->control_cnt, most);
+		cr_assert_leq(duo.ba->sess->answer_cnt, most);
 		cr_assert_leq(duo.ba->sess->kept,
 			      most * sizeof(struct sess_control) + sizeof(struct sess_xfer));
 		len = put_canceled(records, 100, &id);
@@ -492,7 +492,7 @@ Test(backlog, packets_that_the_core_has_are_bounded)
 		cr_assert_leq(duo.ba->sess->out_cnt, (unsigned)PACKETS_OUT_MAX);
 	}
 	cr_assert_eq(duo.ba->sess->out_cnt, (unsigned)PACKETS_OUT_MAX);
-	cr_assert_gt(duo.ba->sess->control_cnt, 0);
+	cr_assert_gt(duo.ba->sess->answer_cnt, 0);
 	duo.a->asleep = false;
 	link_break(duo.ab);
 	link_run(duo.link);

@@ -190,11 +190,12 @@ void backlog_move(struct sess_ep *ep, struct sess_rx *to)
 	struct sess *sess;
 
 	TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
-		ep->rx->kept -= sess->is_self ? 0 : sess->kept;
+		ep->rx->kept -= sess->kept;
 		ep->rx->piled_up -= sess->kept != 0;
 		to->kept += sess->kept;
 		to->piled_up += sess->kept != 0;
 	}
+	judge_full(ep->rx);
 }
 
 /* -- the limit --------------------------------------------------------------------- */
@@ -206,7 +207,7 @@ uint64_t backlog_max(const struct sess_config *config)
 	       UNMATCHED_MAX * (uint64_t)(MESSAGE_SIZE_MIN + sizeof(struct sess_xfer));
 }
 
-unsigned backlog_controls_max(const struct sess_config *config)
+unsigned backlog_answers_max(const struct sess_config *config)
 {
 	return UNMATCHED_MAX + config->credits * UINT8_MAX;
 }
@@ -283,7 +284,7 @@ void backlog_enforce(struct sess *sess)
 	const struct sess_config *config = &sess->engine->config;
 	struct sess_rx *rx = sess->ep->rx;
 
-	if (sess->control_cnt > backlog_controls_max(config))
+	if (sess->answer_cnt > backlog_answers_max(config))
 		session_expel(sess, ENOBUFS,
 			      "more answers waiting than a peer can cause that takes them");
 	if (sess->expelled)

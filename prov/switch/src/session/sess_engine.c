@@ -548,7 +548,7 @@ static void packet_done(struct sess_engine *engine, struct sess_packet *packet, 
 		session_fail(sess, error, "the core failed to send a packet");
 	else if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
-	if (sess->out_cnt-- == PACKETS_OUT_MAX && packet_has_work(sess))
+	if (sess->out_cnt-- >= PACKETS_OUT_MAX && packet_has_work(sess))
 		packet_ready(sess);
 }
 

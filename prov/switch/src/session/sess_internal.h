@@ -249,7 +249,7 @@ struct sess {
 
 	STAILQ_HEAD(, sess_op) sends; /* not announced yet */
 	STAILQ_HEAD(, sess_control) controls;
-	unsigned control_cnt;
+	unsigned answer_cnt;	      /* of those: to the peer's transfers */
 	unsigned out_cnt;	      /* packets that the core has */
 	struct xfer_list bulk;	      /* with segments to send, in turn */
 	struct xfer_list xfers;	      /* all */
@@ -458,7 +458,7 @@ void backlog_add(struct sess *sess, uint64_t bytes);
 void backlog_remove(struct sess *sess, uint64_t bytes);
 /* The application took a message that was piled up. */
 void backlog_taken(struct sess *sess);
-/* The endpoint is about to change its receive context. */
+/* The endpoint, in no context's list, is about to change to another one. */
 void backlog_move(struct sess_ep *ep, struct sess_rx *to);
 /* A packet is about to tell the peer its window. */
 void backlog_grant(struct sess *sess);
@@ -475,8 +475,8 @@ void backlog_drop(struct sess *sess);
 void backlog_enforce(struct sess *sess);
 /* Bytes that a context keeps at most, but for one packet's worth. */
 uint64_t backlog_max(const struct sess_config *config);
-/* Records of control that wait in one session, likewise. */
-unsigned backlog_controls_max(const struct sess_config *config);
+/* Answers that wait in one session, likewise. */
+unsigned backlog_answers_max(const struct sess_config *config);
 
 /* sess_multi.c */
 /* The operation for a message of len bytes to ep that a posted receive with

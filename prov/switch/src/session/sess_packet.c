@@ -55,6 +55,13 @@ void packet_free(struct sess_engine *engine, struct sess_packet *packet)
 	engine->spare_packet_cnt++;
 }
 
+/* It answers the peer: the others are for operations of our own. */
+static bool is_answer(const struct sess_control *control)
+{
+	return control->type == WIRE_DONE || control->type == WIRE_GO ||
+	       control->type == WIRE_SINK;
+}
+
 struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint32_t id)
 {
 	struct sess_engine *engine = sess->engine;
@@ -74,8 +81,10 @@ struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint
 	}
 	*control = (struct sess_control){.type = type, .id = id};
 	STAILQ_INSERT_TAIL(&sess->controls, control, link);
-	sess->control_cnt++;
-	backlog_add(sess, sizeof(*control));
+	if (is_answer(control)) {
+		sess->answer_cnt++;
+		backlog_add(sess, sizeof(*control));
+	}
 	packet_ready(sess);
 	return control;
 }
@@ -111,8 +120,10 @@ void packet_control_remove(struct sess *sess)
 	struct sess_control *control = STAILQ_FIRST(&sess->controls);
 
 	STAILQ_REMOVE_HEAD(&sess->controls, link);
-	sess->control_cnt--;
-	backlog_remove(sess, sizeof(*control));
+	if (is_answer(control)) {
+		sess->answer_cnt--;
+		backlog_remove(sess, sizeof(*control));
+	}
 	if (engine->spare_control_cnt == SPARE_MAX) {
 		free(control);
 		return;
