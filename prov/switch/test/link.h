@@ -104,6 +104,7 @@ struct link {
 	unsigned node_cnt;
 	bool trace; /* print each packet: set by the environment's LINK_TRACE */
 	uint64_t packets, reads, writes, longest_packet;
+	unsigned io_cnt, io_most; /* with the core, now and ever */
 	/* sees each packet as it is delivered; may change it */
 	void (*tap)(struct link *link, struct link_end *to, uint8_t *packet, size_t len);
 	void *tap_arg;

@@ -47,6 +47,8 @@ static struct link_io *io_take(struct link_end *end, const struct sess_action *a
 		io->placed = true;
 	}
 	TAILQ_INSERT_TAIL(&end->ios, io, link);
+	if (++end->node->link->io_cnt > end->node->link->io_most)
+		end->node->link->io_most = end->node->link->io_cnt;
 	return io;
 }
 
@@ -237,6 +239,7 @@ void link_core_done(struct link *link, struct link_io *io)
 	}
 	io->done = true;
 	TAILQ_REMOVE(&end->ios, io, link);
+	link->io_cnt--;
 	io_free_if_over(io);
 	sess_done(end->node->engine, done, error);
 	link_path_drained(end);

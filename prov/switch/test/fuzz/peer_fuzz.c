@@ -12,6 +12,7 @@
 
 #include "fuzz_input.h"
 #include "fuzz_memory.h"
+#include "sess_internal.h"
 
 enum {
 	PEERS = 4,	    /* sessions of the hostile peer at a time */
@@ -63,10 +64,60 @@ struct scene {
 	bool ep_closed;
 	struct input in;
 	unsigned steps, openings, echoes;
+	unsigned sess_most; /* at a time */
 	uint32_t next_id;
 	struct peer peer[PEERS];
 	struct fuzz_ops ops;
 };
+
+/*
+ * The most that a receive context may keep because of its peers, bytes, however many
+ * sessions they open; and what each session may add to that, a transfer's worth of
+ * packets.
+ */
+static size_t kept_bound(const struct sess_config *config, unsigned sess_cnt)
+{
+	return 2 * config->unexpected_max +
+	       sess_cnt * config->credits * (size_t)config->buffer_size;
+}
+
+/*
+ * The most memory that the engines may hold, bytes: that, the sessions and the
+ * application's operations themselves, what the core has, and a packet that is being
+ * filled or was refused.  What was freed may be kept for the next of its kind, so the
+ * most that there ever were count.
+ */
+static size_t memory_bound(const struct scene *scene)
+{
+	const struct sess_config *config = &scene->victim->config;
+	const size_t packet = sizeof(struct sess_packet) + config->buffer_size;
+	const size_t transfer =
+		sizeof(struct sess_xfer) + sess_engine_inline_max(scene->victim->engine);
+	const size_t tables = 16 << 10; /* of ids, and spare control records */
+	size_t op_cnt = 2;		/* of an honest peer's message */
+
+	for (unsigned i = 0; i < scene->ops.cnt; i++)
+		op_cnt += 1 + scene->ops.op[i]->part_cnt;
+	return 2 * sizeof(struct sess_engine) + 3 * sizeof(struct sess_ep) +
+	       sizeof(struct sess_rx) + tables + 2 * kept_bound(config, scene->sess_most) +
+	       scene->sess_most * (sizeof(struct sess) + 2 * packet) +
+	       scene->link->io_most * packet + op_cnt * transfer;
+}
+
+static void check_memory(struct scene *scene)
+{
+	size_t peak = fuzz_memory_peak();
+	const struct link_end *end;
+	unsigned sess_cnt = 2; /* the honest ones, and what was opened and closed at once */
+
+	TAILQ_FOREACH (end, &scene->victim->ends, node_link)
+		sess_cnt += end->sess != NULL;
+	if (sess_cnt > scene->sess_most)
+		scene->sess_most = sess_cnt;
+	if (peak > memory_bound(scene))
+		link_die(scene->link, "%zu bytes are held, and %zu are the most allowed", peak,
+			 memory_bound(scene));
+}
 
 static bool is_over(const struct peer *peer)
 {
@@ -795,6 +846,7 @@ static void step(struct scene *scene)
 	default:
 		fuzz_op_cancel(&scene->ops, next8(&scene->in));
 	}
+	check_memory(scene);
 }
 
 static bool more(const struct scene *scene)
