@@ -201,8 +201,8 @@ static ssize_t ep_cancel(fid_t fid, void *context)
 
 /* -- closing ------------------------------------------------------------------------- */
 
-/* What uses the application's memory ends before fi_close returns, or that fails: over
- * some cores a read ends only when the peer answers or is gone.  0 or -FI_EBUSY. */
+/* What uses the application's memory ends before fi_close returns, or that fails: a core
+ * without connections takes nothing back from a peer that stands still.  0 or -FI_EBUSY. */
 static int wait_idle(struct switch_ep *ep)
 {
 	struct switch_domain *domain = ep->domain;

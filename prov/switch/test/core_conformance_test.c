@@ -11,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -58,6 +59,7 @@ enum {			 /* core_case.traits: what is so with some cores only */
        FORGETS = 1 << 5, /* throws away what is too much, or left when it is closed */
        MANUAL = 1 << 7,	 /* what was handed to it moves when it is polled, not before */
        LEAKS = 1 << 6,	 /* does not give back all of its memory by itself */
+       ENDS = 1 << 8,	 /* gives up reads half done when its path is closed */
 };
 
 #define MSG_CORE  .type = FI_EP_MSG, .ops = &core_msg_ops
@@ -83,9 +85,9 @@ static const struct core_case {
 	const char *room;    /* environment by which sockets is, see SOCKETS */
 } cases[] = {
 	{"tcp", "tcp", MSG_CORE, LOCALHOST, .rx_ctx_cnt = FI_SHARED_CONTEXT,
-	 .traits = TCP | TELLS | CANCELS | SLEEPS | CHECKS},
+	 .traits = TCP | TELLS | CANCELS | SLEEPS | CHECKS | ENDS},
 	{"tcp without shared receives", "tcp", MSG_CORE, LOCALHOST, .rx_ctx_cnt = 1,
-	 .traits = TCP | TELLS | CANCELS | SLEEPS | CHECKS},
+	 .traits = TCP | TELLS | CANCELS | SLEEPS | CHECKS | ENDS},
 	{"verbs", "verbs", MSG_CORE, .rx_ctx_cnt = FI_SHARED_CONTEXT,
 	 .traits = TELLS | CANCELS | SLEEPS},
 	{"verbs without shared receives", "verbs", MSG_CORE, .rx_ctx_cnt = 1,
@@ -93,6 +95,8 @@ static const struct core_case {
 	{"sockets", SOCKETS, MSG_CORE, .rx_ctx_cnt = 1, .traits = TELLS | SLEEPS | FORGETS | LEAKS},
 	{"shm", "shm", RDM_CORE},
 	{"net", "net", RDM_CORE, LOCALHOST, .traits = LEAKS},
+	{"net with connections", "net", MSG_CORE, LOCALHOST, .rx_ctx_cnt = FI_SHARED_CONTEXT,
+	 .traits = ENDS | LEAKS},
 	{"sockets, connectionless", SOCKETS, RDM_CORE, .traits = SLEEPS | FORGETS | LEAKS},
 	{"mock", MOCK},
 	{"mock: FI_CONTEXT", MOCK, .mood = {"MOCK_MODE=FI_CONTEXT"}},
@@ -400,12 +404,19 @@ static bool is_chosen(const struct core_case *c)
 	return only ? !strcmp(c->name, only) : is_worth_it(c);
 }
 
+/* Connections of net are those of tcp but for how they end. */
+static bool is_tried_elsewhere(const struct core_case *c)
+{
+	return !strcmp(c->prov, "net") && c->type == FI_EP_MSG;
+}
+
 static struct criterion_test_params cases_of(unsigned traits)
 {
 	int *idx = cr_malloc(CASES * sizeof(*idx)), cnt = 0;
 
 	for (int i = 0; i < CASES; i++)
-		if ((cases[i].traits & traits) == traits && is_chosen(&cases[i]))
+		if ((cases[i].traits & traits) == traits && is_chosen(&cases[i]) &&
+		    (traits || !is_tried_elsewhere(&cases[i])))
 			idx[cnt++] = i;
 	return cr_make_param_array(int, idx, (size_t)cnt);
 }
@@ -1833,7 +1844,22 @@ static void read_half(struct world *w, struct end *a, struct op *ops, struct reg
 	cr_assert_eq(a->out, READS);
 }
 
-CORE_TEST_OF(close_with_reads_out, TCP)
+/* The application has its memory back: whatever the peer still sends goes nowhere. */
+static void check_untouched(struct world *w, struct end *b, struct region *la)
+{
+	size_t i;
+
+	memset(la->buf, 0x77, la->len);
+	w->b.frozen = false;
+	until(w, b->broken);
+	for (i = 0; i < 1000; i++)
+		pump(w);
+	for (i = 0; i < la->len; i++)
+		cr_assert_eq(la->buf[i], 0x77);
+}
+
+/* A peer that does not move holds up nothing. */
+CORE_TEST_OF(close_with_reads_out, ENDS)
 {
 	struct op ops[READS] = {0};
 	struct region la, rb;
@@ -1844,16 +1870,13 @@ CORE_TEST_OF(close_with_reads_out, TCP)
 	join(w, &a, &b);
 	read_half(w, &a, ops, &la, &rb);
 	w->a.ops->path_close(a.path);
-	for (i = 0; i < 1000; i++)
-		pump_side(&w->a, false);
 	cr_assert_lt(op_rma(&a, &(struct op){0}, true, &la, 0, 10, &rb), 0);
-	if (w->a.caps->rma_pins_path)
-		cr_assert(!a.closed, "closed under a read");
-	w->b.frozen = false;
-	until(w, a.closed && b.broken);
+	until(w, a.closed);
 	for (i = 0; i < READS; i++)
 		cr_assert_eq(ops[i].done, 1);
+	cr_assert_neq(ops[READS - 1].error, 0);
 	cr_assert_eq(a.broken, 0);
+	check_untouched(w, &b, &la);
 	check_path(w, &other_a, &other_b);
 	check_reads(w, &other_a);
 	w->b.ops->path_close(b.path);
@@ -1867,7 +1890,90 @@ CORE_TEST_OF(close_with_reads_out, TCP)
 	part(w, &other_a, &other_b);
 }
 
-CORE_TEST_OF(close_with_reads_out_and_the_peer_dies, TCP)
+/* Nothing has to be opened for it. */
+CORE_TEST_OF(close_with_reads_out_and_no_descriptor_left, ENDS)
+{
+	struct op ops[READS] = {0};
+	struct region la, rb;
+	struct rlimit limit, few;
+	struct end a, b;
+	int fds[256], cnt = 0;
+
+	join(w, &a, &b);
+	read_half(w, &a, ops, &la, &rb);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	few.rlim_cur = 256;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while (cnt < 256 && (fds[cnt] = dup(STDERR_FILENO)) >= 0)
+		cnt++;
+	cr_assert_lt(open("/proc/self/fd", O_RDONLY), 0);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	while (cnt)
+		close(fds[--cnt]);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	check_untouched(w, &b, &la);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+}
+
+enum { CROWD = 20 }; /* more than poll(2) is asked about: both queues are in use */
+
+/* Reads and writes in both directions over many paths, then all are closed. */
+CORE_TEST_OF(close_many_with_everything_out, ENDS)
+{
+	struct op rd[CROWD][READS] = {0}, wr[CROWD] = {0}, back[CROWD] = {0};
+	struct end a[CROWD], b[CROWD], other_a, other_b;
+	struct region la, rb, from, to;
+	int i, j;
+
+	join(w, &other_a, &other_b);
+	for (i = 0; i < CROWD; i++)
+		join(w, &a[i], &b[i]);
+	region_open(&w->a, &la, READ_LEN, FI_READ);
+	region_open(&w->b, &rb, READ_LEN, FI_REMOTE_READ);
+	region_open(&w->a, &from, READ_LEN, FI_WRITE | FI_REMOTE_READ);
+	region_open(&w->b, &to, READ_LEN, FI_READ | FI_REMOTE_WRITE);
+	memset(rb.buf, 1, rb.len);
+	for (i = 0; i < CROWD; i++) {
+		for (j = 0; j < READS; j++)
+			cr_assert_eq(op_rma(&a[i], &rd[i][j], true, &la, 0, la.len, &rb), 0);
+		cr_assert_eq(op_rma(&a[i], &wr[i], false, &from, 0, from.len, &to), 0);
+		cr_assert_eq(op_rma(&b[i], &back[i], true, &to, 0, to.len, &from), 0);
+	}
+	until(w, la.buf[0]);
+	w->b.frozen = true;
+	for (i = 0; i < 1000; i++)
+		pump_side(&w->a, true);
+	for (i = 0; i < CROWD; i++)
+		w->a.ops->path_close(a[i].path);
+	for (i = 0; i < CROWD; i++) {
+		until(w, a[i].closed);
+		for (j = 0; j < READS; j++)
+			cr_assert_eq(rd[i][j].done, 1);
+		cr_assert_eq(wr[i].done, 1);
+		cr_assert_eq(a[i].broken, 0);
+	}
+	check_untouched(w, &b[0], &la);
+	for (i = 0; i < CROWD; i++) {
+		until(w, b[i].broken && !b[i].out);
+		cr_assert_eq(back[i].done, 1);
+		w->b.ops->path_close(b[i].path);
+		until(w, b[i].closed);
+	}
+	check_path(w, &other_a, &other_b);
+	check_reads(w, &other_a);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+	region_close(&w->a, &from);
+	region_close(&w->b, &to);
+	part(w, &other_a, &other_b);
+}
+
+CORE_TEST_OF(close_with_reads_out_and_the_peer_dies, ENDS)
 {
 	struct op ops[READS] = {0};
 	struct region la, rb;
@@ -2279,7 +2385,8 @@ CORE_TEST(capabilities)
 		cr_assert(caps.can_read && caps.can_write && caps.read_target && caps.write_target);
 		cr_assert_eq(w->a.caps->cm_data_size, 256);
 		cr_assert_eq(caps.inject_size, 128);
-		cr_assert(caps.send_after_write && caps.flow_control && caps.rma_pins_path);
+		cr_assert(caps.send_after_write && caps.flow_control);
+		cr_assert_eq(caps.rma_pins_path, FI_VERSION_LT(fi_version(), FI_VERSION(1, 18)));
 		cr_assert(!caps.mr_local && !caps.mr_virt_addr && !caps.mr_prov_key);
 		cr_assert_eq(caps.key_size, 8);
 	}

@@ -59,7 +59,7 @@ struct core_caps {
 	bool send_after_write;
 	bool mr_endpoint;   /* memory is registered for one path's endpoint */
 	bool flow_control;  /* may be granted more than is posted */
-	bool rma_pins_path; /* closing a path under a read is unsafe: see core_msg.c */
+	bool rma_pins_path; /* closing an endpoint under a read is unsafe: see core_msg.c */
 	bool addr_is_name;  /* the address of a request is that of the peer's listener */
 };
 
@@ -168,9 +168,10 @@ struct core_ops {
 	 * Gives the path up, connected or not.  CORE_CLOSED follows, behind a
 	 * CORE_DONE for each operation that was out (error FI_ECANCELED if the
 	 * core never answered); what was polled before may still be on its way.
-	 * The path takes no more operations.  Where rma_pins_path, a path with
-	 * reads out stays until they are done or the peer is gone, so that with
-	 * a peer that hangs only domain_close ends it.
+	 * The path takes no more operations.  A path of a core with connections
+	 * does not wait for its peer.  Without, a path with operations out stays
+	 * until they are done or have failed, so that with a peer that hangs only
+	 * domain_close ends it: nothing else keeps the core off their memory.
 	 */
 	void (*path_close)(struct core_path *path);
 

@@ -30,10 +30,15 @@ static size_t pieces_of(const struct fi_info *info)
 	return info->tx_attr->iov_limit < CORE_IOV_MAX ? info->tx_attr->iov_limit : CORE_IOV_MAX;
 }
 
+bool core_is_tcp(const struct fi_info *info)
+{
+	const char *prov = info->fabric_attr->prov_name;
+
+	return prov && (!strcmp(prov, "tcp") || !strcmp(prov, "net"));
+}
+
 void core_caps_init(const struct fi_info *info, struct core_caps *caps)
 {
-	const char *prov = info->fabric_attr->prov_name ? info->fabric_attr->prov_name : "";
-	const bool tcp = !strcmp(prov, "tcp") || !strcmp(prov, "net");
 	const uint64_t mode = info->domain_attr->mr_mode, rma = rma_of(info);
 
 	*caps = (struct core_caps){
@@ -52,8 +57,7 @@ void core_caps_init(const struct fi_info *info, struct core_caps *caps)
 		.mr_prov_key = mode & FI_MR_PROV_KEY,
 		.mr_endpoint = mode & FI_MR_ENDPOINT,
 		.send_after_write = info->tx_attr->msg_order & FI_ORDER_SAW,
-		.rma_pins_path = tcp,
-		.stage_size = tcp ? CORE_TCP_STAGE : 0,
+		.stage_size = core_is_tcp(info) ? CORE_TCP_STAGE : 0,
 	};
 }
 

@@ -158,7 +158,9 @@ static inline int core_failed(const char *what, int ret)
 
 void core_base_init(struct core_base *base, const struct fi_info *info,
 		    const struct core_attr *attr);
-/* Of a core's fi_info; cm_data_size is left to the adapter. */
+/* One of libfabric's own that speak over TCP sockets with the same code. */
+bool core_is_tcp(const struct fi_info *info);
+/* Of a core's fi_info; what depends on the kind of endpoints is left to the adapter. */
 void core_caps_init(const struct fi_info *info, struct core_caps *caps);
 /* What an operation or a connection failed with (positive), as our users are told it: a
  * core says it in the words of what it was doing when it met that the peer was gone. */

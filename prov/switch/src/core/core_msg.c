@@ -5,10 +5,12 @@
  * the core has it, one shared receive context serve all paths.  Called through core_msg_ops under
  * the domain's lock; it takes no lock, never blocks, never reads a message.
  *
- * The tcp core frees a read twice when its endpoint is closed while the answer
- * is half read, and later hands the entry to two operations.  Therefore
- * caps.rma_pins_path: such a path is closed when its reads are done or the
- * peer is gone.  For the rest see core_msg_domain_close().
+ * The tcp core of libfabric before 1.18 frees a read twice when its endpoint is
+ * closed while the answer is half read, and later hands the entry to two operations.
+ * Therefore caps.rma_pins_path: the connection of such a path is ended first
+ * (core_msg_sever.c), and the endpoint is closed when the core has seen that and
+ * given the reads back.  A peer cannot delay it.  For the rest see
+ * core_msg_domain_close().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +28,8 @@ static void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 
 	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_MSG_CM_DATA_MIN;
-	caps->flow_control = caps->rma_pins_path || (prov && !strcmp(prov, "sockets"));
+	caps->flow_control = core_is_tcp(info) || (prov && !strcmp(prov, "sockets"));
+	caps->rma_pins_path = core_is_tcp(info) && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 }
 
 static const struct core_caps *core_msg_domain_caps(const struct core_domain *domain)

@@ -2,7 +2,8 @@
 /*
  * Private to the adapter for connection-oriented cores: core_msg.c (domain,
  * data), core_msg_queue.c (completion queues), core_msg_poll.c (events),
- * core_msg_cm.c (paths) and core_msg_listen.c (listeners, requests).
+ * core_msg_cm.c (paths), core_msg_sever.c (ends a connection) and
+ * core_msg_listen.c (listeners, requests).
  * Nobody else includes it.  All of it lives under the domain's lock, except
  * the reference count of a listener (see struct core_listener).
  */
@@ -85,7 +86,7 @@ enum core_msg_state {
 	CORE_MSG_CONNECTING, /* waits for the core to report the connection */
 	CORE_MSG_UP,
 	CORE_MSG_DEAD,	  /* refused or broken; waits for path_close */
-	CORE_MSG_LEAVING, /* given up, but the core's endpoint waits for reads to end */
+	CORE_MSG_LEAVING, /* given up and severed; the core has yet to give its reads back */
 	CORE_MSG_GONE,	  /* the core's endpoint is closed; waits for its last completions */
 };
 
@@ -101,6 +102,8 @@ struct core_path {
 	bool in_limbo;
 	bool silent;	       /* never handed out: ends without an event */
 	bool refused;	       /* in limbo: for CORE_REFUSED */
+	bool read_failed;      /* by itself, before the core said that the path broke */
+	bool severed;	       /* leaving: the core will say that the path broke */
 	int error;	       /* why it broke, or was refused in limbo */
 	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
 	struct core_pool pool; /* without srx only */
@@ -227,5 +230,11 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 int core_msg_path_peer(struct core_path *path, void *addr, size_t *len);
 int core_msg_path_name(struct core_path *path, void *addr, size_t *len);
 void core_msg_path_close(struct core_path *path);
+
+/* -- core_msg_sever.c --------------------------------------------------- */
+
+/* Ends the connection of a path that is up, for the core to find: 0, or a negative
+ * errno if it goes on. */
+int core_msg_path_sever(struct core_path *path);
 
 #endif

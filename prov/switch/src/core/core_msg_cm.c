@@ -3,7 +3,7 @@
  * Paths of the adapter for connection-oriented cores, and the events of their
  * connections.  Called through core_msg_ops and by core_msg_poll() under the
  * domain's lock.  It never shuts an endpoint down: fi_shutdown of the tcp core
- * may block, fi_close does not.
+ * may block, fi_close does not.  Where that is unsafe, core_msg_sever.c.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -281,15 +281,23 @@ void core_msg_path_shut(struct core_path *path)
 	core_msg_limbo_enter(path);
 }
 
+/* An operation of ours that may be half here, or that the core gave back without
+ * having seen the end of the connection. */
+static bool core_msg_path_pinned(const struct core_path *path)
+{
+	return path->domain->base.caps.rma_pins_path && path->state == CORE_MSG_UP &&
+	       (path->line.read_cnt || path->read_failed);
+}
+
 void core_msg_path_close(struct core_path *path)
 {
-	if (path->state == CORE_MSG_UP && path->line.read_cnt &&
-	    path->domain->base.caps.rma_pins_path) {
-		path->state = CORE_MSG_LEAVING;
-		path->domain->cm_pending++;
+	if (!core_msg_path_pinned(path)) {
+		core_msg_path_shut(path);
 		return;
 	}
-	core_msg_path_shut(path);
+	path->state = CORE_MSG_LEAVING;
+	path->domain->cm_pending++;
+	path->severed = !core_msg_path_sever(path);
 }
 
 void core_msg_path_free(struct core_path *path)

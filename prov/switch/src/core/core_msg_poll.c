@@ -21,9 +21,12 @@ void core_msg_limbo_enter(struct core_path *path)
 static int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 {
 	struct core_path *path = out->path;
+	const bool failed = error && out->ctx.kind == CORE_KIND_READ;
 	struct core_io *io = core_data_done(&path->domain->base, out);
 
-	if (path->state == CORE_MSG_LEAVING && !path->line.read_cnt)
+	path->read_failed |= failed;
+	/* severed: when the core has seen the end, however the reads ended */
+	if (path->state == CORE_MSG_LEAVING && !path->severed && !path->line.read_cnt)
 		core_msg_path_shut(path);
 	if (!io)
 		return 0;

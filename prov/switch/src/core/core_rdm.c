@@ -31,7 +31,6 @@ static void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
 {
 	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_RDM_CM_DATA;
-	caps->rma_pins_path = true;
 	caps->addr_is_name = true;
 	/* who asks for a connection has been granted nothing yet */
 	caps->flow_control = info->domain_attr->resource_mgmt == FI_RM_ENABLED;
