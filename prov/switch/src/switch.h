@@ -64,6 +64,7 @@ extern struct fi_provider switch_prov;
 struct switch_params {
 	enum sess_way transfer; /* SESS_AUTO, READ, WRITE or COPY */
 	bool rdma_read, rdma_write;
+	bool rma_target; /* memory of this side may be read and written by peers */
 	size_t buffer_size, initial;
 	size_t credits, rndv_threshold; /* 0: what suits the core */
 	size_t unexpected_max; /* bytes */

@@ -139,6 +139,8 @@ static void params_define(void)
 			      "write or copy (default: 1)"},
 		{"rdma_write",
 		 "0: tell peers that this side cannot issue RDMA writes (default: 1)"},
+		{"rma_target", "0: memory of this side is never exposed to reads or writes of "
+			       "peers; what needs that is copied (default: 1)"},
 		{"buffer_size", "Bytes of a control buffer, which holds one packet, 512 to 65536 "
 				"(default: 32832)"},
 		{"credits", "Packets that a peer may have on the way to this side, 4 to 32767 "
@@ -189,6 +191,7 @@ static void params_read(void)
 	params->transfer = param_transfer();
 	params->rdma_read = param_bool("rdma_read");
 	params->rdma_write = param_bool("rdma_write");
+	params->rma_target = param_bool("rma_target");
 	params->buffer_size =
 		param_number("buffer_size", SESS_BUFFER_MIN, SESS_BUFFER_MAX, SESS_BUFFER_DEFAULT);
 	room = params->buffer_size - SWITCH_PACKET_HEAD;

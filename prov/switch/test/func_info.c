@@ -346,9 +346,10 @@ static void addresses(struct func_team *team, int rank)
 
 /* -- parameters --------------------------------------------------------- */
 
-static const char *const params[] = {"TRANSFER", "RDMA_READ",	   "RDMA_WRITE",    "BUFFER_SIZE",
-				     "CREDITS",	 "RNDV_THRESHOLD", "INITIAL",	    "CORE",
-				     "STATS",	 "HELLO_TIMEOUT",  "CLOSE_TIMEOUT", "COSTS"};
+static const char *const params[] = {"TRANSFER",  "RDMA_READ",	    "RDMA_WRITE",    "BUFFER_SIZE",
+				     "CREDITS",	  "RNDV_THRESHOLD", "INITIAL",	     "CORE",
+				     "STATS",	  "HELLO_TIMEOUT",  "CLOSE_TIMEOUT", "COSTS",
+				     "RMA_TARGET"};
 enum { PARAMS = sizeof(params) / sizeof(params[0]) };
 
 static void listed(struct func_team *team, int rank)
@@ -382,6 +383,7 @@ static const struct {
 	{"CLOSE_TIMEOUT", "-5", {NULL}},
 	{"RNDV_THRESHOLD", "0", {"1", "what suits the core", NULL}},
 	{"COSTS", "/no/such/file", {NULL}},
+	{"RMA_TARGET", "none", {"0", "1", NULL}},
 };
 
 /* A wrong value is named in a warning with the allowed ones; all goes on with
@@ -444,6 +446,7 @@ int main(int argc, char **argv)
 		{"wrong CLOSE_TIMEOUT", 1, wrong_value, S, 6},
 		{"wrong RNDV_THRESHOLD", 1, wrong_value, S, 7},
 		{"wrong COSTS", 1, wrong_value, S, 8},
+		{"wrong RMA_TARGET", 1, wrong_value, S, 9},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -30,6 +30,7 @@ static const struct setting {
 	{"write", {"FI_OFI_SWITCH_TRANSFER", "write"}},
 	{"copy", {"FI_OFI_SWITCH_TRANSFER", "copy"}},
 	{"no reads", {"FI_OFI_SWITCH_RDMA_READ", "0", "FI_OFI_SWITCH_RNDV_THRESHOLD", "1000"}},
+	{"no target", {"FI_OFI_SWITCH_RMA_TARGET", "0", "FI_OFI_SWITCH_RNDV_THRESHOLD", "1000"}},
 	{"no reads, no writes", {"FI_OFI_SWITCH_RDMA_READ", "0", "FI_OFI_SWITCH_RDMA_WRITE", "0"}},
 	{"tight",
 	 {"FI_OFI_SWITCH_BUFFER_SIZE", "1000", "FI_OFI_SWITCH_CREDITS", "4",

@@ -46,6 +46,10 @@ static const struct setting settings[] = {
 	 {NULL},
 	 {FI_SWITCH_READ, FI_SWITCH_READ},
 	 2000},
+	{{NULL}, {VAR(RMA_TARGET), "0"}, {FI_SWITCH_READ, FI_SWITCH_WRITE}, 0},
+	{{VAR(RMA_TARGET), "0"}, {NULL}, {FI_SWITCH_COPY, FI_SWITCH_COPY}, 0},
+	{{VAR(TRANSFER), "write"}, {VAR(RMA_TARGET), "0"}, {FI_SWITCH_READ, FI_SWITCH_WRITE}, 0},
+	{{VAR(TRANSFER), "read"}, {VAR(RMA_TARGET), "0"}, {FI_SWITCH_READ, FI_SWITCH_WRITE}, 0},
 };
 
 /* The same with tables of costs, each with rows for cores that are not used. */
@@ -506,6 +510,11 @@ int main(int argc, char **argv)
 		{"nobody reads, one side cannot write", 2, ways, S, RDM | 7},
 		{"read is forced but impossible", 2, ways, S, RDM | 8},
 		{"whatever exceeds a packet", 2, ways, S, RDM | 9},
+		{"one side is no target, rdm", 2, ways, S, RDM | 10},
+		{"one side is no target, msg", 2, ways, S, MSG | 10},
+		{"nobody is a target", 2, ways, S, RDM | 11},
+		{"write is forced, one side is no target", 2, ways, S, RDM | 12},
+		{"read is forced, one side is no target", 2, ways, S, RDM | 13},
 		{"one endpoint, two kinds of peers", 3, mixed, S, 0},
 		{"costs, at both thresholds", 2, costs, S, RDM | 0},
 		{"costs, at both thresholds, msg", 2, costs, S, MSG | 0},

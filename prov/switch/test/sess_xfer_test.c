@@ -242,6 +242,48 @@ Test(xfer, peer_that_cannot_read_is_written_to)
 	duo_close(&duo);
 }
 
+/* Memory of a side that is no target is never registered for its peer; that of its peer
+ * is, for what goes either way. */
+static void no_target(bool both, enum sess_way transfer, enum sess_way there, enum sess_way back)
+{
+	struct sess_config a = forced(transfer), b = a;
+	struct duo duo;
+
+	b.read_target = b.write_target = false;
+	if (both)
+		a.read_target = a.write_target = false;
+	duo = duo_open(&a, &b);
+	for (unsigned i = 0; i < 3; i++) {
+		struct link_op *out = send_plain(duo.ab, 300000, i);
+		struct link_op *home = send_plain(duo.ba, 300000, i + 9);
+		struct link_op *in, *arrived = recv_plain(duo.b, 300000);
+
+		link_run(duo.link);
+		in = recv_plain(duo.a, 300000);
+		link_run(duo.link);
+		expect_sent(out);
+		expect_sent(home);
+		expect_received(arrived, 300000, i);
+		expect_received(in, 300000, i + 9);
+	}
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[there], 3);
+	cr_assert_eq(stats_of(duo.ba).tx_msgs[back], 3);
+	cr_assert_eq(stats_of(duo.ba).registrations, 0, "exposed for way %d", transfer);
+	cr_assert_eq(stats_of(duo.ab).registrations, both ? 0 : 6);
+	duo_close(&duo);
+}
+
+Test(xfer, memory_of_one_that_is_no_target)
+{
+	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
+		if (way == SESS_COPY)
+			continue;
+		no_target(false, (enum sess_way)way, SESS_READ, SESS_WRITE);
+		no_target(true, (enum sess_way)way, SESS_COPY, SESS_COPY);
+	}
+	link_leak_check();
+}
+
 /* Keys that the other side cannot use are not given to it. */
 Test(xfer, longer_keys_are_for_their_own_side)
 {

@@ -258,6 +258,7 @@ Test(info, parameters)
 	setenv("FI_OFI_SWITCH_TRANSFER", "Write", 1);
 	setenv("FI_OFI_SWITCH_RDMA_READ", "off", 1);
 	setenv("FI_OFI_SWITCH_RDMA_WRITE", "1", 1);
+	setenv("FI_OFI_SWITCH_RMA_TARGET", "0", 1);
 	setenv("FI_OFI_SWITCH_BUFFER_SIZE", "512", 1);
 	setenv("FI_OFI_SWITCH_CREDITS", "4", 1);
 	setenv("FI_OFI_SWITCH_CORE", "sockets", 1);
@@ -266,6 +267,7 @@ Test(info, parameters)
 	cr_assert_eq(switch_params.transfer, SESS_WRITE);
 	cr_assert_eq(switch_params.rdma_read, false);
 	cr_assert_eq(switch_params.rdma_write, true);
+	cr_assert_eq(switch_params.rma_target, false);
 	cr_assert_eq(switch_params.buffer_size, 512);
 	cr_assert_eq(switch_params.credits, 4);
 	cr_assert_lt(switch_params.initial, 512);
@@ -293,6 +295,9 @@ Test(info, bad_parameters_fall_back)
 	read_environment();
 	cr_assert_eq(switch_params.transfer, SESS_AUTO);
 	cr_assert_eq(switch_params.rdma_read, true);
+	setenv("FI_OFI_SWITCH_RMA_TARGET", "", 1);
+	read_environment();
+	cr_assert_eq(switch_params.rma_target, true);
 }
 
 /* -- the core beneath ---------------------------------------------------- */
