@@ -487,6 +487,27 @@ static void spoil(struct wire_header *header, enum wrong wrong)
 	header->flags = (uint8_t)(header->flags + 2 * (wrong == WRONG_FLAGS));
 }
 
+static bool has_failed(const struct peer *peer)
+{
+	return *sess_reason(peer->end->sess);
+}
+
+/* What breaks a rule fails its session; what names no session touches none. */
+static void deliver(struct scene *scene, struct peer *peer, const uint8_t *packet, size_t len,
+		    bool breaks, bool names_nobody)
+{
+	struct sess *sess = peer->end->sess;
+	struct sess_stats before, after;
+
+	sess_stats(sess, &before);
+	fuzz_deliver(scene->victim->engine, packet, len);
+	sess_stats(sess, &after);
+	if (breaks && !has_failed(peer))
+		link_die(scene->link, "a packet that breaks the rules was taken");
+	if (names_nobody && before.rx_packets != after.rx_packets)
+		link_die(scene->link, "a packet for nobody was taken");
+}
+
 /* One packet; it stays unsent where the victim gave no credit for it. */
 static void send_packet(struct scene *scene, struct peer *peer)
 {
@@ -498,6 +519,7 @@ static void send_packet(struct scene *scene, struct peer *peer)
 	struct wire_header header;
 	size_t len = WIRE_HEADER_LEN, room = scene->victim->config.buffer_size - 1;
 	uint32_t limit;
+	bool beyond, breaks, names_nobody;
 
 	if (is_over(peer))
 		return;
@@ -516,21 +538,31 @@ static void send_packet(struct scene *scene, struct peer *peer)
 		len += used;
 		header.record_cnt = (uint8_t)(header.record_cnt + (used > 0));
 	}
-	if ((int32_t)(peer->limit - peer->seq) <= 0 && wrong != WRONG_CREDIT) {
+	beyond = (int32_t)(peer->limit - peer->seq) <= 0;
+	if (beyond && wrong != WRONG_CREDIT) {
 		*peer = before;
 		return;
 	}
 	spoil(&header, wrong);
 	len += wrong == WRONG_LEN_MORE;
 	len -= wrong == WRONG_LEN_LESS;
-	if (wrong != WRONG_SESSION && wrong != WRONG_COOKIE && wrong != WRONG_FLAGS)
+	names_nobody = wrong == WRONG_SESSION || wrong == WRONG_COOKIE || wrong == WRONG_FLAGS;
+	if (!names_nobody)
 		peer->seq++;
+	breaks = wrong == WRONG_SEQ_AHEAD || wrong == WRONG_SEQ_BEHIND || wrong == WRONG_WINDOW ||
+		 wrong == WRONG_RECORD_CNT || wrong == WRONG_LEN_MORE ||
+		 (int32_t)(header.ack - peer->acked) < 0 ||
+		 (int32_t)(header.ack + header.window - peer->given) < 0;
+	/* A packet that the core refused may have told us more, and counts as sent. */
+	if (!peer->end->sess->refused)
+		breaks |= beyond || (int32_t)(header.ack - peer->heard) > 0;
 	peer->acked = header.ack;
 	limit = header.ack + header.window;
 	if ((int32_t)(limit - peer->given) > 0)
 		peer->given = limit;
 	wire_put_header(packet, &header);
-	fuzz_deliver(scene->victim->engine, packet, len);
+	/* A first packet, which is a hello or wrong, has no limits to break yet. */
+	deliver(scene, peer, packet, len, before.greeted && breaks && !names_nobody, names_nobody);
 }
 
 /* -- sessions ---------------------------------------------------------------------- */
