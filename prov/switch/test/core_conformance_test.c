@@ -1890,6 +1890,36 @@ CORE_TEST_OF(close_with_reads_out, ENDS)
 	part(w, &other_a, &other_b);
 }
 
+/* A socket is looked for by its two addresses.  Another one, of another protocol, may
+ * have the same, and goes on. */
+CORE_TEST_OF(close_with_reads_out_ends_no_other_socket, ENDS)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in name, peer;
+	size_t name_len = sizeof(name), peer_len = sizeof(peer);
+	struct op ops[READS] = {0};
+	struct region la, rb;
+	struct end a, b;
+
+	join(w, &a, &b);
+	cr_assert_eq(w->a.ops->path_name(a.path, &name, &name_len), 0);
+	cr_assert_eq(w->a.ops->path_peer(a.path, &peer, &peer_len), 0);
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)))
+		cr_skip_test("somebody has the port already");
+	cr_assert_eq(connect(fd, (struct sockaddr *)&peer, sizeof(peer)), 0);
+	read_half(w, &a, ops, &la, &rb);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+	/* nobody may be there, but it has not been shut down */
+	cr_assert(send(fd, "", 1, MSG_NOSIGNAL) == 1 || errno == ECONNREFUSED);
+	close(fd);
+	check_untouched(w, &b, &la);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+	region_close(&w->a, &la);
+	region_close(&w->b, &rb);
+}
+
 /* Nothing has to be opened for it. */
 CORE_TEST_OF(close_with_reads_out_and_no_descriptor_left, ENDS)
 {

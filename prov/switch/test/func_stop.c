@@ -259,7 +259,8 @@ static void delivery(struct func_team *team, int rank)
 	func_mark(__FILE__, __LINE__, "closing");
 	FUNC_OK(fi_close(&node.ep->fid));
 	node.ep = NULL;
-	FUNC_WAIT(&node, &out, FI_ECANCELED);
+	FUNC_UNTIL(&node, func_done(&out)); /* aborted, or the session's own time was over */
+	FUNC_TRUE(out.err == FI_ECANCELED || out.err == FI_ETIMEDOUT);
 	FUNC_WAIT(&node, &in, FI_ECANCELED);
 	byte[1] = LATER;
 	FUNC_TRUE(!kill(atomic_load(&team->word[PID_WORD + 1]), SIGCONT));
