@@ -4,9 +4,11 @@
  * travel each way and in each direction, then this side closes its endpoint: that ends
  * by its own deadlines, every operation completes once, and the memory is the
  * application's again.  It is written to then, the peers go on, and it has to stay so.
+ * And one that answers no read and then breaks the protocol.
  *
  * Over cores with connections: the others cannot (see fi_switch(7), CLOSE_TIMEOUT).
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "func_common.h"
+#include "session/sess_wire.h"
 
 enum {
 	LARGE = 48 << 20,  /* more than sockets hold */
@@ -269,6 +272,115 @@ static void delivery(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* -- a peer that breaks the rules ---------------------------------------- */
+
+enum { SAID_WORD = FUNC_MAX, DONE_WORD };
+
+/* One packet of a peer that is none of ours but an endpoint of the core. */
+static void say(struct func_node *node, struct wire_header *header, const void *record, size_t len)
+{
+	uint8_t packet[512];
+	size_t head;
+
+	header->record_cnt = 1;
+	head = wire_put_header(packet, header);
+	memcpy(packet + head, record, len);
+	FUNC_TRUE(head + len <= node->info->tx_attr->inject_size);
+	FUNC_POST(node, fi_inject(node->ep, packet, head + len, 0));
+	header->seq++;
+}
+
+/* It announces a message that is to be read, answers no read, and then breaks the
+ * protocol. */
+static void scoundrel(struct func_team *team)
+{
+	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG | FI_RMA, .prov = func_core()};
+	struct sess_request own = {
+		.session_id = 0x1000001, .cookie = 4711, .instance = 42, .attempt = 1, .port = 7};
+	struct sess_request other;
+	struct wire_header header = {.seq = UINT32_MAX, .window = 64}, answer;
+	struct wire_hello hello = {
+		.version_min = WIRE_VERSION,
+		.version_max = WIRE_VERSION,
+		.byte_order = WIRE_BYTE_ORDER,
+		.window = 64,
+		.rma_iov_limit = WIRE_DESC_MAX,
+		.key_len = 8,
+		.caps = WIRE_CAN_READ | WIRE_READ_TARGET,
+		.buffer_size = SESS_BUFFER_DEFAULT,
+		.attempt = 1,
+		.instance = own.instance,
+		.eager_budget = 1 << 20,
+		.rma_max = 1 << 30,
+	};
+	struct wire_desc desc = {.len = LARGE};
+	uint8_t preamble[SESS_PREAMBLE_LEN], record[128];
+	struct func_req in = {.done = 0};
+	struct func_event event;
+	struct func_node node;
+	char *buf = func_alloc(SESS_BUFFER_DEFAULT);
+
+	wire_put_preamble(preamble, &own);
+	func_connect(&node, &conf, func_addr_of(team, 0, NULL), preamble, sizeof(preamble));
+	FUNC_OK(fi_recv(node.ep, buf, SESS_BUFFER_DEFAULT, NULL, 0, &in));
+	FUNC_EVENT(&node, &event, FI_CONNECTED);
+	FUNC_EQ(wire_get_preamble((uint8_t *)event.data, event.data_len, &other), 0);
+	header.session_id = other.session_id;
+	header.cookie = other.cookie;
+	say(&node, &header, record, wire_put_hello(record, &hello));
+	FUNC_DONE(&node, &in);
+	FUNC_EQ(wire_get_header((uint8_t *)buf, in.entry.len, &answer), 0);
+	header.ack = answer.seq + 1;
+
+	/* from here on it does not look at what comes */
+	say(&node, &header, record,
+	    wire_put_start(record, 0, 0, 1, LARGE, 0, 0, SESS_READ, &desc, 1, 8));
+	func_say(team, SAID_WORD, 1);
+	func_hear(team, NULL, DONE_WORD, 1);
+	memset(record, 0xff, sizeof(record));
+	say(&node, &header, record, 40); /* of no type that there is */
+	func_hear(team, NULL, DONE_WORD, 2);
+	func_close(&node);
+	free(buf);
+}
+
+/* The receive that a peer's reads held is over as soon as its session is. */
+static void rules_broken(struct func_team *team, int rank)
+{
+	struct func_req in = {.done = 0};
+	struct func_node node;
+	struct func_addr addr;
+	char *buf;
+
+	FUNC_SKIP_IF(strcmp(func_core(), "tcp") && strcmp(func_core(), "net"),
+		     "%s has no connections that could be ended", func_core());
+	if (rank) {
+		scoundrel(team);
+		return;
+	}
+	buf = func_alloc(LARGE);
+	func_open(&node, &(struct func_conf){.caps = FI_MSG});
+	func_name(&node.ep->fid, &addr);
+	func_publish(team, rank, &addr);
+	FUNC_OK(fi_recv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, &in));
+	func_hear(team, &node, SAID_WORD, 1);
+	for (int i = 0; i < AFTERWARDS; i++)
+		func_poll(&node);
+	FUNC_TRUE(!func_done(&in));
+	func_say(team, DONE_WORD, 1);
+	FUNC_UNTIL(&node, func_done(&in));
+	FUNC_EQ(in.err, EPROTO);
+	memset(buf, LATER, LARGE);
+	func_say(team, DONE_WORD, 2);
+	FUNC_UNTIL(&node, atomic_load(&team->dead[1]));
+	for (int i = 0; i < LARGE; i++)
+		FUNC_EQ(buf[i], LATER);
+	FUNC_OK(fi_close(&node.ep->fid));
+	node.ep = NULL;
+	func_close(&node);
+	free(buf);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
@@ -285,6 +397,7 @@ int main(int argc, char **argv)
 		{"copied both ways, two peers", 3, stopped, FUNC_SWITCH, COPY | IN | OUT},
 		{"nobody is a target", 3, stopped, FUNC_SWITCH, READ | IN | OUT | NO_TARGET},
 		{"delivery", 2, delivery, FUNC_SWITCH, 0},
+		{"rules broken", 2, rules_broken, FUNC_SWITCH, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
