@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What victim.c, honest.c and attacks.py agree on: tags. */
+#ifndef ATTACK_H
+#define ATTACK_H
+
+#include "func_common.h"
+
+#define ATTACK_PING 1ull	 /* from honest.c; its payload is the sender's name */
+#define ATTACK_PONG 2ull	 /* the answer */
+#define ATTACK_ANY  (1ull << 63) /* what the victim receives from anybody, with other bits */
+
+#endif

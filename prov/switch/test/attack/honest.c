@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The honest peer: pings the victim, waits for the answer, pings again, and tells
+ * how it goes when a line comes on its standard input, with which it ends:
+ * rounds in all, and the average and the longest time of those since the last line.
+ *
+ * usage: honest HOST PORT
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attack.h"
+
+static struct func_node node;
+static struct func_req ping_req, pong_req;
+static unsigned long long rounds, recent, recent_ns, worst_ns, began;
+
+static unsigned long long now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (unsigned long long)time.tv_sec * 1000000000 + (unsigned long long)time.tv_nsec;
+}
+
+static void account(unsigned long long took)
+{
+	rounds++;
+	recent++;
+	recent_ns += took;
+	worst_ns = took > worst_ns ? took : worst_ns;
+}
+
+/* The round that is under way counts for the longest: it may be the only one. */
+static void say(void)
+{
+	unsigned long long longest = now() - began > worst_ns ? now() - began : worst_ns;
+
+	printf("{\"rounds\": %llu, \"recent\": %llu, \"average_us\": %llu, \"worst_us\": %llu}\n",
+	       rounds, recent, recent ? recent_ns / recent / 1000 : 0, longest / 1000);
+	fflush(stdout);
+	recent = recent_ns = worst_ns = 0;
+}
+
+static void say_port(const struct func_addr *name)
+{
+	struct sockaddr_in addr;
+
+	memcpy(&addr, name->bytes, sizeof(addr));
+	printf("{\"port\": %d}\n", ntohs(addr.sin_port));
+	fflush(stdout);
+}
+
+/* False: the standard input has ended. */
+static bool listen_to_stdin(void)
+{
+	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+	char line[64];
+
+	if (poll(&fd, 1, 0) <= 0)
+		return true;
+	if (read(STDIN_FILENO, line, sizeof(line)) <= 0)
+		return false;
+	say();
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in victim = {.sin_family = AF_INET};
+	struct func_addr self;
+	fi_addr_t peer;
+	char pong[8];
+	bool go_on = true;
+
+	if (argc != 3 || inet_pton(AF_INET, argv[1], &victim.sin_addr) != 1) {
+		fprintf(stderr, "usage: honest HOST PORT\n");
+		return 2;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGALRM, SIG_IGN); /* who started it says how long is too long */
+	victim.sin_port = htons((uint16_t)atoi(argv[2]));
+	func_open(&node, &(struct func_conf){.wait = FI_WAIT_FD});
+	func_name(&node.ep->fid, &self);
+	say_port(&self);
+	FUNC_EQ(fi_av_insert(node.av, &victim, 1, &peer, 0, NULL), 1);
+	while (go_on) {
+		began = now();
+		FUNC_POST(&node, fi_trecv(node.ep, pong, sizeof(pong), NULL, peer, ATTACK_PONG, 0,
+					  func_fresh(&pong_req)));
+		FUNC_POST(&node, fi_tsend(node.ep, self.bytes, self.len, NULL, peer, ATTACK_PING,
+					  func_fresh(&ping_req)));
+		while (go_on && !(func_done(&pong_req) && func_done(&ping_req))) {
+			func_idle(&node);
+			go_on = listen_to_stdin();
+		}
+		if (go_on && (pong_req.err || ping_req.err))
+			func_fail(__FILE__, __LINE__, "round %llu: %s, %s", rounds,
+				  fi_strerror(ping_req.err), fi_strerror(pong_req.err));
+		if (go_on)
+			account(now() - began);
+	}
+	func_close(&node);
+	return 0;
+}

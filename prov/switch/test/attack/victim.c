@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The endpoint that is attacked.  It prints its address, receives as it is told,
+ * answers the pings of honest.c, and does what lines on its standard input say;
+ * it ends with its standard input.
+ *
+ * usage: victim [none|any|echo|keep] [PORT]
+ *   none  receives nothing but pings: all else stays unmatched
+ *   any   receives whatever comes, tagged (the highest bit of the tag is 1) or not
+ *   echo  the same, and sends it back to whom it knows
+ *   keep  the same, but each buffer only once, to see whether it changes later
+ * lines: stats (counters, as JSON); know PORT (of an endpoint on this host, which
+ * may be echoed to); check (says how many kept buffers have changed); close
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rdma/fi_ext_switch.h>
+
+#include "attack.h"
+
+enum {
+	SLOTS = 32, /* receives of each kind, tagged and not */
+	SLOT_LEN = 1 << 20,
+	STDIN_PASSES = 256, /* between two looks at the standard input while there is work */
+};
+
+enum mode { NONE, ANY, ECHO, KEEP };
+
+struct slot {
+	struct func_req recv, send;
+	bool tagged, posted, echoing;
+	bool kept; /* completed, and not posted again */
+	uint64_t sum;
+	char *buf;
+};
+
+static struct func_node node;
+static enum mode mode;
+static struct slot slots[2 * SLOTS];
+static struct func_addr pinger; /* who pinged last */
+static fi_addr_t pinger_addr;
+static unsigned long pings, received, failed;
+
+/* -- pings ------------------------------------------------------------------ */
+
+static struct func_req ping_req, pong_req;
+static char ping_buf[sizeof(pinger.bytes)];
+static bool ponging;
+
+static void ping_await(void)
+{
+	FUNC_POST(&node, fi_trecv(node.ep, ping_buf, sizeof(ping_buf), NULL, FI_ADDR_UNSPEC,
+				  ATTACK_PING, 0, func_fresh(&ping_req)));
+}
+
+/* A ping holds the name of whom to answer. */
+static void ping_answer(void)
+{
+	size_t len = ping_req.entry.len;
+
+	pings++;
+	if (len != pinger.len || memcmp(ping_buf, pinger.bytes, len)) {
+		if (len != sizeof(struct sockaddr_in) ||
+		    fi_av_insert(node.av, ping_buf, 1, &pinger_addr, 0, NULL) != 1) {
+			ping_await();
+			return;
+		}
+		pinger.len = len;
+		memcpy(pinger.bytes, ping_buf, len);
+	}
+	FUNC_POST(&node, fi_tsend(node.ep, ping_buf, 1, NULL, pinger_addr, ATTACK_PONG,
+				  func_fresh(&pong_req)));
+	ponging = true;
+}
+
+/* An answer that fails is the pinger's business. */
+static void ping_progress(void)
+{
+	if (ponging && func_done(&pong_req)) {
+		ponging = false;
+		ping_await();
+	}
+	if (!ponging && func_done(&ping_req)) {
+		atomic_store(&ping_req.done, 0);
+		ping_answer();
+	}
+}
+
+/* -- what else comes ------------------------------------------------------------ */
+
+static uint64_t sum_of(const char *buf, size_t len)
+{
+	uint64_t sum = len;
+
+	for (size_t i = 0; i < len; i++)
+		sum = sum * 31 + (unsigned char)buf[i];
+	return sum;
+}
+
+static void slot_post(struct slot *slot)
+{
+	func_fresh(&slot->recv);
+	if (slot->tagged)
+		FUNC_POST(&node, fi_trecv(node.ep, slot->buf, SLOT_LEN, NULL, FI_ADDR_UNSPEC,
+					  ATTACK_ANY, ~ATTACK_ANY, &slot->recv));
+	else
+		FUNC_POST(&node,
+			  fi_recv(node.ep, slot->buf, SLOT_LEN, NULL, FI_ADDR_UNSPEC, &slot->recv));
+	slot->posted = true;
+}
+
+/* To a source that is not known nothing can be sent. */
+static bool slot_echo(struct slot *slot)
+{
+	size_t len = slot->recv.entry.len;
+	ssize_t ret;
+
+	if (slot->recv.err || slot->recv.src == FI_ADDR_NOTAVAIL)
+		return false;
+	ret = fi_tsend(node.ep, slot->buf, len, NULL, slot->recv.src, ATTACK_ANY,
+		       func_fresh(&slot->send));
+	slot->echoing = !ret;
+	return slot->echoing;
+}
+
+static void slot_progress(struct slot *slot)
+{
+	if (slot->echoing && func_done(&slot->send)) {
+		slot->echoing = false;
+		slot_post(slot);
+	}
+	if (!slot->posted || !func_done(&slot->recv))
+		return;
+	slot->posted = false;
+	received += !slot->recv.err;
+	failed += slot->recv.err != 0;
+	if (mode == KEEP) {
+		slot->kept = true;
+		slot->sum = sum_of(slot->buf, SLOT_LEN);
+	} else if (mode != ECHO || !slot_echo(slot)) {
+		slot_post(slot);
+	}
+}
+
+/* -- the standard input ----------------------------------------------------------- */
+
+static void say_stats(void)
+{
+	struct fi_switch_stats stats = {.size = sizeof(stats)};
+	struct fi_switch_ops_ep *ops;
+
+	FUNC_OK(fi_open_ops(&node.ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
+	FUNC_OK(ops->stats(node.ep, &stats));
+	printf("{\"pings\": %lu, \"received\": %lu, \"failed\": %lu, \"sessions\": %llu, "
+	       "\"failures\": %llu, \"unexpected\": %llu, \"rx_packets\": %llu, "
+	       "\"tx_packets\": %llu, \"rx_records\": %llu, \"tx_records\": %llu, "
+	       "\"stale\": %llu, \"credit_stalls\": %llu}\n",
+	       pings, received, failed, (unsigned long long)stats.sessions,
+	       (unsigned long long)stats.failures, (unsigned long long)stats.unexpected_msgs,
+	       (unsigned long long)stats.rx_packets, (unsigned long long)stats.tx_packets,
+	       (unsigned long long)stats.rx_records, (unsigned long long)stats.tx_records,
+	       (unsigned long long)stats.stale, (unsigned long long)stats.credit_stalls);
+}
+
+static void say_changed(void)
+{
+	int kept = 0, changed = 0;
+
+	for (int i = 0; i < 2 * SLOTS; i++) {
+		if (!slots[i].kept)
+			continue;
+		kept++;
+		changed += sum_of(slots[i].buf, SLOT_LEN) != slots[i].sum;
+	}
+	printf("{\"kept\": %d, \"changed\": %d}\n", kept, changed);
+}
+
+static void know(int port)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	fi_addr_t peer;
+
+	inet_pton(AF_INET, FUNC_HOST, &addr.sin_addr);
+	FUNC_EQ(fi_av_insert(node.av, &addr, 1, &peer, 0, NULL), 1);
+	printf("{\"known\": %d}\n", port);
+}
+
+/* False: it is to end. */
+static bool obey(const char *line)
+{
+	int port;
+
+	if (!strcmp(line, "stats"))
+		say_stats();
+	else if (!strcmp(line, "check"))
+		say_changed();
+	else if (sscanf(line, "know %d", &port) == 1)
+		know(port);
+	else if (!strcmp(line, "close"))
+		return false;
+	else
+		printf("{\"unknown\": 1}\n");
+	fflush(stdout);
+	return true;
+}
+
+/* Lines are short and come one at a time. */
+static bool listen_to_stdin(void)
+{
+	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+	char line[64], *end;
+	ssize_t len;
+
+	if (poll(&fd, 1, 0) <= 0)
+		return true;
+	len = read(STDIN_FILENO, line, sizeof(line) - 1);
+	if (len <= 0)
+		return false;
+	line[len] = 0;
+	end = strchr(line, '\n');
+	if (end)
+		*end = 0;
+	return obey(line);
+}
+
+/* -- all of it ----------------------------------------------------------------------- */
+
+static void open_endpoint(int port)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct func_addr name = {.len = sizeof(addr)};
+	struct func_conf conf = {.wait = FI_WAIT_FD, .src = port ? &name : NULL};
+
+	inet_pton(AF_INET, FUNC_HOST, &addr.sin_addr);
+	memcpy(name.bytes, &addr, sizeof(addr));
+	func_open(&node, &conf);
+	func_name(&node.ep->fid, &name);
+	memcpy(&addr, name.bytes, sizeof(addr));
+	printf("{\"host\": \"%s\", \"port\": %d, \"pid\": %d}\n", FUNC_HOST, ntohs(addr.sin_port),
+	       (int)getpid());
+	fflush(stdout);
+}
+
+static void close_endpoint(void)
+{
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	func_close_ep(&node);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	printf("{\"closed_ms\": %ld}\n",
+	       (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+	fflush(stdout);
+	func_close(&node);
+	for (int i = 0; i < 2 * SLOTS; i++)
+		free(slots[i].buf);
+}
+
+static void open_slots(void)
+{
+	for (int i = 0; i < 2 * SLOTS && mode != NONE; i++) {
+		slots[i].tagged = i % 2;
+		slots[i].buf = func_alloc(SLOT_LEN); /* resident from here on */
+		slot_post(&slots[i]);
+	}
+}
+
+static enum mode mode_of(const char *name)
+{
+	static const char *const names[] = {"none", "any", "echo", "keep"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], name))
+			return (enum mode)i;
+	fprintf(stderr, "usage: victim [none|any|echo|keep] [PORT]\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned pass = 0;
+
+	mode = mode_of(argc > 1 ? argv[1] : "none");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGALRM, SIG_IGN); /* nothing has to come for a long time */
+	signal(SIGPIPE, SIG_DFL);
+	open_endpoint(argc > 2 ? atoi(argv[2]) : 0);
+	ping_await();
+	open_slots();
+	while (++pass % STDIN_PASSES || listen_to_stdin()) {
+		if (!func_poll(&node)) {
+			if (!listen_to_stdin())
+				break;
+			func_idle(&node);
+		}
+		ping_progress();
+		for (int i = 0; i < 2 * SLOTS && mode != NONE; i++)
+			slot_progress(&slots[i]);
+	}
+	close_endpoint();
+	return 0;
+}
