@@ -2,8 +2,8 @@
 /*
  * Private to the adapter for connection-oriented cores: core_msg.c (domain,
  * data), core_msg_queue.c (completion queues), core_msg_poll.c (events),
- * core_msg_cm.c (paths), core_msg_sever.c (ends a connection) and
- * core_msg_listen.c (listeners, requests).
+ * core_msg_cm.c (paths), core_msg_sever.c (the end of a connection), core_msg_listen.c
+ * (listeners, requests) and core_msg_guard.c (their sockets).
  * Nobody else includes it.  All of it lives under the domain's lock, except
  * the reference count of a listener (see struct core_listener).
  */
@@ -178,6 +178,8 @@ int core_msg_eq_trywait(struct fid_fabric *fabric, struct fid_eq *eq);
 size_t core_msg_cm_len(ssize_t ret);
 /* How much connection data the core carries. */
 size_t core_msg_pep_cm_size(struct fid_pep *pep);
+/* So that nobody who connects can stop the process (core_msg_guard.c). */
+void core_msg_listener_guard(const struct core_listener *listener);
 /* The next request of a listener; false: there is none. */
 bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm,
 			   struct core_event *event);

@@ -191,7 +191,10 @@ static int core_msg_listener_start(struct core_listener *listener)
 		listener->bound = true;
 	}
 	ret = fi_listen(listener->pep);
-	return ret ? core_failed("fi_listen", ret) : 0;
+	if (ret)
+		return core_failed("fi_listen", ret);
+	core_msg_listener_guard(listener);
+	return 0;
 }
 
 int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,
