@@ -153,6 +153,20 @@ class Field:
         self.peers.append(one)
         return one
 
+    def called(self, listener):
+        """The victim's connection to our listener."""
+        one = peer.Peer(None, accepted=listener.take(), timeout=PATIENCE)
+        self.peers.append(one)
+        return one
+
+    def until(self, counter, cnt):
+        """Waits until a counter of the victim's is so high."""
+        limit = time.monotonic() + PATIENCE
+        while self.ask("stats")[counter] < cnt:
+            if time.monotonic() > limit:
+                raise Failure("%d %s, not %d" % (self.ask("stats")[counter], counter, cnt))
+            time.sleep(0.001)  # asking is work, too
+
     def leave(self):
         """Closes what the go has left open."""
         for one in self.peers:
@@ -346,8 +360,8 @@ def expect_end(program, what):
 
 def by_hand(one, seconds, address, pid):
     """One attack against an endpoint that is somebody else's."""
-    if one.closes:
-        raise Failure("it closes the victim, which is not ours")
+    if one.ours:
+        raise Failure("it tells the victim what to do, which is not ours")
     return run(Field(address, None, None), one, seconds, pid)
 
 

@@ -31,18 +31,18 @@ ATTACKS = []
 class Attack:
     """One row of the table."""
 
-    def __init__(self, run, mode, mib, why, env, closes):
+    def __init__(self, run, mode, mib, why, env, ours):
         self.run, self.mode, self.mib, self.why, self.env = run, mode, mib, why, env
-        self.closes = closes  # the victim's endpoint: only with a victim of one's own
+        self.ours = ours  # the victim has to be, since it is told what to do
         self.name = run.__name__.replace("_", "-")
         self.doc = run.__doc__
 
 
-def attack(mode="none", mib=SESSION_MIB, why=SESSION_WHY, env=None, closes=False):
+def attack(mode="none", mib=SESSION_MIB, why=SESSION_WHY, env=None, ours=False):
     """Adds a function to the table."""
 
     def add(run):
-        ATTACKS.append(Attack(run, mode, mib, why, env or {}, closes))
+        ATTACKS.append(Attack(run, mode, mib, why, env or {}, ours))
         return run
 
     return add
@@ -277,7 +277,7 @@ def endless_transfers_matched(field):
     field.expect(other.take_record(DONE) is not None, "a receive is free again")
 
 
-@attack(mib=UNMATCHED_MIB, why=UNMATCHED_WHY, closes=True,
+@attack(mib=UNMATCHED_MIB, why=UNMATCHED_WHY, ours=True,
         env={"FI_OFI_SWITCH_CLOSE_TIMEOUT": "1000"})
 def endless_transfers_while_closing(field):
     """Transfers that do not end, and go on to be announced while the victim
@@ -388,6 +388,60 @@ def half_packets(field):
     field.may_enter()
 
 
+def bad_answers_to_a_call():
+    """How one who is called can disappoint; each is given the call that came."""
+
+    def accept(one, data=None):
+        one.send_bytes(peer.core_connect(one.preamble() if data is None else data,
+                                         peer.CORE_ACCEPTED))
+
+    def greet(one, record):
+        accept(one)
+        one.send_bytes(peer.core_message(one.header(1, seq=peer.FIRST_HELLO_SEQ) + record))
+
+    def refuse(reason):
+        return lambda one: greet(one, struct.pack("<BBHHHI", peer.REFUSE, 0, reason, 1, 1,
+                                                  one.peer_attempt))
+
+    def greet_and(*records):
+        def answer(one):
+            greet(one, one.hello_record(answers=one.peer_attempt))
+            one.send(*records)
+        return answer
+
+    def nothing(one):
+        pass
+
+    def half(one):
+        one.send_bytes(peer.core_connect(one.preamble(), peer.CORE_ACCEPTED)[:32])
+
+    def nack(one):
+        one.send_bytes(peer.core_connect(b"\xff" * 256, peer.CORE_REFUSED))
+
+    return (nothing, half, nack, peer.Peer.reset, peer.Peer.close, accept,
+            lambda one: accept(one, b""), lambda one: accept(one, b"\xff" * 28),
+            lambda one: accept(one, b"\xff" * 256), refuse(0), refuse(1), refuse(4), refuse(65535),
+            lambda one: greet(one, one.hello_record(answers=one.peer_attempt + 1)),
+            lambda one: greet(one, peer.reply(DONE, 1)), lambda one: greet(one, peer.bye()),
+            greet_and(peer.bye(ABORT)), greet_and(peer.segment(1, 0, b"x")),
+            greet_and(peer.inline(b"x", length=60000)))
+
+
+@attack(mib=SESSION_MIB, ours=True, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "1000"})
+def bad_answers(field):
+    """The victim sends to us: it calls, and is answered badly or not at all."""
+    listener = peer.Listener(field.address[0])
+    failed = field.ask("stats")["calls_failed"]
+    for answer in bad_answers_to_a_call():
+        field.ask("call %d" % listener.port)
+        answer(field.called(listener))
+        failed += 1
+        field.until("calls_failed", failed)
+    listener.close()
+    field.ask("call %d" % listener.port)
+    field.until("calls_failed", failed + 1)
+
+
 @attack()
 def impostor(field):
     """Requests that claim to come from somebody else."""
@@ -407,7 +461,7 @@ def impostor(field):
 # -- reading and writing ------------------------------------------------------------------
 
 
-@attack(mode="any", mib=SESSION_MIB, closes=True, env={"FI_OFI_SWITCH_CLOSE_TIMEOUT": "1000"})
+@attack(mode="any", mib=SESSION_MIB, ours=True, env={"FI_OFI_SWITCH_CLOSE_TIMEOUT": "1000"})
 def reads_never_answered(field):
     """Announcements to be read, and reads that are never answered.  The victim
     can close its endpoint all the same."""
@@ -753,7 +807,7 @@ def noise(field):
             for _ in range(20):
                 one.await_credit()
                 if random.random() < 0.2:
-                    one.send(random.randbytes(random.randrange(1, 200)))
+                    one.send(bytes(random.getrandbits(8) for _ in range(random.randrange(1, 200))))
                 else:
                     one.send(*[random.choice(each_record())[0]
                                for _ in range(random.randrange(1, 6))])

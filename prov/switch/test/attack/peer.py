@@ -49,7 +49,7 @@ class NotThisCore(Exception):
 # length of the header, reserved, length of all, pieces (address, length, key).
 
 CORE_VERSION = 3
-CORE_CONNECT, CORE_ACCEPTED = 0, 1
+CORE_CONNECT, CORE_ACCEPTED, CORE_REFUSED = 0, 1, 2
 CORE_CONNECT_HEAD = struct.Struct("<BB")
 CORE_CONNECT_REST = struct.Struct("<IQQQ")
 CORE_CONNECT_LEN = 32
@@ -58,9 +58,9 @@ CORE_PIECE = struct.Struct("<QQQ")
 CORE_MSG, CORE_READ_REQUEST, CORE_READ_RESPONSE, CORE_WRITE = 0, 2, 3, 4
 
 
-def core_connect(data):
-    """A connection request of the core that carries data."""
-    return (CORE_CONNECT_HEAD.pack(CORE_VERSION, CORE_CONNECT) + struct.pack(">H", len(data)) +
+def core_connect(data, kind=CORE_CONNECT):
+    """A connection request of the core that carries data, or an answer to one."""
+    return (CORE_CONNECT_HEAD.pack(CORE_VERSION, kind) + struct.pack(">H", len(data)) +
             CORE_CONNECT_REST.pack(0, 0, 0, 1) + data)
 
 
@@ -160,16 +160,16 @@ def serial(difference):
 class Peer:
     """One connection to the victim, and the session on it.
 
-    connect=False stops with a bare TCP connection; preamble=False sends no
-    connection request; hello=False stops ahead of the hello.
+    request=False stops with a bare TCP connection, hello=False ahead of the hello.
+    accepted: a socket on which the victim has connected to us (Listener).
     """
 
-    def __init__(self, address, *, source=None, instance=None, attempt=1, port=None, window=64,
+    def __init__(self, address, *, accepted=None, source=None, instance=None, attempt=1, port=None, window=64,
                  buffer_size=BUFFER_SIZE, caps=EVERYTHING, rma_max=1 << 30, eager_budget=1 << 20,
                  rma_pieces=4, key_len=8, name=b"", receive_buffer=None, request=True, hello=True,
                  timeout=20.0):
         self.timeout = timeout
-        self.socket = socket.socket()
+        self.socket = accepted or socket.socket()
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -177,7 +177,8 @@ class Peer:
             self.socket.bind((source, 0))
         self.socket.settimeout(timeout)
         try:
-            self.socket.connect(address)
+            if not accepted:
+                self.socket.connect(address)
         except ConnectionError as error:
             raise Ended("connecting: %s" % error) from error
         self.id = random.getrandbits(20) | 1 << 24
@@ -193,8 +194,9 @@ class Peer:
         self.limit = 0  # we may send packets below it
         self.granted = 0  # what we had consumed when we last sent a packet without records
         self.read_requests = 0
-        self.greeted = False
-        if request:
+        if accepted:
+            self.requested()
+        elif request:
             self.request()
             if hello:
                 self.greet()
@@ -244,6 +246,15 @@ class Peer:
         self.send_bytes(core_connect(self.preamble()))
         self.accepted()
 
+    def requested(self):
+        """Takes the victim's connection request."""
+        head = self.take_bytes(CORE_CONNECT_LEN)
+        if head[0] != CORE_VERSION:
+            raise NotThisCore("the core's request has version %d" % head[0])
+        data = self.take_bytes(struct.unpack(">H", head[2:4])[0])
+        (_, self.peer_id, self.peer_cookie, self.peer_attempt, self.peer_instance, self.peer_port,
+         _) = struct.unpack_from("<IIIIQHH", data)
+
     def accepted(self):
         """Takes the core's answer to the connection request."""
         head = self.take_bytes(CORE_CONNECT_LEN)
@@ -259,11 +270,11 @@ class Peer:
          _) = struct.unpack_from("<IIIIQHH", data)
 
     def hello_record(self, *, versions=(VERSION, VERSION), order=BYTE_ORDER, magic=MAGIC,
-                     name_len=None, length=None):
+                     name_len=None, length=None, answers=0):
         """See the table of HELLO's fields."""
         return struct.pack("<BBHIHHHHIIIIQQQHHBB10x", HELLO, 0,
                            72 + len(self.name) if length is None else length, magic, *versions,
-                           order, self.window, self.caps, self.buffer_size, self.attempt, 0,
+                           order, self.window, self.caps, self.buffer_size, self.attempt, answers,
                            self.instance, self.eager_budget, self.rma_max, self.rma_pieces,
                            self.key_len, 1, len(self.name) if name_len is None else name_len) + self.name
 
@@ -274,7 +285,6 @@ class Peer:
         payload = self.take_packet()
         if payload[HEADER_LEN] != HELLO:
             raise Ended("the hello is answered with a record of type %d" % payload[HEADER_LEN])
-        self.greeted = True
 
     # -- packets ("Packet header") --
 
@@ -397,3 +407,22 @@ class Peer:
             return None
         except Ended as error:
             return str(error)
+
+
+class Listener:
+    """An address at which the victim may connect to us."""
+
+    def __init__(self, host="127.0.0.1", timeout=20.0):
+        self.socket = socket.socket()
+        self.socket.bind((host, 0))
+        self.socket.listen(64)
+        self.socket.settimeout(timeout)
+        self.port = self.socket.getsockname()[1]
+
+    def take(self):
+        """The socket of the next who connects."""
+        return self.socket.accept()[0]
+
+    def close(self):
+        """Nobody can connect any more."""
+        self.socket.close()

@@ -10,7 +10,8 @@
  *   echo  the same, and sends it back to whom it knows
  *   keep  the same, but each buffer only once, to see whether it changes later
  * lines: stats (counters, as JSON); know PORT (of an endpoint on this host, which
- * may be echoed to); check (says how many kept buffers have changed); close
+ * may be echoed to); call PORT (sends a byte to it); check (says how many kept
+ * buffers have changed); close
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -150,6 +151,20 @@ static void slot_progress(struct slot *slot)
 	}
 }
 
+/* -- calls: sends to others than the pinger ------------------------------------------ */
+
+static struct func_req call_req;
+static bool calling;
+static unsigned long calls_failed;
+
+static void call_progress(void)
+{
+	if (!calling || !func_done(&call_req))
+		return;
+	calling = false;
+	calls_failed += call_req.err != 0;
+}
+
 /* -- the standard input ----------------------------------------------------------- */
 
 static void say_stats(void)
@@ -159,11 +174,12 @@ static void say_stats(void)
 
 	FUNC_OK(fi_open_ops(&node.ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
 	FUNC_OK(ops->stats(node.ep, &stats));
-	printf("{\"pings\": %lu, \"received\": %lu, \"failed\": %lu, \"sessions\": %llu, "
+	printf("{\"pings\": %lu, \"received\": %lu, \"failed\": %lu, \"calls_failed\": %lu, "
+	       "\"sessions\": %llu, "
 	       "\"failures\": %llu, \"unexpected\": %llu, \"rx_packets\": %llu, "
 	       "\"tx_packets\": %llu, \"rx_records\": %llu, \"tx_records\": %llu, "
 	       "\"stale\": %llu, \"credit_stalls\": %llu}\n",
-	       pings, received, failed, (unsigned long long)stats.sessions,
+	       pings, received, failed, calls_failed, (unsigned long long)stats.sessions,
 	       (unsigned long long)stats.failures, (unsigned long long)stats.unexpected_msgs,
 	       (unsigned long long)stats.rx_packets, (unsigned long long)stats.tx_packets,
 	       (unsigned long long)stats.rx_records, (unsigned long long)stats.tx_records,
@@ -183,7 +199,7 @@ static void say_changed(void)
 	printf("{\"kept\": %d, \"changed\": %d}\n", kept, changed);
 }
 
-static void know(int port)
+static fi_addr_t know(int port)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	fi_addr_t peer;
@@ -191,6 +207,15 @@ static void know(int port)
 	inet_pton(AF_INET, FUNC_HOST, &addr.sin_addr);
 	FUNC_EQ(fi_av_insert(node.av, &addr, 1, &peer, 0, NULL), 1);
 	printf("{\"known\": %d}\n", port);
+	return peer;
+}
+
+/* One at a time. */
+static void call(int port)
+{
+	FUNC_TRUE(!calling);
+	FUNC_POST(&node, fi_send(node.ep, ping_buf, 1, NULL, know(port), func_fresh(&call_req)));
+	calling = true;
 }
 
 /* False: it is to end. */
@@ -204,6 +229,8 @@ static bool obey(const char *line)
 		say_changed();
 	else if (sscanf(line, "know %d", &port) == 1)
 		know(port);
+	else if (sscanf(line, "call %d", &port) == 1)
+		call(port);
 	else if (!strcmp(line, "close"))
 		return false;
 	else
@@ -302,6 +329,7 @@ int main(int argc, char **argv)
 			func_idle(&node);
 		}
 		ping_progress();
+		call_progress();
 		for (int i = 0; i < 2 * SLOTS && mode != NONE; i++)
 			slot_progress(&slots[i]);
 	}
