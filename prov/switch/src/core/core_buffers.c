@@ -203,6 +203,7 @@ static int tx_take(struct core_base *base, struct core_tx_pool *pool, struct cor
 	}
 	*tx = SLIST_FIRST(&pool->free);
 	SLIST_REMOVE_HEAD(&pool->free, link);
+	pool->busy++;
 	return 0;
 }
 
@@ -248,6 +249,7 @@ void core_tx_put(struct core_tx *tx)
 {
 	tx->out.ctx.kind = CORE_KIND_NONE;
 	SLIST_INSERT_HEAD(&tx->pool->free, tx, link);
+	tx->pool->busy--;
 }
 
 void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
@@ -263,5 +265,5 @@ void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
 		free(tx);
 	}
 	SLIST_INIT(&pool->free);
-	pool->cnt = 0;
+	pool->cnt = pool->busy = 0;
 }

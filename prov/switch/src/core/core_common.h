@@ -117,7 +117,7 @@ struct core_tx_pool {
 	void *owner;	   /* the adapter's */
 	SLIST_HEAD(, core_tx) free;
 	SLIST_HEAD(, core_tx) all;
-	size_t cnt;
+	size_t cnt, busy; /* all, and those that are not free */
 };
 
 /* The first member of both adapters' struct core_path: where its operations go,
@@ -127,7 +127,8 @@ struct core_line {
 	fi_addr_t addr; /* FI_ADDR_UNSPEC where ep is connected */
 	struct core_tx_pool *tx;
 	struct core_outs outs;
-	unsigned read_cnt; /* reads among them */
+	unsigned out_cnt, tx_cnt; /* how many they are, and those in send buffers */
+	unsigned read_cnt;	  /* reads among them */
 };
 
 /* The first member of both adapters' struct core_domain. */
@@ -180,6 +181,9 @@ int core_data_rma(struct core_base *base, struct core_path *path, struct core_io
 		  uint64_t raddr, uint64_t key);
 /* An operation is over; returns what to report as done, or NULL. */
 struct core_io *core_data_done(struct core_base *base, struct core_out *out);
+/* Enters and leaves the list of those that are out; its kind says what it is. */
+void core_line_add(struct core_line *line, struct core_out *out);
+void core_line_remove(struct core_line *line, struct core_out *out);
 
 /* -- core_mr.c ------------------------------------------------------------ */
 

@@ -23,6 +23,36 @@ static struct core_line *line_of(struct core_path *path)
 	return (struct core_line *)path; /* its first member */
 }
 
+void core_line_add(struct core_line *line, struct core_out *out)
+{
+	TAILQ_INSERT_TAIL(&line->outs, out, link);
+	line->out_cnt++;
+	line->tx_cnt += out->ctx.kind == CORE_KIND_TX;
+}
+
+void core_line_remove(struct core_line *line, struct core_out *out)
+{
+	TAILQ_REMOVE(&line->outs, out, link);
+	line->out_cnt--;
+	line->tx_cnt -= out->ctx.kind == CORE_KIND_TX;
+}
+
+/*
+ * All paths of a domain share what may be out.  A path may have as much of it as
+ * is left to the others: so one whose peer takes nothing keeps half, n of them
+ * keep n parts of n + 1, and the next one always finds something.
+ */
+static bool may_go_out(const struct core_base *base, const struct core_line *line)
+{
+	return line->out_cnt < CORE_OUT_MAX - base->out_cnt;
+}
+
+/* The same for the send buffers. */
+static bool may_copy(const struct core_line *line)
+{
+	return line->tx_cnt < CORE_TX_MAX - line->tx->busy;
+}
+
 /* The core's answer to an operation with a completion. */
 static int taken(struct core_base *base, struct core_path *path, struct core_out *out,
 		 const char *what, ssize_t ret)
@@ -32,7 +62,7 @@ static int taken(struct core_base *base, struct core_path *path, struct core_out
 		return refused(what, ret);
 	}
 	out->path = path;
-	TAILQ_INSERT_TAIL(&line_of(path)->outs, out, link);
+	core_line_add(line_of(path), out);
 	base->out_cnt++;
 	return 0;
 }
@@ -62,7 +92,7 @@ static int send_copied(struct core_base *base, struct core_path *path, struct co
 {
 	const struct core_line *line = line_of(path);
 	struct core_tx *tx;
-	int ret = core_tx_fill(base, line->tx, iov, cnt, len, &tx);
+	int ret = may_copy(line) ? core_tx_fill(base, line->tx, iov, cnt, len, &tx) : -FI_EAGAIN;
 
 	if (ret)
 		return ret;
@@ -90,7 +120,7 @@ int core_data_send(struct core_base *base, struct core_path *path, struct core_i
 		return inject(line, iov, cnt, len);
 	if (cnt > base->caps.iov_limit)
 		return -FI_EINVAL;
-	if (base->out_cnt >= CORE_OUT_MAX)
+	if (!may_go_out(base, line))
 		return -FI_EAGAIN;
 	if (base->prefix || base->caps.mr_local || base->async_iov)
 		return send_copied(base, path, io, iov, cnt, len, may_buffer);
@@ -146,7 +176,7 @@ int core_data_rma(struct core_base *base, struct core_path *path, struct core_io
 
 	if (cnt > base->caps.rma_iov_limit)
 		return -FI_EINVAL;
-	if (base->out_cnt >= CORE_OUT_MAX)
+	if (!may_go_out(base, line))
 		return -FI_EAGAIN;
 	out->ctx.kind = kind;
 	ret = base->async_iov ? rma_one(line, out, kind, iov, *desc, raddr, key)
@@ -162,7 +192,7 @@ struct core_io *core_data_done(struct core_base *base, struct core_out *out)
 	struct core_line *line = line_of(out->path);
 	struct core_io *io = (struct core_io *)out;
 
-	TAILQ_REMOVE(&line->outs, out, link);
+	core_line_remove(line, out);
 	base->out_cnt--;
 	if (out->ctx.kind == CORE_KIND_READ)
 		line->read_cnt--;

@@ -104,7 +104,7 @@ static int frame_try(struct core_port *port, struct core_peer *peer, struct core
 	peer->refs++;
 	tx->out.path = path;
 	if (path)
-		TAILQ_INSERT_TAIL(&path->line.outs, &tx->out, link);
+		core_line_add(&path->line, &tx->out);
 	else
 		port->orphan_cnt++;
 	return 0;
@@ -121,7 +121,7 @@ void core_rdm_frames_orphan(struct core_path *path)
 			continue;
 		if (port->orphan_cnt >= CORE_RDM_ORPHANS)
 			return;
-		TAILQ_REMOVE(&path->line.outs, out, link);
+		core_line_remove(&path->line, out);
 		out->path = NULL;
 		port->orphan_cnt++;
 	}
