@@ -5,8 +5,9 @@
 
 #include "func_common.h"
 
-#define ATTACK_PING 1ull	 /* from honest.c; its payload is the sender's name */
-#define ATTACK_PONG 2ull	 /* the answer */
-#define ATTACK_ANY  (1ull << 63) /* what the victim receives from anybody, with other bits */
+#define ATTACK_PING  1ull	  /* from honest.c; its payload is the sender's name */
+#define ATTACK_PONG  2ull	  /* the answer */
+#define ATTACK_ANY   (1ull << 63) /* what the victim receives from anybody, with other bits */
+#define ATTACK_LARGE (1ull << 62) /* with ATTACK_ANY: what is echoed is to be large */
 
 #endif

@@ -207,6 +207,11 @@ class Field:
         """The port of the honest peer's name, if we started it; else one of nobody."""
         return self.honest.port if self.honest else 1
 
+    def honest_goes_on(self):
+        """The honest pair moves while what the attack has done so far lasts."""
+        if self.honest:
+            self.honest.until(self.honest.rounds()["rounds"] + ROUNDS)
+
     def ask(self, line):
         """The victim's answer, if it is ours; else None."""
         if not self.victim:

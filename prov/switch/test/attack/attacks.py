@@ -16,6 +16,7 @@ from peer import (ABORT, ACK, BYE, CANCEL, COPY, DATA, DONE, GO, HELD, INLINE, R
                   START, TAGGED, WRITE, WRITTEN, Ended)
 
 ANY_TAG = 1 << 63  # attack.h: what the victim receives
+LARGE_TAG = 3 << 62  # what it answers with 8 MiB in mode echo
 LOST_TAG = 0xDEAD  # nobody receives it
 
 # A receive context keeps up to 64 MiB that nobody asked for, and twice that
@@ -136,6 +137,35 @@ def deaf_to_messages(field):
             one.send(*[payload] * 4)
     except Ended:
         pass
+
+
+@attack(mode="echo", mib=32, why="the application's own sends wait, in no memory of ours",
+        ours=True)
+def deaf_to_large_messages(field):
+    """Sockets that are never read, small questions, and answers of 8 MiB each, by
+    each way: what does not leave must not keep others from leaving."""
+    for caps, eager in ((0, 1 << 40), (0, 0), (peer.EVERYTHING, 1 << 40)):
+        one = field.peer(window=32767, receive_buffer=4096, caps=caps, eager_budget=eager)
+        field.ask("know %d" % one.port)
+        try:
+            for _ in range(10):
+                one.send(peer.inline(b"?", TAGGED, LARGE_TAG))
+        except Ended:
+            pass
+    field.honest_goes_on()
+
+
+@attack(mode="echo", mib=48, why="the application's own sends wait; packets for the core's queues",
+        ours=True, env={"FI_OFI_SWITCH_BUFFER_SIZE": "4096"})
+def deaf_crowd(field):
+    """The same from 32 peers at once, in small packets: together they must not
+    take all that a domain may have on its way."""
+    for _ in range(32):
+        one = field.peer(window=32767, receive_buffer=4096, caps=0, eager_budget=1 << 40)
+        field.ask("know %d" % one.port)
+        one.send(peer.inline(b"?", TAGGED, LARGE_TAG))
+    field.until("received", 32)
+    field.honest_goes_on()
 
 
 @attack(mode="echo", mib=32, why="the application's own sends wait, in no memory of ours")
@@ -521,27 +551,33 @@ def write_message(pieces, payload, size=None):
     return peer.core_message(payload, peer.CORE_WRITE, pieces, size)
 
 
-@attack(mode="keep", mib=SESSION_MIB)
+@attack(mode="keep", mib=SESSION_MIB, env={"FI_OFI_SWITCH_RMA_TARGET": "0"})
 def writes_after_written(field):
     """A second connection that is halfway through a write when the first one
-    says that everything is written, and then goes on."""
+    says that everything is written, and then goes on.  A core that does not
+    check each access cannot keep it out, so it is a victim whose memory is no
+    target: no place to write to may ever be told."""
     length = 64 << 10
     one, other = field.peer(), field.peer()
-    one.send(peer.start(1, length, WRITE, b"", TAGGED, ANY_TAG))
-    pieces = peer.sink_pieces(one.take_record(SINK))
+    try:
+        one.send(peer.start(1, length, WRITE, b"", TAGGED, ANY_TAG))
+        record = one.take_record(SINK, GO, DONE)
+    except Ended:
+        return  # it does not do what the hello said it cannot
+    if record[0] != SINK:
+        return
+    pieces = peer.sink_pieces(record)
     late = write_message(pieces, b"\xa5" * length)
     other.send_bytes(late[:length // 2])
     one.send_bytes(write_message(pieces, b"w" * length))
     one.send(peer.reply(WRITTEN, 1))
     try:
-        while one.take_record(DONE)[4] != 1:
-            pass
+        one.take_record(DONE)
     except Ended:
-        pass  # that it cannot keep the two apart and ends them is as good
+        return  # that it cannot keep the two apart and ends them is as good
     field.until_kept(1)
     try:
         other.send_bytes(late[length // 2:])
-        other.send(peer.inline(b"", TAGGED | ACK, LOST_TAG, id=1))
         other.ended(0.2)
     except Ended:
         pass

@@ -7,7 +7,8 @@
  * usage: victim [none|any|echo|keep] [PORT]
  *   none  receives nothing but pings: all else stays unmatched
  *   any   receives whatever comes, tagged (the highest bit of the tag is 1) or not
- *   echo  the same, and sends it back to whom it knows
+ *   echo  the same, and sends it back to whom it knows, or 8 MiB if the second
+ *         highest bit of the tag is 1
  *   keep  the same, but each buffer only once, to see whether it changes later
  * lines: stats (counters, as JSON); know PORT (of an endpoint on this host, which
  * may be echoed to); call PORT (sends a byte to it); check (says how many kept
@@ -30,6 +31,7 @@
 enum {
 	SLOTS = 32, /* receives of each kind, tagged and not */
 	SLOT_LEN = 1 << 20,
+	LARGE_LEN = 8 << 20,
 	STDIN_PASSES = 256, /* between two looks at the standard input while there is work */
 };
 
@@ -46,6 +48,7 @@ struct slot {
 static struct func_node node;
 static enum mode mode;
 static struct slot slots[2 * SLOTS];
+static char *large;		/* what is sent when a large answer is wanted */
 static struct func_addr pinger; /* who pinged last */
 static fi_addr_t pinger_addr;
 static unsigned long pings, received, failed;
@@ -121,12 +124,13 @@ static void slot_post(struct slot *slot)
 /* To a source that is not known nothing can be sent. */
 static bool slot_echo(struct slot *slot)
 {
-	size_t len = slot->recv.entry.len;
+	bool is_large = slot->recv.entry.tag & ATTACK_LARGE;
+	size_t len = is_large ? LARGE_LEN : slot->recv.entry.len;
 	ssize_t ret;
 
 	if (slot->recv.err || slot->recv.src == FI_ADDR_NOTAVAIL)
 		return false;
-	ret = fi_tsend(node.ep, slot->buf, len, NULL, slot->recv.src, ATTACK_ANY,
+	ret = fi_tsend(node.ep, is_large ? large : slot->buf, len, NULL, slot->recv.src, ATTACK_ANY,
 		       func_fresh(&slot->send));
 	slot->echoing = !ret;
 	return slot->echoing;
@@ -289,10 +293,12 @@ static void close_endpoint(void)
 	func_close(&node);
 	for (int i = 0; i < 2 * SLOTS; i++)
 		free(slots[i].buf);
+	free(large);
 }
 
 static void open_slots(void)
 {
+	large = func_alloc(LARGE_LEN);
 	for (int i = 0; i < 2 * SLOTS && mode != NONE; i++) {
 		slots[i].tagged = i % 2;
 		slots[i].buf = func_alloc(SLOT_LEN); /* resident from here on */
