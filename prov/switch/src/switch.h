@@ -322,6 +322,7 @@ struct switch_cq {
 	enum fi_cq_format format;
 	struct switch_wait wait;
 	STAILQ_HEAD(, sess_op) done; /* finished operations, oldest first */
+	size_t done_cnt;	     /* how many */
 	bool signaled;		     /* fi_cq_signal, and nobody noticed yet */
 	uint64_t signals;	     /* how often */
 	bool threshold;		     /* FI_CQ_COND_THRESHOLD */

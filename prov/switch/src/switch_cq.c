@@ -13,13 +13,15 @@
 #include "switch.h"
 
 enum {
-	SPIN_READS = 20, /* before a blocking read sleeps */
-	BUSY_READS = 16, /* of a queue that is never empty, to one progress */
+	SPIN_READS = 20,     /* before a blocking read sleeps */
+	UNREAD_MOST = 16384, /* entries of such a queue: more is not asked for */
+	BUSY_READS = 16,     /* of a queue that is never empty, to one progress */
 };
 
 void switch_cq_push(struct switch_cq *cq, struct switch_op *op)
 {
 	STAILQ_INSERT_TAIL(&cq->done, &op->sess, link);
+	cq->done_cnt++;
 	switch_wait_signal(&cq->wait);
 }
 
@@ -80,6 +82,7 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 			src_addr[taken] =
 				sess_op->flags & SESS_RECV ? sess_op->source : FI_ADDR_NOTAVAIL;
 		STAILQ_REMOVE_HEAD(&cq->done, link);
+		cq->done_cnt--;
 		switch_op_free(cq->domain, op);
 		taken++;
 	}
@@ -88,10 +91,12 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 
 /* Progresses if there is nothing to take, if the application asks for no more
  * than that (count 0), and now and then when it cannot keep up: what it never
- * empties must not keep its peers waiting. */
+ * empties must not keep its peers waiting.  Far behind, it reads what it has first:
+ * one buffer of FI_MULTI_RECV makes as many entries as a peer sends messages of no
+ * bytes, and nothing but this bounds them. */
 static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
 {
-	if (STAILQ_EMPTY(&cq->done) || !count || !(++cq->passes % BUSY_READS))
+	if (!cq->done_cnt || !count || (!(++cq->passes % BUSY_READS) && cq->done_cnt < UNREAD_MOST))
 		switch_domain_progress(cq->domain);
 	return cq_take(cq, buf, count, src_addr);
 }
@@ -173,6 +178,7 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 		cq->shown = op->stranger;
 		op->stranger = NULL;
 		STAILQ_REMOVE_HEAD(&cq->done, link);
+		cq->done_cnt--;
 		switch_op_free(domain, op);
 		ret = 1;
 	}
