@@ -313,6 +313,8 @@ def run(field, one, seconds, pid):
         if field.victim and not field.closing:
             settle(field)
             field.honest.until(field.honest.rounds()["rounds"] + ROUNDS)
+    except Failure as error:
+        raise Failure("%s (memory +%.1f MiB)" % (error, memory.stop()[0])) from error
     finally:
         field.leave()
         most, left = memory.stop()

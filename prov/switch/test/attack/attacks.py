@@ -307,6 +307,15 @@ def endless_transfers_matched(field):
     field.expect(other.take_record(DONE) is not None, "a receive is free again")
 
 
+@attack(mode="multi", mib=UNMATCHED_MIB,
+        why="completions that are not read count like messages that nobody asked for")
+def empty_messages_to_one_buffer(field):
+    """Two million messages of no bytes, of which a buffer of FI_MULTI_RECV takes as
+    many as come: each makes a completion, faster than they are read."""
+    one = field.peer()
+    flood(field, one, [peer.inline(b"")] * 250, 8000)
+
+
 @attack(mib=UNMATCHED_MIB, why=UNMATCHED_WHY, ours=True,
         env={"FI_OFI_SWITCH_CLOSE_TIMEOUT": "1000"})
 def endless_transfers_while_closing(field):

@@ -4,12 +4,13 @@
  * answers the pings of honest.c, and does what lines on its standard input say;
  * it ends with its standard input.
  *
- * usage: victim [none|any|echo|keep] [PORT]
+ * usage: victim [none|any|echo|keep|multi] [PORT]
  *   none  receives nothing but pings: all else stays unmatched
  *   any   receives whatever comes, tagged (the highest bit of the tag is 1) or not
  *   echo  the same, and sends it back to whom it knows, or 8 MiB if the second
  *         highest bit of the tag is 1
  *   keep  the same, but each buffer only once, to see whether it changes later
+ *   multi receives whatever is untagged into one buffer (FI_MULTI_RECV)
  * lines: stats (counters, as JSON); know PORT (of an endpoint on this host, which
  * may be echoed to); call PORT (sends a byte to it); check (says how many kept
  * buffers have changed); close
@@ -35,7 +36,7 @@ enum {
 	STDIN_PASSES = 256, /* between two looks at the standard input while there is work */
 };
 
-enum mode { NONE, ANY, ECHO, KEEP };
+enum mode { NONE, ANY, ECHO, KEEP, MULTI };
 
 struct slot {
 	struct func_req recv, send;
@@ -48,6 +49,7 @@ struct slot {
 static struct func_node node;
 static enum mode mode;
 static struct slot slots[2 * SLOTS];
+static int slot_cnt;
 static char *large;		/* what is sent when a large answer is wanted */
 static struct func_addr pinger; /* who pinged last */
 static fi_addr_t pinger_addr;
@@ -111,8 +113,15 @@ static uint64_t sum_of(const char *buf, size_t len)
 
 static void slot_post(struct slot *slot)
 {
+	struct iovec iov = {slot->buf, SLOT_LEN};
+	struct fi_msg msg = {
+		.msg_iov = &iov, .iov_count = 1, .addr = FI_ADDR_UNSPEC, .context = &slot->recv};
+
 	func_fresh(&slot->recv);
-	if (slot->tagged)
+	slot->recv.multi = mode == MULTI;
+	if (mode == MULTI)
+		FUNC_POST(&node, fi_recvmsg(node.ep, &msg, FI_MULTI_RECV));
+	else if (slot->tagged)
 		FUNC_POST(&node, fi_trecv(node.ep, slot->buf, SLOT_LEN, NULL, FI_ADDR_UNSPEC,
 					  ATTACK_ANY, ~ATTACK_ANY, &slot->recv));
 	else
@@ -144,6 +153,10 @@ static void slot_progress(struct slot *slot)
 	}
 	if (!slot->posted || !func_done(&slot->recv))
 		return;
+	if (mode == MULTI && !slot->recv.err && !(slot->recv.entry.flags & FI_MULTI_RECV)) {
+		received += (unsigned long)atomic_exchange(&slot->recv.done, 0);
+		return; /* the buffer goes on */
+	}
 	slot->posted = false;
 	received += !slot->recv.err;
 	failed += slot->recv.err != 0;
@@ -270,6 +283,9 @@ static void open_endpoint(int port)
 	struct func_addr name = {.len = sizeof(addr)};
 	struct func_conf conf = {.wait = FI_WAIT_FD, .src = port ? &name : NULL};
 
+	if (mode == MULTI)
+		conf.caps = FI_MSG | FI_TAGGED | FI_MULTI_RECV;
+
 	inet_pton(AF_INET, FUNC_HOST, &addr.sin_addr);
 	memcpy(name.bytes, &addr, sizeof(addr));
 	func_open(&node, &conf);
@@ -299,7 +315,8 @@ static void close_endpoint(void)
 static void open_slots(void)
 {
 	large = func_alloc(LARGE_LEN);
-	for (int i = 0; i < 2 * SLOTS && mode != NONE; i++) {
+	slot_cnt = mode == NONE ? 0 : mode == MULTI ? 1 : 2 * SLOTS;
+	for (int i = 0; i < slot_cnt; i++) {
 		slots[i].tagged = i % 2;
 		slots[i].buf = func_alloc(SLOT_LEN); /* resident from here on */
 		slot_post(&slots[i]);
@@ -308,12 +325,12 @@ static void open_slots(void)
 
 static enum mode mode_of(const char *name)
 {
-	static const char *const names[] = {"none", "any", "echo", "keep"};
+	static const char *const names[] = {"none", "any", "echo", "keep", "multi"};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i], name))
 			return (enum mode)i;
-	fprintf(stderr, "usage: victim [none|any|echo|keep] [PORT]\n");
+	fprintf(stderr, "usage: victim [none|any|echo|keep|multi] [PORT]\n");
 	exit(2);
 }
 
@@ -336,7 +353,7 @@ int main(int argc, char **argv)
 		}
 		ping_progress();
 		call_progress();
-		for (int i = 0; i < 2 * SLOTS && mode != NONE; i++)
+		for (int i = 0; i < slot_cnt; i++)
 			slot_progress(&slots[i]);
 	}
 	close_endpoint();
