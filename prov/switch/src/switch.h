@@ -3,6 +3,7 @@
  * The libfabric objects of the provider and what they share.
  *
  * Locks, outermost first:
+ *   open_lock            the list of open fabrics (switch_fabric.c)
  *   switch_waitset.lock  its members
  *   switch_fabric.lock   its lists of domains, event queues, passive endpoints
  *   switch_domain.lock   everything below a domain: engine, core, endpoints,
@@ -83,6 +84,8 @@ void switch_random(void *buf, size_t len);
 
 struct switch_fabric {
 	struct fid_fabric fabric_fid;
+	TAILQ_ENTRY(switch_fabric) link;
+	char *name;
 	struct fid_fabric *core;
 	char *core_prov; /* "tcp" */
 	enum fi_ep_type core_type; /* of the core's endpoints, FI_EP_MSG or FI_EP_RDM */
@@ -94,6 +97,9 @@ struct switch_fabric {
 	int refs; /* objects below it; fi_close refuses with FI_EBUSY while > 0 */
 };
 
+/* Puts the fabric and the domain that are open and that an entry of fi_getinfo over this
+ * core stands for into it.  False: the hints (NULL: none) want others.  Call without locks. */
+bool switch_fabric_opened(const char *core, const struct fi_info *hints, struct fi_info *entry);
 /* Progresses every passive endpoint and domain below the fabric.  Takes the
  * locks itself; call with none held. */
 void switch_fabric_progress(struct switch_fabric *fabric);

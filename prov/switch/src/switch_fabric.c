@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The fabric: the core's fabric beneath it, and the lists of what event queues
- * progress.
+ * progress; and the list of all fabrics that are open, for fi_getinfo.
  *
  * Called by the application, and by its event queues to progress.  A core is
  * opened here for the first time, never earlier.
@@ -10,6 +10,66 @@
 #include <string.h>
 
 #include "switch.h"
+
+/* -- what is open --------------------------------------------------------------- */
+
+/* In the order of their opening.  The lock is outermost. */
+static TAILQ_HEAD(, switch_fabric) open_fabrics = TAILQ_HEAD_INITIALIZER(open_fabrics);
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool is_of_entry(const struct switch_fabric *fabric, const char *core,
+			const struct fi_info *entry)
+{
+	return !strcmp(fabric->name, entry->fabric_attr->name) && !strcmp(fabric->core_prov, core);
+}
+
+/* The domain of the entry that was opened first. */
+static struct fid_domain *find_open_domain(struct switch_fabric *fabric,
+					   const struct fi_info *entry,
+					   const struct fid_domain *wanted)
+{
+	struct fid_domain *found = NULL;
+	struct switch_domain *domain;
+
+	pthread_mutex_lock(&fabric->lock);
+	LIST_FOREACH (domain, &fabric->domains, link) { /* the last one first */
+		const char *name = domain->info->domain_attr->name;
+
+		if ((!wanted || wanted == &domain->domain_fid) && name &&
+		    !strcmp(name, entry->domain_attr->name))
+			found = &domain->domain_fid;
+	}
+	pthread_mutex_unlock(&fabric->lock);
+	return found;
+}
+
+bool switch_fabric_opened(const char *core, const struct fi_info *hints, struct fi_info *entry)
+{
+	const struct fid_fabric *wants_fabric =
+		hints && hints->fabric_attr ? hints->fabric_attr->fabric : NULL;
+	const struct fid_domain *wants_domain =
+		hints && hints->domain_attr ? hints->domain_attr->domain : NULL;
+	struct switch_fabric *fabric;
+
+	pthread_mutex_lock(&open_lock);
+	TAILQ_FOREACH (fabric, &open_fabrics, link) {
+		if (!is_of_entry(fabric, core, entry) ||
+		    (wants_fabric && wants_fabric != &fabric->fabric_fid))
+			continue;
+		if (!entry->fabric_attr->fabric)
+			entry->fabric_attr->fabric = &fabric->fabric_fid;
+		entry->domain_attr->domain = find_open_domain(fabric, entry, wants_domain);
+		if (entry->domain_attr->domain) {
+			entry->fabric_attr->fabric = &fabric->fabric_fid;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&open_lock);
+	return (!wants_fabric || entry->fabric_attr->fabric) &&
+	       (!wants_domain || entry->domain_attr->domain);
+}
+
+/* -- progress -------------------------------------------------------------------- */
 
 void switch_fabric_progress(struct switch_fabric *fabric)
 {
@@ -62,11 +122,15 @@ static int switch_fabric_close(struct fid *fid)
 	pthread_mutex_unlock(&fabric->lock);
 	if (refs)
 		return -FI_EBUSY;
+	pthread_mutex_lock(&open_lock);
+	TAILQ_REMOVE(&open_fabrics, fabric, link);
+	pthread_mutex_unlock(&open_lock);
 	ret = fi_close(&fabric->core->fid);
 	if (ret)
 		SW_WARN(FABRIC, "the core's fabric does not close: %s\n", fi_strerror(-ret));
 	pthread_mutex_destroy(&fabric->lock);
 	free(fabric->core_prov);
+	free(fabric->name);
 	free(fabric);
 	return 0;
 }
@@ -136,9 +200,11 @@ int switch_fabric_open(struct fi_fabric_attr *attr, struct fid_fabric **fabric_f
 	fabric = calloc(1, sizeof(*fabric));
 	if (!fabric)
 		return -FI_ENOMEM;
-	ret = open_core(fabric, attr);
+	fabric->name = strdup(attr->name);
+	ret = fabric->name ? open_core(fabric, attr) : -FI_ENOMEM;
 	if (ret) {
 		free(fabric->core_prov);
+		free(fabric->name);
 		free(fabric);
 		return ret;
 	}
@@ -151,6 +217,9 @@ int switch_fabric_open(struct fi_fabric_attr *attr, struct fid_fabric **fabric_f
 	LIST_INIT(&fabric->domains);
 	LIST_INIT(&fabric->eqs);
 	LIST_INIT(&fabric->peps);
+	pthread_mutex_lock(&open_lock);
+	TAILQ_INSERT_TAIL(&open_fabrics, fabric, link);
+	pthread_mutex_unlock(&open_lock);
 	*fabric_fid = &fabric->fabric_fid;
 	return 0;
 }

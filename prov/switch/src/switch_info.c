@@ -22,6 +22,9 @@
 #define CORE_PROV_ONLY (1ULL << 59)
 #define CORE_HIDDEN    (1ULL << 60)
 
+/* FI_RESCAN, to look for interfaces anew: newer headers have it. */
+#define RESCAN (1ULL << 35)
+
 /* Not newer than the headers: a core asked for 1.20 writes larger structs. */
 #define CORE_API FI_VERSION(1, 17)
 
@@ -606,6 +609,11 @@ static int list_make(const struct fi_info *cores, const struct core_choice *choi
 			}
 			if (!*tail)
 				continue;
+			if (!switch_fabric_opened(name, hints, *tail)) {
+				fi_freeinfo(*tail);
+				*tail = NULL;
+				continue;
+			}
 			if (goes_unnamed(name, unnamed)) {
 				free((*tail)->fabric_attr->prov_name);
 				(*tail)->fabric_attr->prov_name = NULL;
@@ -691,7 +699,7 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 	struct question question = {
 		.node = node,
 		.service = service,
-		.flags = flags & (FI_NUMERICHOST | FI_SOURCE),
+		.flags = flags & (FI_NUMERICHOST | FI_SOURCE | RESCAN),
 	};
 	struct core_choice choice;
 	struct fi_info *cores;

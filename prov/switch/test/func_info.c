@@ -344,6 +344,96 @@ static void addresses(struct func_team *team, int rank)
 	fi_freeinfo(hints);
 }
 
+/* -- what is open ------------------------------------------------------- */
+
+/* The only entry, with this fabric and domain, or none (NULL). */
+static void expect_open(struct fi_info *hints, struct fid_fabric *fabric, struct fid_domain *domain)
+{
+	struct fi_info *info = ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints);
+
+	FUNC_TRUE(info && !info->next);
+	FUNC_TRUE(info->fabric_attr->fabric == fabric);
+	FUNC_TRUE(info->domain_attr->domain == domain);
+	fi_freeinfo(info);
+}
+
+static void expect_none(struct fi_info *hints)
+{
+	FUNC_TRUE(!ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints));
+}
+
+/* Answers name the first open instance of their fabric and domain; who names one in the
+ * hints gets nothing of others. */
+static void open_ones(struct func_team *team, int rank)
+{
+	struct fi_info *hints = hints_named("tcp;ofi_switch"), *info, *other;
+	struct fid_fabric *fabrics[2], *elsewhere;
+	struct fid_domain *domains[2];
+
+	(void)team, (void)rank;
+	hints->ep_attr->type = FI_EP_RDM;
+	info = ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints);
+	FUNC_TRUE(info && !info->fabric_attr->fabric && !info->domain_attr->domain);
+	/* of another name: this one is for every interface */
+	other = ask(FUNC_VERSION, "0.0.0.0", NULL, FI_SOURCE, hints);
+	FUNC_TRUE(other && strcmp(other->fabric_attr->name, info->fabric_attr->name));
+	FUNC_OK(fi_fabric(other->fabric_attr, &elsewhere, NULL));
+	expect_open(hints, NULL, NULL);
+	FUNC_OK(fi_fabric(info->fabric_attr, &fabrics[0], NULL));
+	FUNC_OK(fi_fabric(info->fabric_attr, &fabrics[1], NULL));
+	expect_open(hints, fabrics[0], NULL);
+	FUNC_OK(fi_domain(fabrics[0], info, &domains[0], NULL));
+	FUNC_OK(fi_domain(fabrics[0], info, &domains[1], NULL));
+	expect_open(hints, fabrics[0], domains[0]);
+	hints->domain_attr->domain = domains[1];
+	expect_open(hints, fabrics[0], domains[1]);
+	hints->fabric_attr->fabric = fabrics[1];
+	expect_none(hints);
+	hints->domain_attr->domain = NULL;
+	expect_open(hints, fabrics[1], NULL);
+	hints->fabric_attr->fabric = elsewhere;
+	expect_none(hints);
+	hints->fabric_attr->fabric = NULL;
+	FUNC_OK(fi_close(&domains[0]->fid));
+	expect_open(hints, fabrics[0], domains[1]);
+	FUNC_OK(fi_close(&domains[1]->fid));
+	FUNC_OK(fi_close(&fabrics[0]->fid));
+	expect_open(hints, fabrics[1], NULL);
+	FUNC_OK(fi_close(&fabrics[1]->fid));
+	FUNC_OK(fi_close(&elsewhere->fid));
+	expect_open(hints, NULL, NULL);
+	fi_freeinfo(other);
+	fi_freeinfo(info);
+	fi_freeinfo(hints);
+}
+
+/* An answer, given back as hints, is answered by itself, for each of our entries. */
+static void answers(struct func_team *team, int rank)
+{
+	struct fi_info *list = ask(FUNC_VERSION, NULL, NULL, 0, NULL), *info, *again;
+	char *text, *again_text;
+	int cnt = 0;
+
+	(void)team, (void)rank;
+	for (info = list; info; info = info->next) {
+		if (!is_ours(info))
+			continue;
+		again = ask(FUNC_VERSION, NULL, NULL, 0, info);
+		if (!again)
+			func_fail(__FILE__, __LINE__, "refused: %s", text_of(info));
+		text = text_of(info);
+		again_text = text_of(again);
+		if (strcmp(text, again_text))
+			func_fail(__FILE__, __LINE__, "%s, not %s", again_text, text);
+		free(again_text);
+		free(text);
+		fi_freeinfo(again);
+		cnt++;
+	}
+	FUNC_TRUE(cnt >= 2);
+	fi_freeinfo(list);
+}
+
 /* -- parameters --------------------------------------------------------- */
 
 static const char *const params[] = {"TRANSFER",  "RDMA_READ",	    "RDMA_WRITE",    "BUFFER_SIZE",
@@ -436,6 +526,8 @@ int main(int argc, char **argv)
 		{"granted", 1, granted, S, 0},
 		{"Open MPI", 1, open_mpi, S, 0},
 		{"addresses", 1, addresses, S, 0},
+		{"what is open", 1, open_ones, S, 0},
+		{"answers as hints", 1, answers, S, 0},
 		{"parameters", 1, listed, S, 0},
 		{"wrong TRANSFER", 1, wrong_value, S, 0},
 		{"wrong RDMA_READ", 1, wrong_value, S, 1},

@@ -25,7 +25,7 @@ enum {
 	CORE_IO_SIZE = 128,  /* bytes of scratch that the driver lends with an operation */
 	CORE_KEY_MAX = 32,
 
-	CORE_SOCKADDR_IP = FI_ADDR_CXI + 2, /* FI_SOCKADDR_IP: headers have it from 2.6 on */
+	CORE_SOCKADDR_IP = FI_ADDR_CXI + 2, /* FI_SOCKADDR_IP: newer headers have it */
 };
 
 extern struct fi_provider switch_prov; /* in whose name adapters log */
