@@ -15,7 +15,8 @@
 
 #define PROTO_SWITCH (0x80000000u | 0x7377) /* provider specific, "sw" */
 
-#define PRIMARY_CAPS (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV)
+#define MESSAGES     (FI_MSG | FI_TAGGED)
+#define PRIMARY_CAPS (MESSAGES | FI_DIRECTED_RECV)
 #define MODIFIERS    (FI_SEND | FI_RECV)
 #define COMM_CAPS    (FI_LOCAL_COMM | FI_REMOTE_COMM)
 #define RDM_CAPS                                                                                   \
@@ -27,7 +28,7 @@
 	(FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_MULTI_RECV |             \
 	 FI_SOURCE_ERR)
 
-#define OBJECT_CNT 65536 /* endpoints, queues, counters: bounded by memory only */
+#define OBJECT_CNT 65536 /* endpoints, queues, counters: memory bounds them, and nothing else */
 
 static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 {
@@ -35,8 +36,6 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 	char *const domain_name = info->domain_attr->name;
 	const size_t inject = switch_params.buffer_size - SWITCH_PACKET_HEAD;
 
-	free(info->ep_attr->auth_key);
-	free(info->domain_attr->auth_key);
 	info->caps = caps;
 	info->mode = 0;
 	*info->tx_attr = (struct fi_tx_attr){
@@ -87,6 +86,54 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 	};
 }
 
+/* Of the core's attributes only names stay, and nothing of what a newer libfabric has in
+ * them behind what we know. */
+static int blank_attrs(struct fi_info *info)
+{
+	struct fi_info *blank = fi_allocinfo(), old = *info;
+
+	if (!blank)
+		return -FI_ENOMEM;
+	info->tx_attr = blank->tx_attr;
+	info->rx_attr = blank->rx_attr;
+	info->ep_attr = blank->ep_attr;
+	info->domain_attr = blank->domain_attr;
+	info->domain_attr->name = old.domain_attr->name;
+	old.domain_attr->name = NULL;
+	blank->tx_attr = old.tx_attr;
+	blank->rx_attr = old.rx_attr;
+	blank->ep_attr = old.ep_attr;
+	blank->domain_attr = old.domain_attr;
+	fi_freeinfo(blank);
+	return 0;
+}
+
+/* All that endpoints of a type have over a core; NULL when memory is short. */
+static struct fi_info *offer_create(const struct fi_info *core, enum fi_ep_type type)
+{
+	struct fi_info *info = fi_dupinfo(core);
+
+	if (!info)
+		return NULL;
+	info->handle = NULL;
+	info->fabric_attr->fabric = NULL;
+	info->fabric_attr->prov_version = switch_prov.version;
+	if (blank_attrs(info)) {
+		fi_freeinfo(info);
+		return NULL;
+	}
+	entry_attrs(info, type);
+	return info;
+}
+
+/* -- what suits ---------------------------------------------------------------- */
+
+/* What is asked for: by whom, of which version, who may have no newer fields. */
+struct wish {
+	const struct fi_info *hints;
+	uint32_t version;
+};
+
 static bool within(const char *what, uint64_t asked, uint64_t most)
 {
 	if (asked > most)
@@ -103,11 +150,23 @@ static bool subset(const char *what, uint64_t asked, uint64_t offered)
 	return !(asked & ~offered);
 }
 
-static bool tx_suits(const struct fi_info *info, const struct fi_tx_attr *want)
+/* The capabilities of a context are among those of its endpoint, if those are named, but
+ * for what concerns the other direction. */
+static bool context_caps_suit(const char *what, uint64_t asked, uint64_t offered,
+			      uint64_t direction, uint64_t of_endpoint)
 {
-	const struct fi_tx_attr *tx = info->tx_attr;
+	asked &= ~(RDM_CAPS & ~direction);
+	if (of_endpoint & MESSAGES && !(of_endpoint & MODIFIERS))
+		of_endpoint |= MODIFIERS;
+	return subset(what, asked, offered) && (!of_endpoint || subset(what, asked, of_endpoint));
+}
 
-	return !want || (subset("tx_attr caps", want->caps & ~(RDM_CAPS & ~TX_CAPS), tx->caps) &&
+static bool tx_suits(const struct fi_info *info, const struct wish *wish)
+{
+	const struct fi_tx_attr *tx = info->tx_attr, *want = wish->hints->tx_attr;
+
+	return !want || (context_caps_suit("tx_attr caps", want->caps, tx->caps, TX_CAPS,
+					   wish->hints->caps) &&
 			 subset("tx_attr op_flags", want->op_flags, SWITCH_TX_OP_FLAGS) &&
 			 subset("tx_attr msg_order", want->msg_order, tx->msg_order) &&
 			 subset("tx_attr comp_order", want->comp_order, tx->comp_order) &&
@@ -117,39 +176,66 @@ static bool tx_suits(const struct fi_info *info, const struct fi_tx_attr *want)
 			 within("rma_iov_limit", want->rma_iov_limit, tx->rma_iov_limit));
 }
 
-static bool rx_suits(const struct fi_info *info, const struct fi_rx_attr *want)
+/* Not total_buffered_recv: unexpected messages have all the room that there is. */
+static bool rx_suits(const struct fi_info *info, const struct wish *wish)
 {
-	const struct fi_rx_attr *rx = info->rx_attr;
+	const struct fi_rx_attr *rx = info->rx_attr, *want = wish->hints->rx_attr;
 
-	return !want || (subset("rx_attr caps", want->caps & ~(RDM_CAPS & ~RX_CAPS), rx->caps) &&
+	return !want || (context_caps_suit("rx_attr caps", want->caps, rx->caps, RX_CAPS,
+					   wish->hints->caps) &&
 			 subset("rx_attr op_flags", want->op_flags, SWITCH_RX_OP_FLAGS) &&
 			 subset("rx_attr msg_order", want->msg_order, rx->msg_order) &&
 			 subset("rx_attr comp_order", want->comp_order, rx->comp_order) &&
-			 within("total_buffered_recv", want->total_buffered_recv, 0) &&
 			 within("rx_attr size", want->size, rx->size) &&
 			 within("rx_attr iov_limit", want->iov_limit, rx->iov_limit));
 }
 
-static bool ep_suits(const struct fi_info *info, const struct fi_ep_attr *want)
+/* Fields that fi_getinfo(3) has since 1.5. */
+static bool is_new(const struct wish *wish)
 {
-	const struct fi_ep_attr *ep = info->ep_attr;
+	return FI_VERSION_GE(wish->version, FI_VERSION(1, 5));
+}
+
+/* Not msg_prefix_size: what the application would spare, and nobody needs. */
+static bool ep_suits(const struct fi_info *info, const struct wish *wish)
+{
+	const struct fi_ep_attr *ep = info->ep_attr, *want = wish->hints->ep_attr;
 
 	return !want ||
 	       ((!want->type || want->type == ep->type) &&
 		subset("protocol", want->protocol ? want->protocol ^ ep->protocol : 0, 0) &&
 		within("protocol_version", want->protocol_version, ep->protocol_version) &&
 		within("max_msg_size", want->max_msg_size, ep->max_msg_size) &&
-		within("msg_prefix_size", want->msg_prefix_size, 0) &&
+		within("max_order_raw_size", want->max_order_raw_size, ep->max_order_raw_size) &&
+		within("max_order_war_size", want->max_order_war_size, ep->max_order_war_size) &&
+		within("max_order_waw_size", want->max_order_waw_size, ep->max_order_waw_size) &&
 		(want->tx_ctx_cnt == FI_SHARED_CONTEXT ||
 		 within("tx_ctx_cnt", want->tx_ctx_cnt, ep->tx_ctx_cnt)) &&
 		(want->rx_ctx_cnt == FI_SHARED_CONTEXT ||
 		 within("rx_ctx_cnt", want->rx_ctx_cnt, ep->rx_ctx_cnt)) &&
-		within("auth_key_size", want->auth_key_size, 0));
+		(!is_new(wish) || within("auth_key_size", want->auth_key_size, 0)));
 }
 
-static bool domain_suits(const struct fi_info *info, const struct fi_domain_attr *want)
+static bool new_domain_suits(const struct fi_domain_attr *domain, const struct wish *wish)
 {
-	const struct fi_domain_attr *domain = info->domain_attr;
+	const struct fi_domain_attr *want = wish->hints->domain_attr;
+
+#if FI_MAJOR_VERSION >= 2
+	if (FI_VERSION_GE(wish->version, FI_VERSION(2, 0)) &&
+	    (!within("max_ep_auth_key", want->max_ep_auth_key, 0) ||
+	     !within("max_group_id", want->max_group_id, 0)))
+		return false;
+#endif
+	return within("mr_iov_limit", want->mr_iov_limit, domain->mr_iov_limit) &&
+	       within("max_err_data", want->max_err_data, domain->max_err_data) &&
+	       within("auth_key_size", want->auth_key_size, 0) &&
+	       subset("domain_attr caps", want->caps, domain->caps);
+}
+
+/* Numbers of objects suit whatever they are. */
+static bool domain_suits(const struct fi_info *info, const struct wish *wish)
+{
+	const struct fi_domain_attr *domain = info->domain_attr, *want = wish->hints->domain_attr;
 
 	if (!want)
 		return true;
@@ -162,42 +248,41 @@ static bool domain_suits(const struct fi_info *info, const struct fi_domain_attr
 	       within("av_type", want->av_type, FI_AV_TABLE) &&
 	       within("mr_key_size", want->mr_key_size, domain->mr_key_size) &&
 	       within("cq_data_size", want->cq_data_size, domain->cq_data_size) &&
-	       within("cq_cnt", want->cq_cnt, domain->cq_cnt) &&
-	       within("ep_cnt", want->ep_cnt, domain->ep_cnt) &&
-	       within("domain_attr tx_ctx_cnt", want->tx_ctx_cnt, domain->tx_ctx_cnt) &&
-	       within("domain_attr rx_ctx_cnt", want->rx_ctx_cnt, domain->rx_ctx_cnt) &&
 	       within("max_ep_tx_ctx", want->max_ep_tx_ctx, domain->max_ep_tx_ctx) &&
 	       within("max_ep_rx_ctx", want->max_ep_rx_ctx, domain->max_ep_rx_ctx) &&
-	       within("max_ep_stx_ctx", want->max_ep_stx_ctx, domain->max_ep_stx_ctx) &&
-	       within("max_ep_srx_ctx", want->max_ep_srx_ctx, domain->max_ep_srx_ctx) &&
-	       within("cntr_cnt", want->cntr_cnt, domain->cntr_cnt) &&
-	       within("mr_iov_limit", want->mr_iov_limit, domain->mr_iov_limit) &&
-	       within("mr_cnt", want->mr_cnt, domain->mr_cnt) &&
-	       within("max_err_data", want->max_err_data, domain->max_err_data) &&
-	       within("auth_key_size", want->auth_key_size, 0) &&
-	       subset("domain_attr caps", want->caps, domain->caps);
+	       (!is_new(wish) || new_domain_suits(domain, wish));
+}
+
+static bool fabric_suits(const struct fi_info *info, const struct fi_fabric_attr *want)
+{
+	return !want || ((!want->name || !strcmp(want->name, info->fabric_attr->name)) &&
+			 within("prov_version", want->prov_version, switch_prov.version));
 }
 
 /* What is asked of an endpoint and its contexts. */
-static bool objects_suit(const struct fi_info *info, const struct fi_info *want)
+static bool objects_suit(const struct fi_info *info, const struct wish *wish)
 {
-	return ep_suits(info, want->ep_attr) && subset("caps", want->caps, info->caps) &&
-	       tx_suits(info, want->tx_attr) && rx_suits(info, want->rx_attr);
+	const uint64_t caps = wish->hints->caps;
+
+	if (caps & FI_SOURCE_ERR && !(caps & FI_SOURCE))
+		return false;
+	return ep_suits(info, wish) && subset("caps", caps, info->caps) && tx_suits(info, wish) &&
+	       rx_suits(info, wish);
 }
 
-static bool entry_suits(const struct fi_info *info, const struct fi_info *hints)
+static bool entry_suits(const struct fi_info *info, const struct wish *wish)
 {
+	const struct fi_info *hints = wish->hints;
+
 	if (!hints)
 		return true;
-	if (hints->caps & FI_SOURCE_ERR && !(hints->caps & FI_SOURCE))
-		return false;
 	if (hints->handle && hints->handle->fclass != FI_CLASS_PEP)
 		return false; /* nothing else can be copied, as fi_getinfo(3) wants it */
-	if (hints->fabric_attr && hints->fabric_attr->name &&
-	    strcmp(hints->fabric_attr->name, info->fabric_attr->name))
-		return false;
-	return objects_suit(info, hints) && domain_suits(info, hints->domain_attr);
+	return fabric_suits(info, hints->fabric_attr) && objects_suit(info, wish) &&
+	       domain_suits(info, wish);
 }
+
+/* -- the answer ---------------------------------------------------------------- */
 
 /* Old applications get the one of the two registration models they name; since
  * 1.5 the field says what we require, which is nothing. */
@@ -219,7 +304,7 @@ static void answer_caps(struct fi_info *info, const struct fi_info *hints)
 	uint64_t caps = hints->caps;
 
 	if (caps) {
-		if (caps & (FI_MSG | FI_TAGGED) && !(caps & MODIFIERS))
+		if (caps & MESSAGES && !(caps & MODIFIERS))
 			caps |= MODIFIERS;
 		info->caps = caps | COMM_CAPS;
 	}
@@ -239,6 +324,28 @@ static void answer_ep(struct fi_ep_attr *ep, const struct fi_ep_attr *want)
 		ep->tx_ctx_cnt = FI_SHARED_CONTEXT;
 	if (want->rx_ctx_cnt == FI_SHARED_CONTEXT)
 		ep->rx_ctx_cnt = FI_SHARED_CONTEXT;
+}
+
+static void at_least(size_t *number, size_t asked)
+{
+	if (asked > *number)
+		*number = asked;
+}
+
+/* As many as are asked for. */
+static void answer_counts(struct fi_domain_attr *domain, const struct fi_domain_attr *want,
+			  uint32_t version)
+{
+	at_least(&domain->cq_cnt, want->cq_cnt);
+	at_least(&domain->ep_cnt, want->ep_cnt);
+	at_least(&domain->tx_ctx_cnt, want->tx_ctx_cnt);
+	at_least(&domain->rx_ctx_cnt, want->rx_ctx_cnt);
+	at_least(&domain->max_ep_stx_ctx, want->max_ep_stx_ctx);
+	at_least(&domain->max_ep_srx_ctx, want->max_ep_srx_ctx);
+	if (FI_VERSION_LT(version, FI_VERSION(1, 5)))
+		return;
+	at_least(&domain->cntr_cnt, want->cntr_cnt);
+	at_least(&domain->mr_cnt, want->mr_cnt);
 }
 
 /* The hints are known to suit: says so in the entry. */
@@ -268,20 +375,19 @@ static void entry_answer(struct fi_info *info, uint32_t version, const struct fi
 	if (want->data_progress)
 		info->domain_attr->data_progress = want->data_progress;
 	info->domain_attr->av_type = want->av_type;
+	answer_counts(info->domain_attr, want, version);
 }
 
 int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
 		      const struct fi_info *hints, struct fi_info **entry)
 {
-	struct fi_info *info = fi_dupinfo(core);
+	const struct wish wish = {.hints = hints, .version = version};
+	struct fi_info *info = offer_create(core, type);
 
 	*entry = NULL;
 	if (!info)
 		return -FI_ENOMEM;
-	info->handle = NULL;
-	info->fabric_attr->fabric = NULL;
-	entry_attrs(info, type);
-	if (!entry_suits(info, hints)) {
+	if (!entry_suits(info, &wish)) {
 		fi_freeinfo(info);
 		return 0;
 	}
@@ -295,13 +401,13 @@ int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t
 static int check(const struct switch_domain *domain, enum fi_ep_type type,
 		 const struct fi_info *want)
 {
-	struct fi_info *offer = fi_dupinfo(domain->core_info);
+	const struct wish wish = {.hints = want, .version = domain->fabric->fabric_fid.api_version};
+	struct fi_info *offer = offer_create(domain->core_info, type);
 	bool suits;
 
 	if (!offer)
 		return -FI_ENOMEM;
-	entry_attrs(offer, type);
-	suits = objects_suit(offer, want);
+	suits = objects_suit(offer, &wish);
 	fi_freeinfo(offer);
 	return suits ? 0 : -FI_EINVAL;
 }
