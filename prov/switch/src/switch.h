@@ -263,6 +263,9 @@ void switch_domain_perform(struct switch_domain *domain);
 void switch_domain_submitted(struct switch_domain *domain);
 /* Sleeps a moment, the lock dropped, unless there is something to progress. */
 void switch_domain_doze(struct switch_domain *domain);
+/* The last endpoint is closed: gives its peers a moment to take leave, where the core
+ * would not tell them that this process has exited. */
+void switch_domain_rest(struct switch_domain *domain);
 /* Closes what lingers, waiting for its peers at most close_timeout. */
 void switch_domain_drain(struct switch_domain *domain);
 int switch_progress_start(struct switch_domain *domain);

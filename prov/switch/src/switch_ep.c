@@ -310,6 +310,8 @@ static int ep_close(struct fid *fid)
 	switch_msg_close(ep);
 	unbind(ep);
 	LIST_REMOVE(ep, link);
+	if (LIST_EMPTY(&domain->eps))
+		switch_domain_rest(domain);
 	domain->refs--;
 	switch_domain_unlock(domain);
 	if (ep->eq) {

@@ -20,6 +20,7 @@ enum {
 	POLL_ROUNDS = 8,   /* batches in one pass: others get the lock, too */
 	CM_INTERVAL = 256, /* passes between looks at the connections */
 	DRAIN_WAIT = 10,   /* milliseconds to sleep while closing */
+	REST_SHARE = 10,   /* of CLOSE_TIMEOUT, for fi_close of the last endpoint */
 	WAIT_FDS = 8,
 };
 
@@ -377,6 +378,22 @@ static void drain_until(struct switch_domain *domain, uint64_t deadline)
 		if (now < deadline)
 			switch_domain_doze(domain);
 	}
+}
+
+/*
+ * A program may exit without closing its domain.  Over a core with connections the
+ * peers notice.  Over others nobody tells them, their own close would wait for an
+ * answer in vain, and the core may leave something behind (shm: a file).  A peer that
+ * makes progress answers within the time; one that computes or is idle must not hold
+ * up a server for long.
+ */
+void switch_domain_rest(struct switch_domain *domain)
+{
+	const uint64_t linger = (uint64_t)switch_params.close_timeout * 1000000;
+
+	if (!domain->caps->tells_end)
+		drain_until(domain, switch_now() + linger / REST_SHARE);
+	domain->core_ops->rest(domain->core);
 }
 
 void switch_domain_drain(struct switch_domain *domain)

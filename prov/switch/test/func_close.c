@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <rdma/fi_ext_switch.h>
 
 #include "func_common.h"
 
@@ -488,6 +491,92 @@ static void restarted(struct func_team *team, int rank)
 	free(buf);
 }
 
+/* -- exit without closing the domain ------------------------------------ */
+
+enum { NAMES_WORD = 10 };
+
+static uint64_t open_sessions(struct func_node *node)
+{
+	struct fi_switch_stats stats = {.size = sizeof(stats)};
+	struct fi_switch_ops_ep *ops;
+
+	FUNC_OK(fi_open_ops(&node->ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
+	FUNC_OK(ops->stats(node->ep, &stats));
+	return stats.sessions;
+}
+
+/* The core's names of both are those of files as long as it has them open. */
+static bool has_file(const struct func_addr *addr)
+{
+	const char *name = strstr(addr->bytes, "://");
+	char path[200];
+
+	FUNC_TRUE(name);
+	snprintf(path, sizeof(path), "/dev/shm/%s", name + 3);
+	return !access(path, F_OK);
+}
+
+/* When both are dead nothing of them is left. */
+static void watch_files(struct func_team *team)
+{
+	func_publish(team, 2, func_addr_of(team, 0, NULL)); /* takes part in func_join() */
+	func_meet(team, NULL);
+	func_hear(team, NULL, NAMES_WORD, 2);
+	for (int i = 0; i < 2; i++)
+		FUNC_UNTIL(NULL, atomic_load(&team->dead[i]));
+	for (int i = 0; i < 2; i++)
+		if (has_file(&team->addr[i]))
+			func_fail(__FILE__, __LINE__, "process %d left %s behind", i,
+				  team->addr[i].bytes);
+}
+
+static void note_name(struct func_team *team, int rank, struct func_node *node)
+{
+	func_name(&node->ep->fid, &team->addr[rank]);
+	FUNC_TRUE(has_file(&team->addr[rank]));
+	atomic_fetch_add(&team->word[NAMES_WORD], 1);
+}
+
+/* Process 1 leaves first; process 0 hears of it, and leaves likewise. */
+static void exits(struct func_team *team, int rank)
+{
+	const struct func_addr any = {.len = 0};
+	struct func_conf conf = {.prov = "shm;ofi_switch",
+				 .type = (enum fi_ep_type)team->func_case->arg,
+				 .addr_format = FI_ADDR_STR,
+				 .src = &any};
+	static struct func_node node; /* still reachable at exit */
+	struct func_req in = {.done = 0}, out = {.done = 0};
+	struct func_event event;
+	struct fi_info *info;
+	uint64_t word = 7;
+
+	info = func_info(&conf, NULL);
+	FUNC_SKIP_IF(!info, "the core shm has nothing for us here");
+	fi_freeinfo(info);
+	if (rank == 2) {
+		watch_files(team);
+		return;
+	}
+	func_join(team, rank, &node, &conf);
+	FUNC_POST(&node, fi_recv(node.ep, &word, sizeof(word), NULL, FI_ADDR_UNSPEC, &in));
+	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, node.peer[!rank], &out));
+	FUNC_DONE(&node, &in);
+	FUNC_DONE(&node, &out);
+	note_name(team, rank, &node);
+	if (rank == 1) {
+		func_close_ep(&node);
+		return;
+	}
+	FUNC_UNTIL(&node, atomic_load(&team->dead[1]));
+	if (conf.type == FI_EP_MSG)
+		FUNC_EVENT(&node, &event, FI_SHUTDOWN);
+	FUNC_UNTIL(&node, !open_sessions(&node));
+	func_close_ep(&node);
+	if (node.pep)
+		FUNC_OK(fi_close(&node.pep->fid));
+}
+
 /* -- connected endpoints ------------------------------------------------ */
 
 static void killed_msg(struct func_team *team, int rank)
@@ -596,6 +685,8 @@ int main(int argc, char **argv)
 		{"killed, and awaited", 2, awaited, FUNC_SWITCH, 0},
 		{"killed before it is up, and awaited", 2, awaited_in_vain, FUNC_SWITCH, 0},
 		{"not started yet, and awaited", 2, awaited_early, FUNC_SWITCH, 0},
+		{"exits over shm, rdm", 3, exits, FUNC_SWITCH, FI_EP_RDM},
+		{"exits over shm, msg", 3, exits, FUNC_SWITCH, FI_EP_MSG},
 		{"restarted, killed", 3, restarted, FUNC_MODES, KILLED},
 		{"restarted, closed", 3, restarted, FUNC_MODES, CLOSED},
 	};

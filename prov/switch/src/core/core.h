@@ -61,6 +61,7 @@ struct core_caps {
 	bool flow_control;  /* may be granted more than is posted */
 	bool rma_pins_path; /* closing an endpoint under a read is unsafe: see core_msg.c */
 	bool addr_is_name;  /* the address of a request is that of the peer's listener */
+	bool tells_end;	    /* says when a peer's process has ended */
 };
 
 enum core_event_type {
@@ -214,6 +215,9 @@ struct core_ops {
 	/* So many peers are known by address and may be connected: what is best
 	 * for few is not begun with. */
 	void (*expect)(struct core_domain *domain, size_t peers);
+	/* Nobody has an endpoint in the domain any more: what it keeps for the next
+	 * path goes, as soon as no path uses it. */
+	void (*rest)(struct core_domain *domain);
 
 	const struct core_caps *(*caps)(const struct core_domain *domain);
 	/* The same from a core's fi_info, without opening anything. */

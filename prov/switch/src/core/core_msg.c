@@ -28,6 +28,7 @@ static void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 
 	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_MSG_CM_DATA_MIN;
+	caps->tells_end = true;
 	caps->flow_control = core_is_tcp(info) || (prov && !strcmp(prov, "sockets"));
 	caps->rma_pins_path = core_is_tcp(info) && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 }
@@ -296,6 +297,12 @@ static void core_msg_expect(struct core_domain *domain, size_t peers)
 		domain->expected = peers;
 }
 
+/* Nothing is kept: each path has an endpoint of its own. */
+static void core_msg_rest(struct core_domain *domain)
+{
+	(void)domain;
+}
+
 const struct core_ops core_msg_ops = {
 	.name = "msg",
 	.domain_open = core_msg_domain_open,
@@ -320,6 +327,7 @@ const struct core_ops core_msg_ops = {
 	.wait_fds = core_msg_wait_fds,
 	.trywait = core_msg_trywait,
 	.expect = core_msg_expect,
+	.rest = core_msg_rest,
 	.caps = core_msg_domain_caps,
 	.info_caps = core_msg_caps,
 	.passive_open = core_msg_passive_open,

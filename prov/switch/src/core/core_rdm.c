@@ -273,6 +273,7 @@ const struct core_ops core_rdm_ops = {
 	.wait_fds = core_rdm_wait_fds,
 	.trywait = core_rdm_trywait,
 	.expect = core_rdm_expect,
+	.rest = core_rdm_ports_unshare,
 	.caps = core_rdm_domain_caps,
 	.info_caps = core_rdm_caps,
 	.passive_open = core_rdm_passive_open,

@@ -39,6 +39,7 @@ struct core_port {
 	struct core_tx_pool tx;
 	struct core_listener *listener; /* who is told of requests; NULL: they are turned away */
 	bool shared;			/* by paths of endpoints that never listen */
+	bool kept;			/* shared, and the domain has a reference */
 	unsigned refs;
 	unsigned orphan_cnt; /* frames that the core has, and nobody waits for */
 	uint64_t drain_at;   /* closed: value of domain->seen that nothing of ours comes after */
@@ -62,10 +63,13 @@ struct core_peer {
 /* For info's source address (NULL or taken: any). */
 int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 		       struct core_port **port);
-/* One without a listener, for endpoints that never listen, at info's source address: as
- * long as the domain is open, or if that says which port, as long as it is used. */
+/* One without a listener, for endpoints that never listen, at info's source address: until
+ * core_rdm_ports_unshare(), or if that says which port, as long as it is used. */
 int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 			struct core_port **port);
+/* No endpoint is left that could use those: they go with their last path.  A process that
+ * exits now leaves nothing of them behind, as a core may (shm: a file). */
+void core_rdm_ports_unshare(struct core_domain *domain);
 void core_rdm_port_get(struct core_port *port);
 void core_rdm_port_put(struct core_port *port);
 /* The queue was empty: nothing of closed ports comes any more. */

@@ -119,7 +119,8 @@ static int cq_error(struct core_domain *domain, struct core_event *event)
 	if (fi_cq_readerr(domain->cq, &err, 0) <= 0)
 		return 0;
 	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
-	return err.op_context ? complete(domain, err.op_context, 0, core_peer_error(err.err), event) : 0;
+	return err.op_context ? complete(domain, err.op_context, 0, core_peer_error(err.err), event)
+			      : 0;
 }
 
 static int cq_poll(struct core_domain *domain, struct core_event *events, int max, bool *empty)

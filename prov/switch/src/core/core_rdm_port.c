@@ -199,9 +199,24 @@ int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 		ret = open_shared(domain, info, port);
 		if (ret || one_of_many)
 			return ret;
+		(*port)->kept = true;
 	}
 	core_rdm_port_get(*port);
 	return 0;
+}
+
+void core_rdm_ports_unshare(struct core_domain *domain)
+{
+	struct core_port *port = LIST_FIRST(&domain->ports), *next;
+
+	for (; port; port = next) {
+		next = LIST_NEXT(port, link);
+		port->shared = false;
+		if (!port->kept)
+			continue;
+		port->kept = false;
+		core_rdm_port_put(port);
+	}
 }
 
 void core_rdm_port_get(struct core_port *port)
