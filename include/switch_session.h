@@ -381,6 +381,10 @@ void sess_closed(struct sess *sess);
 
 /* Orderly: what was accepted is finished, then both sides say BYE. */
 void sess_close(struct sess *sess);
+/* A closing session that has said everything, BYE included, does not wait for the peer's
+ * answer any longer: for a core that delivers what it has taken whatever becomes of this
+ * side.  The peer finds the path closed behind our BYE.  Others go on. */
+void sess_leave(struct sess *sess);
 /* At once: what is pending completes with this error.  So do, as whenever a session
  * ends with an error and without BYE, the receives that are posted for its source and
  * no other; but not if the session was never up, since this side is then about to

@@ -385,14 +385,22 @@ static void drain_until(struct switch_domain *domain, uint64_t deadline)
  * peers notice.  Over others nobody tells them, their own close would wait for an
  * answer in vain, and the core may leave something behind (shm: a file).  A peer that
  * makes progress answers within the time; one that computes or is idle must not hold
- * up a server for long.
+ * up a server for long, and finds our BYE later, where the core keeps it.
  */
 void switch_domain_rest(struct switch_domain *domain)
 {
 	const uint64_t linger = (uint64_t)switch_params.close_timeout * 1000000;
+	struct switch_conn *conn;
 
 	if (!domain->caps->tells_end)
 		drain_until(domain, switch_now() + linger / REST_SHARE);
+	if (domain->caps->keeps_sent && !LIST_EMPTY(&domain->conns)) {
+		LIST_FOREACH (conn, &domain->conns, link)
+			if (conn->sess)
+				sess_leave(conn->sess);
+		switch_domain_perform(domain);
+		drain_until(domain, switch_now());
+	}
 	domain->core_ops->rest(domain->core);
 }
 

@@ -933,6 +933,29 @@ CORE_TEST(closed_listeners_give_back_their_buffers)
 	cr_assert_lt(in_use(), before + TIMES / 2 * EACH);
 }
 
+/* What is said right ahead of the end, to somebody who looks later. */
+CORE_TEST(sent_and_gone)
+{
+	static const uint8_t last[] = "the last words";
+	struct op op = {0};
+	struct end a, b;
+
+	if (!w->a.caps->keeps_sent)
+		return;
+	join(w, &a, &b);
+	w->b.frozen = true;
+	cr_assert_geq(op_send1(&a, &op, last, sizeof(last)), 0);
+	until(w, !op.out);
+	side_close(&w->a);
+	w->b.frozen = false;
+	until(w, b.broken);
+	cr_assert_eq(b.error, 0);
+	cr_assert_eq(w->b.recv_cnt, 1);
+	cr_assert_eq(memcmp(w->b.msgs[0].data, last, sizeof(last)), 0);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+}
+
 /* Strangers at the listener: one says nothing and leaves, one talks nonsense,
  * one says nothing and stays. */
 CORE_TEST_OF(strangers_connect, TCP)

@@ -493,7 +493,7 @@ static void restarted(struct func_team *team, int rank)
 
 /* -- exit without closing the domain ------------------------------------ */
 
-enum { NAMES_WORD = 10 };
+enum { NAMES_WORD = 10, ASLEEP = 1 << 8 };
 
 static uint64_t open_sessions(struct func_node *node)
 {
@@ -537,12 +537,47 @@ static void note_name(struct func_team *team, int rank, struct func_node *node)
 	atomic_fetch_add(&team->word[NAMES_WORD], 1);
 }
 
+enum { BEHIND = 5 }; /* messages right ahead of the end */
+
+/* Nothing is asked of the provider until process 1 is dead: it gave us some time, and
+ * left.  What it sent before is all there. */
+static void sleep_on(struct func_team *team, struct func_node *node)
+{
+	struct func_req in[BEHIND];
+	uint64_t word[BEHIND];
+
+	func_say(team, READY_WORD, 1);
+	FUNC_UNTIL(NULL, atomic_load(&team->dead[1]));
+	FUNC_TRUE(!has_file(&team->addr[1]));
+	for (uint64_t i = 0; i < BEHIND; i++) {
+		FUNC_POST(node, fi_recv(node->ep, &word[i], sizeof(word[i]), NULL, FI_ADDR_UNSPEC,
+					func_fresh(&in[i])));
+		FUNC_DONE(node, &in[i]);
+		FUNC_EQ(word[i], i);
+	}
+}
+
+static void send_behind(struct func_team *team, struct func_node *node)
+{
+	struct func_req out[BEHIND];
+	uint64_t word[BEHIND];
+
+	func_hear(team, NULL, READY_WORD, 1);
+	for (uint64_t i = 0; i < BEHIND; i++) {
+		word[i] = i;
+		FUNC_POST(node, fi_send(node->ep, &word[i], sizeof(word[i]), NULL, node->peer[0],
+					func_fresh(&out[i])));
+		FUNC_DONE(node, &out[i]);
+	}
+}
+
 /* Process 1 leaves first; process 0 hears of it, and leaves likewise. */
 static void exits(struct func_team *team, int rank)
 {
 	const struct func_addr any = {.len = 0};
+	const bool asleep = team->func_case->arg & ASLEEP;
 	struct func_conf conf = {.prov = "shm;ofi_switch",
-				 .type = (enum fi_ep_type)team->func_case->arg,
+				 .type = (enum fi_ep_type)(team->func_case->arg & ~ASLEEP),
 				 .addr_format = FI_ADDR_STR,
 				 .src = &any};
 	static struct func_node node; /* still reachable at exit */
@@ -551,6 +586,8 @@ static void exits(struct func_team *team, int rank)
 	struct fi_info *info;
 	uint64_t word = 7;
 
+	if (asleep && rank == 1)
+		setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "1000", 1);
 	info = func_info(&conf, NULL);
 	FUNC_SKIP_IF(!info, "the core shm has nothing for us here");
 	fi_freeinfo(info);
@@ -565,9 +602,13 @@ static void exits(struct func_team *team, int rank)
 	FUNC_DONE(&node, &out);
 	note_name(team, rank, &node);
 	if (rank == 1) {
+		if (asleep)
+			send_behind(team, &node);
 		func_close_ep(&node);
 		return;
 	}
+	if (asleep)
+		sleep_on(team, &node);
 	FUNC_UNTIL(&node, atomic_load(&team->dead[1]));
 	if (conf.type == FI_EP_MSG)
 		FUNC_EVENT(&node, &event, FI_SHUTDOWN);
@@ -687,6 +728,8 @@ int main(int argc, char **argv)
 		{"not started yet, and awaited", 2, awaited_early, FUNC_SWITCH, 0},
 		{"exits over shm, rdm", 3, exits, FUNC_SWITCH, FI_EP_RDM},
 		{"exits over shm, msg", 3, exits, FUNC_SWITCH, FI_EP_MSG},
+		{"exits over shm, unnoticed, rdm", 3, exits, FUNC_SWITCH, FI_EP_RDM | ASLEEP},
+		{"exits over shm, unnoticed, msg", 3, exits, FUNC_SWITCH, FI_EP_MSG | ASLEEP},
 		{"restarted, killed", 3, restarted, FUNC_MODES, KILLED},
 		{"restarted, closed", 3, restarted, FUNC_MODES, CLOSED},
 	};

@@ -554,3 +554,51 @@ Test(session, endpoint_sums_up)
 	duo_close(&duo);
 	link_leak_check();
 }
+
+/* Whoever leaves has said everything and waits for no answer: the peer gets it all, and
+ * its session ends in order, however far it has come when it finds the path closed. */
+Test(session, left_behind_its_bye)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *sent, *received;
+
+	sent = send_plain(duo.ab, 100, 1);
+	link_act(duo.a);
+	sess_leave(duo.ab->sess); /* it is open: it stays */
+	cr_assert(sess_is_open(duo.ab->sess));
+	duo.b->asleep = true;
+	sess_ep_close(duo.a->ep, ECANCELED);
+	link_run(duo.link);
+	cr_assert_not_null(duo.ab->sess);
+	sess_leave(duo.ab->sess);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	duo.b->asleep = false;
+	received = recv_plain(duo.b, 100);
+	link_run(duo.link);
+	if (duo.ba->sess) {
+		sess_path_down(duo.ba->sess, 0);
+		link_run(duo.link);
+	}
+	expect_over(duo.ba, 0);
+	cr_assert(duo.ba->bye);
+	expect_sent(sent);
+	expect_received(received, 100, 1);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* The path is found closed before our own BYE could be made: in order all the same. */
+Test(session, path_closed_right_behind_a_bye)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *late = send_plain(duo.ba, 100000, 1);
+
+	session_bye_came(duo.ba->sess, false);
+	sess_path_down(duo.ba->sess, 0);
+	link_run(duo.link);
+	expect_over(duo.ba, 0);
+	expect_error(late, ECONNRESET);
+	duo_close(&duo);
+	link_leak_check();
+}

@@ -62,6 +62,8 @@ struct core_caps {
 	bool rma_pins_path; /* closing an endpoint under a read is unsafe: see core_msg.c */
 	bool addr_is_name;  /* the address of a request is that of the peer's listener */
 	bool tells_end;	    /* says when a peer's process has ended */
+	bool keeps_sent;    /* what was sent arrives even if its sender exits: it lies with
+			       the peer once the operation is done */
 };
 
 enum core_event_type {

@@ -29,8 +29,11 @@ enum {
 
 static void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
 {
+	const char *prov = info->fabric_attr->prov_name;
+
 	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_RDM_CM_DATA;
+	caps->keeps_sent = prov && !strcmp(prov, "shm");
 	caps->addr_is_name = true;
 	/* who asks for a connection has been granted nothing yet */
 	caps->flow_control = info->domain_attr->resource_mgmt == FI_RM_ENABLED;

@@ -266,7 +266,8 @@ void sess_path_up(struct sess *sess, const struct sess_request *answer)
 
 void sess_path_down(struct sess *sess, int error)
 {
-	if (sess->bye_seen && sess->bye_sent)
+	/* a peer that leaves (sess_leave) does not wait for our BYE */
+	if (sess->bye_seen && (sess->bye_sent || !sess->pending))
 		session_fail(sess, 0, "closed");
 	else if (sess->state < SESS_OPEN)
 		session_fail(sess,
@@ -387,6 +388,13 @@ void sess_close(struct sess *sess)
 	xfer_turn_down(xfer);
 	packet_ready(sess);
 	session_progress_close(sess);
+}
+
+void sess_leave(struct sess *sess)
+{
+	if (sess->state == SESS_CLOSING && sess->bye_sent && !sess->pending && !sess->packet &&
+	    !sess->refused)
+		session_fail(sess, 0, "closed; the peer has not answered yet");
 }
 
 void session_progress_close(struct sess *sess)
