@@ -170,6 +170,8 @@ struct sess_config {
 	uint64_t initial;	  /* bytes of the initial portion of a read or write [1024] */
 	uint64_t eager_budget;	  /* unmatched bytes of copied transfers, a session [1 MiB] */
 	uint64_t unexpected_max;  /* unmatched bytes kept, a receive context [64 MiB] */
+	uint32_t announced_max;	  /* messages, announced or empty, kept beyond twice that; and
+				     what a session may have waiting for an answer [65536] */
 	uint64_t throttle;	  /* of them so many in all sessions before their peers are
 				     given fewer credits [1 MiB] */
 	uint64_t hello_timeout;	  /* [30 s] */

@@ -334,6 +334,7 @@ struct sess_config link_config(void)
 		.initial = 1024,
 		.eager_budget = 64 << 10,
 		.unexpected_max = 1 << 20,
+		.announced_max = 1000,
 		.hello_timeout = 1000000000,
 		.close_timeout = 1000000000,
 		.first_seq = UINT32_MAX - 20,

@@ -8,7 +8,7 @@
  * ended sessions left, then the session that keeps the most.
  *
  * Counting never fails a session: its caller may be in the middle of that session's
- * lists.  backlog_enforce() does, at the end of a packet.
+ * lists.  backlog_enforce() does, behind each record.
  */
 #include <errno.h>
 
@@ -204,12 +204,12 @@ uint64_t backlog_max(const struct sess_config *config)
 {
 	return 2 * config->unexpected_max + config->eager_budget +
 	       (uint64_t)config->credits * config->buffer_size +
-	       UNMATCHED_MAX * (uint64_t)(MESSAGE_SIZE_MIN + sizeof(struct sess_xfer));
+	       config->announced_max * (MESSAGE_SIZE_MIN + sizeof(struct sess_xfer));
 }
 
 unsigned backlog_answers_max(const struct sess_config *config)
 {
-	return UNMATCHED_MAX + config->credits * UINT8_MAX;
+	return config->announced_max + config->credits * UINT8_MAX;
 }
 
 /* Whole messages stay receivable after their session, but for one that broke the
@@ -281,14 +281,14 @@ static bool expel_greatest(struct sess_rx *rx)
 
 void backlog_enforce(struct sess *sess)
 {
-	const struct sess_config *config = &sess->engine->config;
+	const struct sess_engine *engine = sess->engine;
 	struct sess_rx *rx = sess->ep->rx;
 
-	if (sess->answer_cnt > backlog_answers_max(config))
+	if (sess->answer_cnt > engine->answers_max)
 		session_expel(sess, ENOBUFS,
 			      "more answers waiting than a peer can cause that takes them");
 	if (sess->expelled)
 		backlog_drop(sess);
-	while (rx->kept > backlog_max(config) && (drop_orphan(rx) || expel_greatest(rx)))
+	while (rx->kept > engine->backlog_max && (drop_orphan(rx) || expel_greatest(rx)))
 		;
 }

@@ -42,6 +42,8 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 	config_default(&config->eager_budget, 1 << 20);
 	config_default(&config->unexpected_max, 64 << 20);
 	config_default(&config->throttle, 1 << 20);
+	if (!config->announced_max)
+		config->announced_max = 65536;
 	config_default(&config->hello_timeout, 30000 * MS);
 	config_default(&config->close_timeout, 5000 * MS);
 	if (config->buffer_size < SESS_BUFFER_MIN || config->buffer_size > SESS_BUFFER_MAX ||
@@ -87,6 +89,8 @@ int sess_engine_create(const struct sess_config *config, struct sess_engine **ou
 	STAILQ_INIT(&engine->spare_controls);
 	TAILQ_INIT(&engine->spare_messages);
 	engine->burst_need = 2;
+	engine->backlog_max = backlog_max(&engine->config);
+	engine->answers_max = backlog_answers_max(&engine->config);
 	*out = engine;
 	return 0;
 }

@@ -76,6 +76,7 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 		sess->stats.rx_records++;
 		if (!sess->bye_sent || !rules[record.type].brings)
 			rules[record.type].came(sess, &record);
+		backlog_check(sess);
 		p += used;
 		len -= (size_t)used;
 	}
@@ -121,7 +122,7 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	take_header(sess, &header);
 	if (sess->state < SESS_FAILED)
 		read_records(sess, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
-	backlog_enforce(sess);
+	backlog_check(sess); /* the header, or the last record, may have broken a rule */
 	if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
 	if (sess->state < SESS_FAILED && !sess->work_list && packet_has_work(sess))

@@ -22,7 +22,6 @@
 enum {
 	RMA_IN_FLIGHT = 4, /* reads or writes of one transfer at a time */
 	SMALL_MESSAGE = 192, /* unmatched messages up to here come from a free list */
-	UNMATCHED_MAX = 65536, /* unmatched messages of one peer, whatever they hold */
 	SPARE_MAX = 256,     /* free packets, messages ... kept of each kind */
 	PACKETS_OUT_MAX = 64, /* packets of one session that the core has not sent yet */
 };
@@ -368,6 +367,8 @@ struct sess_engine {
 	bool taken;		/* something, since it last asked for progress */
 	unsigned idle_calls;	/* for progress, without */
 	uint64_t next_look;	/* by the clock */
+	uint64_t backlog_max;	/* bytes that a receive context keeps for its peers */
+	unsigned answers_max;	/* that wait in a session */
 
 	struct sess_action action;
 	struct sess_packet *offered;	/* of the SEND out */
@@ -471,12 +472,19 @@ void backlog_forget(struct sess *sess);
 void backlog_orphan(struct sess *sess);
 /* Drops what an expelled session brought. */
 void backlog_drop(struct sess *sess);
-/* A packet of this session was handled: what exceeds the limits goes. */
+/* What exceeds the limits goes. */
 void backlog_enforce(struct sess *sess);
-/* Bytes that a context keeps at most, but for one packet's worth. */
+/* Bytes that a context keeps at most, but for the last record. */
 uint64_t backlog_max(const struct sess_config *config);
 /* Answers that wait in one session, likewise. */
 unsigned backlog_answers_max(const struct sess_config *config);
+/* A record of this session was handled. */
+static inline void backlog_check(struct sess *sess)
+{
+	if (sess->ep->rx->kept > sess->engine->backlog_max || sess->expelled ||
+	    sess->answer_cnt > sess->engine->answers_max)
+		backlog_enforce(sess);
+}
 
 /* sess_multi.c */
 /* The operation for a message of len bytes to ep that a posted receive with

@@ -70,15 +70,12 @@ struct scene {
 	struct fuzz_ops ops;
 };
 
-/*
- * The most that a receive context may keep because of its peers, bytes, however many
- * sessions they open; and what each session may add to that, a transfer's worth of
- * packets.
- */
-static size_t kept_bound(const struct sess_config *config, unsigned sess_cnt)
+/* The most that a receive context may keep because of its peers, bytes, however many
+ * sessions they open: the limit, and the record that went beyond it. */
+static size_t kept_bound(const struct sess_config *config)
 {
-	return 2 * config->unexpected_max +
-	       sess_cnt * config->credits * (size_t)config->buffer_size;
+	return backlog_max(config) + config->eager_budget + MESSAGE_SIZE_MIN +
+	       sizeof(struct sess_xfer);
 }
 
 /*
@@ -99,7 +96,7 @@ static size_t memory_bound(const struct scene *scene)
 	for (unsigned i = 0; i < scene->ops.cnt; i++)
 		op_cnt += 1 + scene->ops.op[i]->part_cnt;
 	return 2 * sizeof(struct sess_engine) + 3 * sizeof(struct sess_ep) +
-	       sizeof(struct sess_rx) + tables + 2 * kept_bound(config, scene->sess_most) +
+	       sizeof(struct sess_rx) + tables + 2 * kept_bound(config) +
 	       scene->sess_most * (sizeof(struct sess) + 2 * packet) +
 	       scene->link->io_most * packet + op_cnt * transfer;
 }
@@ -546,7 +543,7 @@ static void send_packet(struct scene *scene, struct peer *peer)
 	spoil(&header, wrong);
 	len += wrong == WRONG_LEN_MORE;
 	len -= wrong == WRONG_LEN_LESS;
-	names_nobody = wrong == WRONG_SESSION || wrong == WRONG_COOKIE || wrong == WRONG_FLAGS;
+	names_nobody = wrong == WRONG_SESSION || wrong == WRONG_COOKIE;
 	if (!names_nobody)
 		peer->seq++;
 	breaks = wrong == WRONG_SEQ_AHEAD || wrong == WRONG_SEQ_BEHIND || wrong == WRONG_WINDOW ||
@@ -562,7 +559,8 @@ static void send_packet(struct scene *scene, struct peer *peer)
 		peer->given = limit;
 	wire_put_header(packet, &header);
 	/* A first packet, which is a hello or wrong, has no limits to break yet. */
-	deliver(scene, peer, packet, len, before.greeted && breaks && !names_nobody, names_nobody);
+	breaks = (breaks && before.greeted) || wrong == WRONG_FLAGS;
+	deliver(scene, peer, packet, len, breaks && !names_nobody, names_nobody);
 }
 
 /* -- sessions ---------------------------------------------------------------------- */
@@ -932,6 +930,8 @@ static struct sess_config make_config(struct input *in)
 	config.write_target = !(caps & 8);
 	config.rma_iov_limit = caps & 16 ? 1 : 3;
 	config.unexpected_max = caps & 32 ? 1 : 4096;
+	config.announced_max = 16;
+	config.throttle = caps & 64 ? 2000 : UINT64_MAX;
 	config.eager_budget = 2000;
 	config.copy_max = 100;
 	config.initial = 100;
