@@ -1059,6 +1059,32 @@ CORE_TEST_OF(behind_silent_connections, TCP)
 	silent_close(&silent);
 }
 
+/* No descriptor is left for somebody at the door: looking again and again would not let
+ * him in, and nobody could sleep. */
+CORE_TEST_OF(no_descriptor_for_a_connection, TCP)
+{
+	struct rlimit limit, none;
+	int sock, looks = 0;
+	struct end a, b;
+
+	sock = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(sock, (struct sockaddr *)w->addr, (socklen_t)w->addr_len), 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)dup(sock); /* the lowest that is free */
+	close((int)none.rlim_cur);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	do {
+		cr_assert_lt(looks++, 64);
+		pump_side(&w->b, true);
+	} while (w->b.ops->trywait(w->b.domain));
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	join(w, &a, &b);
+	check_path(w, &a, &b);
+	part(w, &a, &b);
+	close(sock);
+}
+
 CORE_TEST_OF(a_passive_listener_behind_silent_connections, TCP)
 {
 	struct core_event event = {0};
