@@ -132,6 +132,7 @@ static struct fi_info *offer_create(const struct fi_info *core, enum fi_ep_type 
 struct wish {
 	const struct fi_info *hints;
 	uint32_t version;
+	uint64_t caps; /* that contexts may have, as their endpoint has; 0: all */
 };
 
 static bool within(const char *what, uint64_t asked, uint64_t most)
@@ -165,15 +166,15 @@ static bool tx_suits(const struct fi_info *info, const struct wish *wish)
 {
 	const struct fi_tx_attr *tx = info->tx_attr, *want = wish->hints->tx_attr;
 
-	return !want || (context_caps_suit("tx_attr caps", want->caps, tx->caps, TX_CAPS,
-					   wish->hints->caps) &&
-			 subset("tx_attr op_flags", want->op_flags, SWITCH_TX_OP_FLAGS) &&
-			 subset("tx_attr msg_order", want->msg_order, tx->msg_order) &&
-			 subset("tx_attr comp_order", want->comp_order, tx->comp_order) &&
-			 within("inject_size", want->inject_size, tx->inject_size) &&
-			 within("tx_attr size", want->size, tx->size) &&
-			 within("tx_attr iov_limit", want->iov_limit, tx->iov_limit) &&
-			 within("rma_iov_limit", want->rma_iov_limit, tx->rma_iov_limit));
+	return !want ||
+	       (context_caps_suit("tx_attr caps", want->caps, tx->caps, TX_CAPS, wish->caps) &&
+		subset("tx_attr op_flags", want->op_flags, SWITCH_TX_OP_FLAGS) &&
+		subset("tx_attr msg_order", want->msg_order, tx->msg_order) &&
+		subset("tx_attr comp_order", want->comp_order, tx->comp_order) &&
+		within("inject_size", want->inject_size, tx->inject_size) &&
+		within("tx_attr size", want->size, tx->size) &&
+		within("tx_attr iov_limit", want->iov_limit, tx->iov_limit) &&
+		within("rma_iov_limit", want->rma_iov_limit, tx->rma_iov_limit));
 }
 
 /* Not total_buffered_recv: unexpected messages have all the room that there is. */
@@ -181,13 +182,13 @@ static bool rx_suits(const struct fi_info *info, const struct wish *wish)
 {
 	const struct fi_rx_attr *rx = info->rx_attr, *want = wish->hints->rx_attr;
 
-	return !want || (context_caps_suit("rx_attr caps", want->caps, rx->caps, RX_CAPS,
-					   wish->hints->caps) &&
-			 subset("rx_attr op_flags", want->op_flags, SWITCH_RX_OP_FLAGS) &&
-			 subset("rx_attr msg_order", want->msg_order, rx->msg_order) &&
-			 subset("rx_attr comp_order", want->comp_order, rx->comp_order) &&
-			 within("rx_attr size", want->size, rx->size) &&
-			 within("rx_attr iov_limit", want->iov_limit, rx->iov_limit));
+	return !want ||
+	       (context_caps_suit("rx_attr caps", want->caps, rx->caps, RX_CAPS, wish->caps) &&
+		subset("rx_attr op_flags", want->op_flags, SWITCH_RX_OP_FLAGS) &&
+		subset("rx_attr msg_order", want->msg_order, rx->msg_order) &&
+		subset("rx_attr comp_order", want->comp_order, rx->comp_order) &&
+		within("rx_attr size", want->size, rx->size) &&
+		within("rx_attr iov_limit", want->iov_limit, rx->iov_limit));
 }
 
 /* Fields that fi_getinfo(3) has since 1.5. */
@@ -381,7 +382,11 @@ static void entry_answer(struct fi_info *info, uint32_t version, const struct fi
 int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
 		      const struct fi_info *hints, struct fi_info **entry)
 {
-	const struct wish wish = {.hints = hints, .version = version};
+	const struct wish wish = {
+		.hints = hints,
+		.version = version,
+		.caps = hints ? hints->caps : 0,
+	};
 	struct fi_info *info = offer_create(core, type);
 
 	*entry = NULL;

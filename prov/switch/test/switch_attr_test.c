@@ -415,3 +415,31 @@ Test(attr, an_answer_is_a_fine_hint)
 	}
 	fi_freeinfo(list);
 }
+
+/* -- opening ---------------------------------------------------------------------- */
+
+/* Who takes an answer may want less of the endpoint and say so in one place only; what
+ * was not offered is refused. */
+Test(attr, an_endpoint_with_less_than_was_answered)
+{
+	struct fi_info *info;
+	struct fid_ep *ep;
+
+	open_domain(FI_THREAD_SAFE, FI_PROGRESS_MANUAL);
+	for (size_t t = 0; t < 2; t++) {
+		info = answer_to(NULL, types[t], API, 0);
+		cr_assert_not_null(info);
+		info->caps = FI_TAGGED | FI_RECV;
+		info->rx_attr->total_buffered_recv = 1 << 20;
+		cr_assert_eq(fi_endpoint(domain, info, &ep, NULL), 0);
+		cr_assert_eq(fi_close(&ep->fid), 0);
+		info->tx_attr->caps |= FI_ATOMIC;
+		cr_expect_eq(fi_endpoint(domain, info, &ep, NULL), -FI_EINVAL);
+		info->tx_attr->caps = 0;
+		info->ep_attr->max_order_raw_size = 8;
+		cr_expect_eq(fi_endpoint(domain, info, &ep, NULL), -FI_EINVAL);
+		fi_freeinfo(info);
+	}
+	cr_assert_eq(fi_close(&domain->fid), 0);
+	cr_assert_eq(fi_close(&fabric->fid), 0);
+}
