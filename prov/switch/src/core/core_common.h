@@ -29,6 +29,7 @@ enum {
 	CORE_KEYS = 32,		/* random keys drawn at once: 256 bytes */
 	CORE_HEAD = 512,	/* bytes of a receive buffer that lie apart */
 	CORE_TX_MAX = 256,	/* send buffers of a pool */
+	CORE_LINE_LEAST = 2,	/* operations out, and send buffers, that are a path's own */
 };
 
 /* The tcp core copies shorter sends into a buffer of its own where the socket

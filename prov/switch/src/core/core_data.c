@@ -38,19 +38,20 @@ void core_line_remove(struct core_line *line, struct core_out *out)
 }
 
 /*
- * All paths of a domain share what may be out.  A path may have as much of it as
- * is left to the others: so one whose peer takes nothing keeps half, n of them
- * keep n parts of n + 1, and the next one always finds something.
+ * All paths of a domain share what may be out.  Half of it is for whoever comes first,
+ * the other half for paths that have next to nothing out: so however much the peers of
+ * others leave lying, a path finds room, unless a thousand of them do.
  */
 static bool may_go_out(const struct core_base *base, const struct core_line *line)
 {
-	return line->out_cnt < CORE_OUT_MAX - base->out_cnt;
+	return base->out_cnt < CORE_OUT_MAX / 2 ||
+	       (line->out_cnt < CORE_LINE_LEAST && base->out_cnt < CORE_OUT_MAX);
 }
 
 /* The same for the send buffers. */
 static bool may_copy(const struct core_line *line)
 {
-	return line->tx_cnt < CORE_TX_MAX - line->tx->busy;
+	return line->tx->busy < CORE_TX_MAX / 2 || line->tx_cnt < CORE_LINE_LEAST;
 }
 
 /* The core's answer to an operation with a completion. */
