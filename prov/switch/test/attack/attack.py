@@ -159,12 +159,16 @@ class Field:
         self.peers.append(one)
         return one
 
+    def count(self, counter):
+        """A counter of the victim's; 0 if that is not ours."""
+        return self.ask("stats")[counter] if self.victim else 0
+
     def until(self, counter, cnt):
-        """Waits until a counter of the victim's is so high."""
+        """Waits until it is so high."""
         limit = time.monotonic() + PATIENCE
-        while self.ask("stats")[counter] < cnt:
+        while self.victim and self.count(counter) < cnt:
             if time.monotonic() > limit:
-                raise Failure("%d %s, not %d" % (self.ask("stats")[counter], counter, cnt))
+                raise Failure("%d %s, not %d" % (self.count(counter), counter, cnt))
             time.sleep(0.001)  # asking is work, too
 
     def leave(self):
@@ -211,6 +215,17 @@ class Field:
         """The honest pair moves while what the attack has done so far lasts."""
         if self.honest:
             self.honest.until(self.honest.rounds()["rounds"] + ROUNDS)
+
+    def until_still(self):
+        """The honest pair moves until the victim sends hardly anything to others:
+        whatever it could send them has left, or never will."""
+        limit = time.monotonic() + PATIENCE
+        others = ROUNDS
+        while others >= ROUNDS and time.monotonic() < limit:
+            packets, rounds = self.count("tx_packets"), self.honest.rounds()["rounds"]
+            self.honest_goes_on()
+            packets = self.count("tx_packets") - packets
+            others = packets - 2 * (self.honest.rounds()["rounds"] - rounds)
 
     def ask(self, line):
         """The victim's answer, if it is ours; else None."""

@@ -164,7 +164,8 @@ class Peer:
     accepted: a socket on which the victim has connected to us (Listener).
     """
 
-    def __init__(self, address, *, accepted=None, source=None, instance=None, attempt=1, port=None, window=64,
+    def __init__(self, address, *, accepted=None, source=None, instance=None, attempt=1,
+                 port=None, window=64,
                  buffer_size=BUFFER_SIZE, caps=EVERYTHING, rma_max=1 << 30, eager_budget=1 << 20,
                  rma_pieces=4, key_len=8, name=b"", receive_buffer=None, request=True, hello=True,
                  timeout=20.0):
@@ -276,7 +277,8 @@ class Peer:
                            72 + len(self.name) if length is None else length, magic, *versions,
                            order, self.window, self.caps, self.buffer_size, self.attempt, answers,
                            self.instance, self.eager_budget, self.rma_max, self.rma_pieces,
-                           self.key_len, 1, len(self.name) if name_len is None else name_len) + self.name
+                           self.key_len, 1,
+                           len(self.name) if name_len is None else name_len) + self.name
 
     def greet(self, record=None):
         """Sends the hello and takes the victim's."""

@@ -30,8 +30,8 @@
 #include "attack.h"
 
 enum {
-	SLOTS = 32, /* receives of each kind, tagged and not */
-	SLOT_LEN = 1 << 20,
+	SLOTS = 96, /* receives of each kind, tagged and not */
+	SLOT_LEN = 256 << 10,
 	LARGE_LEN = 8 << 20,
 	STDIN_PASSES = 256, /* between two looks at the standard input while there is work */
 };
@@ -53,7 +53,7 @@ static int slot_cnt;
 static char *large;		/* what is sent when a large answer is wanted */
 static struct func_addr pinger; /* who pinged last */
 static fi_addr_t pinger_addr;
-static unsigned long pings, received, failed;
+static unsigned long pings, received, failed, echoed;
 
 /* -- pings ------------------------------------------------------------------ */
 
@@ -142,6 +142,7 @@ static bool slot_echo(struct slot *slot)
 	ret = fi_tsend(node.ep, is_large ? large : slot->buf, len, NULL, slot->recv.src, ATTACK_ANY,
 		       func_fresh(&slot->send));
 	slot->echoing = !ret;
+	echoed += !ret;
 	return slot->echoing;
 }
 
@@ -191,12 +192,13 @@ static void say_stats(void)
 
 	FUNC_OK(fi_open_ops(&node.ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
 	FUNC_OK(ops->stats(node.ep, &stats));
-	printf("{\"pings\": %lu, \"received\": %lu, \"failed\": %lu, \"calls_failed\": %lu, "
+	printf("{\"pings\": %lu, \"received\": %lu, \"failed\": %lu, \"echoed\": %lu, "
+	       "\"calls_failed\": %lu, "
 	       "\"sessions\": %llu, "
 	       "\"failures\": %llu, \"unexpected\": %llu, \"rx_packets\": %llu, "
 	       "\"tx_packets\": %llu, \"rx_records\": %llu, \"tx_records\": %llu, "
 	       "\"stale\": %llu, \"credit_stalls\": %llu}\n",
-	       pings, received, failed, calls_failed, (unsigned long long)stats.sessions,
+	       pings, received, failed, echoed, calls_failed, (unsigned long long)stats.sessions,
 	       (unsigned long long)stats.failures, (unsigned long long)stats.unexpected_msgs,
 	       (unsigned long long)stats.rx_packets, (unsigned long long)stats.tx_packets,
 	       (unsigned long long)stats.rx_records, (unsigned long long)stats.tx_records,
@@ -283,8 +285,7 @@ static void open_endpoint(int port)
 	struct func_addr name = {.len = sizeof(addr)};
 	struct func_conf conf = {.wait = FI_WAIT_FD, .src = port ? &name : NULL};
 
-	if (mode == MULTI)
-		conf.caps = FI_MSG | FI_TAGGED | FI_MULTI_RECV;
+	conf.caps = FI_MSG | FI_TAGGED | FI_SOURCE | (mode == MULTI ? FI_MULTI_RECV : 0);
 
 	inet_pton(AF_INET, FUNC_HOST, &addr.sin_addr);
 	memcpy(name.bytes, &addr, sizeof(addr));
