@@ -254,18 +254,28 @@ bool link_step(struct link *link)
 	return true;
 }
 
+static void progress_all(struct link *link)
+{
+	for (unsigned i = 0; i < link->node_cnt; i++)
+		link_progress(link->node[i]);
+}
+
 /* Calls for progress in which nothing happened, until an engine takes it that its
  * application waits for something that it throttles. */
 enum { IDLE_CALLS = 32 };
 
 void link_run(struct link *link)
 {
-	for (unsigned idle = 0; idle <= IDLE_CALLS; idle++) {
-		for (unsigned i = 0; i < link->node_cnt; i++)
-			link_progress(link->node[i]);
-		if (link_step(link))
-			idle = 0;
-	}
+	uint64_t before;
+
+	do {
+		before = link->packets;
+		for (unsigned idle = 0; idle < IDLE_CALLS; idle++)
+			progress_all(link);
+		do {
+			progress_all(link);
+		} while (link_step(link));
+	} while (link->packets != before);
 }
 
 void link_wait(struct link *link, uint64_t ns)
