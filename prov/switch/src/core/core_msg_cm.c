@@ -84,12 +84,18 @@ static int core_msg_ep_bind(struct core_path *path)
 	return domain->srx ? fi_ep_bind(ep, &domain->srx->fid, 0) : 0;
 }
 
-/* More peers than half of the buffers: each can hold one with a message that
- * has only half arrived. */
-static void core_msg_pool_follow(struct core_domain *domain)
+/* Each peer can hold a buffer with a message that has only half arrived, for as long as
+ * it likes: there are twice as many while that is cheap, and never fewer than one for
+ * each and some for those who do send. */
+static int core_msg_pool_follow(struct core_domain *domain)
 {
+	const size_t spare = domain->base.buffer_cnt / 2 + 1;
+
 	if (domain->path_cnt * 2 > domain->pool.cnt)
 		core_pool_double(&domain->base, &domain->pool);
+	if (domain->path_cnt + spare <= domain->pool.cnt)
+		return 0;
+	return core_pool_grow(&domain->base, &domain->pool, spare);
 }
 
 /* What the peer may send has to find a buffer: nobody holds it back. */
@@ -118,8 +124,7 @@ static int core_msg_path_receive(struct core_path *path)
 				   : core_msg_pool_reserve(domain, &path->pool, 1);
 	if (!domain->srx)
 		return core_pool_grow(&domain->base, &path->pool, domain->base.buffer_cnt);
-	core_msg_pool_follow(domain);
-	return 0;
+	return core_msg_pool_follow(domain);
 }
 
 /* A path with an enabled endpoint whose receives are posted.  On failure the

@@ -440,6 +440,16 @@ def half_packets(field):
     field.may_enter()
 
 
+@attack(mib=40, why="receive buffers, and what the core and a session take for each of 300 peers")
+def half_packet_crowd(field):
+    """Each of many peers begins a packet and stops: a shared receive context has
+    lent it a buffer by then, and the others need some, too."""
+    for _ in range(300):
+        one = field.peer()
+        one.send_bytes(one.packet(peer.inline(b"h" * 2000, TAGGED, LOST_TAG))[:100])
+    field.may_enter()
+
+
 def bad_answers_to_a_call():
     """How one who is called can disappoint; each is given the call that came."""
 
