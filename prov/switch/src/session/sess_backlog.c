@@ -220,7 +220,7 @@ void backlog_orphan(struct sess *sess)
 	struct sess_message *message;
 
 	if (sess->expelled)
-		backlog_drop(sess);
+		session_shed(sess);
 	while ((message = TAILQ_FIRST(&sess->messages))) {
 		TAILQ_REMOVE(&sess->messages, message, sess_link);
 		message->sess = NULL;
@@ -261,6 +261,7 @@ static bool drop_orphan(struct sess_rx *rx)
 	return false;
 }
 
+/* One that has failed already, and was not closed yet, gives up what it left. */
 static bool expel_greatest(struct sess_rx *rx)
 {
 	struct sess *sess, *greatest = NULL;
@@ -268,14 +269,15 @@ static bool expel_greatest(struct sess_rx *rx)
 
 	TAILQ_FOREACH (ep, &rx->eps, rx_link) {
 		TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
-			if (sess->state < SESS_FAILED && (!greatest || sess->kept > greatest->kept))
+			if (!sess->expelled && (!greatest || sess->kept > greatest->kept))
 				greatest = sess;
 		}
 	}
 	if (!greatest || !greatest->kept)
 		return false;
 	session_expel(greatest, ENOBUFS, "more unmatched messages than it was allowed");
-	backlog_drop(greatest);
+	greatest->expelled = true;
+	session_shed(greatest);
 	return true;
 }
 

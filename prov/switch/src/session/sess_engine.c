@@ -433,6 +433,7 @@ static const struct sess_action *next_event(struct sess_engine *engine)
 	} else {
 		sess->tell_down = false;
 		type = SESS_ACT_DOWN;
+		session_shed(sess);
 	}
 	if (!sess->tell_up && !sess->tell_bye && !sess->tell_down) {
 		sess->has_event = false;

@@ -386,6 +386,9 @@ void engine_clear_timer(struct sess *sess);
 void session_fail(struct sess *sess, int error, const char *reason);
 /* The peer broke the rules: what it left goes with it. */
 void session_expel(struct sess *sess, int error, const char *reason);
+/* It has failed: whatever waits for nothing in flight goes at once, for the path may
+ * take its time to close. */
+void session_shed(struct sess *sess);
 void session_came_up(struct sess *sess);
 /* Something ended: perhaps BYE may leave, or the session is over. */
 void session_progress_close(struct sess *sess);

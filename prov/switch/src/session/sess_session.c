@@ -468,12 +468,39 @@ static void complete_packet_ops(struct sess *sess, struct sess_packet **packet, 
 	*packet = NULL;
 }
 
+static int end_error(const struct sess *sess)
+{
+	return sess->error ? sess->error : ECANCELED;
+}
+
+static void drop_controls(struct sess *sess)
+{
+	struct sess_control *control;
+
+	while ((control = STAILQ_FIRST(&sess->controls))) {
+		if (control->op)
+			packet_op_done(sess, control->op, end_error(sess));
+		packet_control_remove(sess);
+	}
+}
+
+void session_shed(struct sess *sess)
+{
+	struct sess_xfer *xfer, *next;
+
+	if (sess->expelled)
+		backlog_drop(sess);
+	drop_controls(sess);
+	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
+		if (xfer->counted && !xfer->io_out && !xfer->registering && !xfer->mem_cnt)
+			xfer_abandon(xfer, end_error(sess));
+}
+
 void sess_closed(struct sess *sess)
 {
 	struct sess_engine *engine = sess->engine;
-	int error = sess->error ? sess->error : ECANCELED;
+	int error = end_error(sess);
 	struct sess_xfer *xfer, *next;
-	struct sess_control *control;
 
 	engine_set_work(sess, NULL);
 	engine_clear_timer(sess);
@@ -485,11 +512,7 @@ void sess_closed(struct sess *sess)
 	complete_packet_ops(sess, &sess->packet, error);
 	complete_packet_ops(sess, &sess->refused, error);
 	drop_sends(sess, error);
-	while ((control = STAILQ_FIRST(&sess->controls))) {
-		if (control->op)
-			packet_op_done(sess, control->op, error);
-		packet_control_remove(sess);
-	}
+	drop_controls(sess);
 	match_forget_session(sess, error);
 	table_remove(&engine->sessions, sess->id);
 	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
