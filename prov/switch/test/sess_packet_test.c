@@ -509,3 +509,39 @@ Test(packet, segments_do_not_wait_for_a_registration)
 	expect_received(sink[1], 300000, 2);
 	duo_close(&duo);
 }
+
+/* Whether the core may report a packet as sent that it has but copied, as fi_inject
+ * does: whoever is told of a completion may never call again, so only what nobody
+ * is told of goes that way. */
+static bool leaves_by_inject(unsigned flags)
+{
+	struct duo duo = duo_of(link_config());
+	const struct sess_action *action;
+	struct link_op *received, *sent;
+	bool may_buffer;
+
+	received = recv_plain(duo.b, 64);
+	sent = link_op_create(duo.a, 64, 1);
+	link_op_fill(sent, 1);
+	sent->op.flags = (uint16_t)flags;
+	cr_assert_eq(link_send(duo.ab->sess, sent), 0);
+	action = sess_next(duo.a->engine);
+	cr_assert_not_null(action);
+	cr_assert_eq(action->type, SESS_ACT_SEND);
+	may_buffer = action->may_buffer;
+	sess_took(duo.a->engine, -EAGAIN); /* the link takes it */
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_received(received, 64, 1);
+	duo_close(&duo);
+	link_leak_check();
+	return may_buffer;
+}
+
+Test(packet, only_injected_messages_leave_by_inject)
+{
+	cr_assert(leaves_by_inject(SESS_INJECT));
+	cr_assert(!leaves_by_inject(0));
+	cr_assert(!leaves_by_inject(SESS_DELIVERY));
+	cr_assert(!leaves_by_inject(SESS_INJECT | SESS_DELIVERY));
+}
