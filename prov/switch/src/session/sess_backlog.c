@@ -26,14 +26,19 @@ enum {
 
 /* -- giving fewer credits --------------------------------------------------------- */
 
-/* What a session may pile up before it is throttled. */
+/* What a session may pile up, whatever the application waits for. */
+static uint64_t share(const struct sess *sess)
+{
+	const unsigned sharers = sess->ep->rx->piled_up;
+
+	return sess->engine->config.throttle /
+	       (sharers < SHARES_MAX ? sharers + !sharers : SHARES_MAX);
+}
+
+/* What it may pile up before it is throttled. */
 static uint64_t patience(const struct sess *sess)
 {
-	const uint64_t throttle = sess->engine->config.throttle;
-	const unsigned sharers = sess->ep->rx->piled_up;
-	const uint64_t share = throttle / (sharers < SHARES_MAX ? sharers + !sharers : SHARES_MAX);
-
-	return sess->patience > share ? sess->patience : share;
+	return sess->patience > share(sess) ? sess->patience : share(sess);
 }
 
 static void throttle(struct sess *sess)
@@ -64,7 +69,8 @@ void backlog_grant(struct sess *sess)
 {
 	struct sess_credit *credit = &sess->credit;
 
-	if (!credit->owed || credit->throttled || sess->kept)
+	/* A few messages may lie there for good. */
+	if (!credit->owed || credit->throttled || sess->kept > share(sess) / 2)
 		return;
 	credit->rx_grant = credit->rx_grant < credit->rx_window / 2
 				   ? (uint16_t)(2 * credit->rx_grant)
@@ -170,10 +176,10 @@ void backlog_remove(struct sess *sess, uint64_t bytes)
 		return;
 	sess->kept -= bytes;
 	rx->kept -= bytes;
-	if (!sess->kept) {
+	if (!sess->kept)
 		rx->piled_up--;
+	if (sess->kept <= share(sess) / 2)
 		sess->patience = 0;
-	}
 	if (sess->credit.throttled && sess->kept <= patience(sess) / 2)
 		release(sess);
 	judge_full(rx);

@@ -22,23 +22,26 @@ static void bye_came(struct sess *sess, const struct wire_record *record)
 
 #define UP (1u << SESS_OPEN | 1u << SESS_CLOSING)
 
-/* By type: the states in which it may come (never behind the peer's BYE),
- * whether it is dropped behind our own, its handler. */
+/* By type: the states in which it may come (never behind the peer's BYE), how many
+ * credits its packet leaves unused, whether it is dropped behind our own BYE, its
+ * handler. */
 static const struct {
 	uint8_t states;
-	bool brings; /* something new: after our BYE nobody takes it */
+	uint8_t class; /* enum credit_class */
+	bool brings;   /* something new: after our BYE nobody takes it */
 	void (*came)(struct sess *sess, const struct wire_record *record);
 } rules[WIRE_TYPES] = {
-	[WIRE_INLINE] = {UP, true, inline_came},
-	[WIRE_START] = {UP, true, xfer_start_came},
-	[WIRE_SEGMENT] = {UP, false, xfer_record_came},
-	[WIRE_GO] = {UP, false, xfer_reply_came},
-	[WIRE_SINK] = {UP, false, xfer_reply_came},
-	[WIRE_WRITTEN] = {UP, false, xfer_record_came},
-	[WIRE_DONE] = {UP, false, xfer_reply_came},
-	[WIRE_CANCEL] = {UP, false, xfer_record_came},
-	[WIRE_BUDGET] = {UP, false, budget_came},
-	[WIRE_BYE] = {UP, false, bye_came},
+	[WIRE_INLINE] = {UP, CREDIT_DATA, true, inline_came},
+	[WIRE_START] = {UP, CREDIT_DATA, true, xfer_start_came},
+	[WIRE_SEGMENT] = {UP, CREDIT_DATA, false, xfer_record_came},
+	[WIRE_GO] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
+	[WIRE_SINK] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
+	[WIRE_WRITTEN] = {UP, CREDIT_CONTROL, false, xfer_record_came},
+	[WIRE_DONE] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
+	[WIRE_CANCEL] = {UP, CREDIT_CONTROL, false, xfer_record_came},
+	[WIRE_BUDGET] = {UP, CREDIT_CONTROL, false, budget_came},
+	/* the last word of a session that failed takes the last credit */
+	[WIRE_BYE] = {UP, CREDIT_GRANT, false, bye_came},
 };
 
 /* Before the hello there is nothing but it; it is alone in its packet. */
@@ -58,6 +61,7 @@ static void greet(struct sess *sess, const struct wire_header *header, const uin
 
 static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size_t len)
 {
+	const int32_t left = credit_left(&sess->credit);
 	struct wire_record record;
 
 	for (; cnt; cnt--) {
@@ -71,6 +75,10 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 			return;
 		if (!(rules[record.type].states & 1u << sess->state) || sess->bye_seen) {
 			session_expel(sess, EPROTO, "a record that may not come now");
+			return;
+		}
+		if (left < (int32_t)rules[record.type].class) {
+			session_expel(sess, EPROTO, "a record on credits that are kept for others");
 			return;
 		}
 		sess->stats.rx_records++;
