@@ -150,6 +150,7 @@ struct sess_stats {
 struct sess_config {
 	uint32_t buffer_size;	  /* of a control buffer [SESS_BUFFER_DEFAULT] */
 	uint32_t credits;	  /* packets that a peer may have on the way to us [64] */
+	uint32_t first_credits;	  /* of them to begin with, if that is less [16] */
 	uint32_t send_iov_limit;  /* pieces that the core sends at once [4]; 1: always one */
 	uint32_t rma_iov_limit;	  /* local pieces of a read or write [1] */
 	uint32_t copy_max;	  /* up to this payload is copied into the packet [1024] */

@@ -262,7 +262,7 @@ static void progress_all(struct link *link)
 
 /* Calls for progress in which nothing happened, until an engine takes it that its
  * application waits for something that it throttles. */
-enum { IDLE_CALLS = 32 };
+enum { IDLE_CALLS = 40 };
 
 void link_run(struct link *link)
 {
@@ -327,6 +327,7 @@ struct sess_config link_config(void)
 	return (struct sess_config){
 		.buffer_size = 4096,
 		.credits = 16,
+		.first_credits = SESS_CREDITS_MAX,
 		.send_iov_limit = 4,
 		.rma_iov_limit = 1,
 		.copy_max = 512,

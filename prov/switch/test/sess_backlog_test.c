@@ -209,7 +209,6 @@ Test(backlog, transfers_that_never_end_are_bounded)
 
 	config.unexpected_max = 100000;
 	config.throttle = UINT64_MAX;
-	config.eager_budget = 1 << 30;
 	crowd = crowd_open(config);
 	crowd_silence(&crowd);
 	for (uint32_t id = 0; may_send(crowd.at[0]);) {
@@ -278,7 +277,7 @@ Test(backlog, what_closed_sessions_left_fills_nobody_up_and_is_bounded)
 	uint64_t most;
 	unsigned sessions = 0;
 
-	config.unexpected_max = 1 << 20;
+	config.unexpected_max = 16 << 20;
 	config.eager_budget = 1 << 20;
 	duo = duo_of(config);
 	sess_close(duo.ab->sess);
@@ -482,6 +481,7 @@ Test(backlog, packets_that_the_core_has_are_bounded)
 	size_t len;
 
 	config.credits = 1000;
+	config.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	duo.link->habits.delay_max = 1000000000;
 	duo.ab->node->asleep = true;
@@ -496,6 +496,134 @@ Test(backlog, packets_that_the_core_has_are_bounded)
 	duo.a->asleep = false;
 	link_break(duo.ab);
 	link_run(duo.link);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* -- honest peers ------------------------------------------------------------------- */
+
+/* All that peers may send before the receiver looks is within what it keeps: none of
+ * them is ended for it, however many they are. */
+static void fan_in(enum sess_way way, size_t size, uint64_t unexpected_max)
+{
+	enum { PEERS = LINK_NODE_MAX - 1, EACH = 14 };
+	struct link_op *sent[PEERS][EACH];
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_end *end[PEERS];
+	struct link_node *victim;
+
+	config.unexpected_max = unexpected_max;
+	config.announced_max = (uint32_t)(unexpected_max / 2000);
+	config.throttle = 20000;
+	config.transfer = way;
+	victim = link_node(link, &config);
+	for (unsigned i = 0; i < PEERS; i++) {
+		end[i] = link_connect(link_node(link, &config), victim);
+		link_run(link);
+	}
+	victim->asleep = true;
+	for (unsigned i = 0; i < PEERS; i++)
+		for (unsigned k = 0; k < EACH; k++)
+			sent[i][k] = send_plain(end[i], size, i * EACH + k);
+	for (unsigned i = 0; i < PEERS; i++)
+		link_progress(end[i]->node);
+	while (link_step(link))
+		;
+	victim->asleep = false;
+	link_run(link);
+	cr_assert_leq(victim->ep->rx->kept, backlog_max(&config));
+	for (unsigned i = 0; i < PEERS * EACH; i++) {
+		struct link_op *op = recv_plain(victim, size);
+
+		link_run(link);
+		cr_assert(!op->pending, "message %u does not come", i);
+		cr_assert_eq(op->op.error, 0);
+		cr_assert_eq(op->op.len, size);
+		link_op_destroy(op);
+	}
+	for (unsigned i = 0; i < PEERS; i++) {
+		cr_assert(!end[i]->down, "an honest peer was ended: %s", end[i]->reason);
+		for (unsigned k = 0; k < EACH; k++)
+			expect_sent(sent[i][k]);
+	}
+	cr_assert_eq(victim->ep->rx->kept, 0);
+	link_destroy(link);
+	link_leak_check();
+}
+
+Test(backlog, honest_peers_that_all_send_at_once_are_not_ended)
+{
+	fan_in(SESS_AUTO, 3800, 20000);
+	fan_in(SESS_COPY, 20000, 200000);
+}
+
+/* What was promised is given back, whatever becomes of a session. */
+Test(backlog, promises_end_with_their_sessions)
+{
+	struct duo duo = duo_of(link_config());
+	struct sess_rx *rx = duo.b->ep->rx;
+
+	cr_assert_eq(rx->promised, credit_left(&duo.ba->sess->credit));
+	cr_assert_gt(rx->budgets, 0);
+	link_break(duo.ab);
+	link_run(duo.link);
+	cr_assert_eq(rx->promised, 0);
+	cr_assert_eq(rx->budgets, 0);
+	duo_close(&duo);
+}
+
+/* One message that is received at the very end. */
+Test(backlog, credits_grow_again_beside_a_message_that_waits)
+{
+	struct sess_config config = throttling(3000);
+	struct duo duo = duo_of(config);
+	struct link_op *last = send_flags(duo.ab, 10, 1, 99, SESS_TAGGED, 99), *sent[40], *op;
+
+	for (unsigned i = 0; i < 40; i++)
+		sent[i] = send_plain(duo.ab, 1500, i);
+	link_run(duo.link);
+	cr_assert_eq(duo.ba->sess->credit.rx_grant, SESS_CREDITS_MIN);
+	for (unsigned i = 0; i < 40; i++) {
+		op = recv_plain(duo.b, 1500);
+		link_run(duo.link);
+		expect_received(op, 1500, i);
+		expect_sent(sent[i]);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		struct link_op *one = send_plain(duo.ab, 4000, i);
+
+		op = recv_plain(duo.b, 4000);
+		link_run(duo.link);
+		expect_received(op, 4000, i);
+		expect_sent(one);
+	}
+	cr_assert_eq(duo.ba->sess->credit.rx_grant, config.credits);
+	op = recv_flags(duo.b, 10, 1, SESS_TAGGED, 99, 0);
+	link_run(duo.link);
+	expect_received(op, 10, 99);
+	expect_sent(last);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* Whoever spends on data what is kept for control records breaks the rules: he would be
+ * granted more at once. */
+Test(backlog, data_on_credits_of_control_fail_the_session)
+{
+	static uint8_t record[4000];
+	struct duo duo = duo_of(throttling(3000));
+	size_t len = wire_put_inline(record, 0, 3000, 0, 0, 0) + 3000;
+	unsigned cnt = 0;
+
+	duo.a->silent = true;
+	for (; duo.ba->sess && duo.ba->sess->state == SESS_OPEN; cnt++)
+		forge_giving(duo.ba, 16, 1, record, len);
+	cr_assert_leq(cnt, link_config().credits);
+	duo.a->silent = false;
+	link_run(duo.link);
+	cr_assert_eq(duo.ba->error, EPROTO);
+	cr_assert_str_eq(duo.ba->reason, "a record on credits that are kept for others");
 	duo_close(&duo);
 	link_leak_check();
 }

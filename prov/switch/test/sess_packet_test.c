@@ -492,6 +492,7 @@ Test(packet, segments_do_not_wait_for_a_registration)
 	config.credits = 64;
 	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 200000;
 	config.eager_budget = 1000000;
+	config.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	sink[0] = recv_plain(duo.b, 150000);
 	sink[1] = recv_plain(duo.b, 300000);

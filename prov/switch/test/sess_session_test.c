@@ -34,6 +34,7 @@ static void close_behind(enum sess_way way, size_t size, bool expected)
 	struct duo duo;
 
 	config.eager_budget = 100000;
+	config.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 8; i++)
 		sent[i] = send_plain(duo.ab, size, i);

@@ -20,9 +20,47 @@ enum {
 	/* calls for progress in which the application took nothing that was piled up:
 	 * it waits for something else, which may stand behind */
 	IDLE_CALLS = 32,
+	BUDGET_LEAST = 64 << 10, /* bytes of unmatched copies */
 };
 
 #define LOOK_INTERVAL UINT64_C(1000000) /* nanoseconds between looks by the clock */
+
+/* -- promises ---------------------------------------------------------------------- */
+
+/*
+ * What peers may have on their way to us, they may all send before we look, and before
+ * they hear that there is no room for more.  All sessions of a context share out as much
+ * as it may keep before it is full: packets, and the bytes of copies that need not wait
+ * for a receive.  Who comes when that is used up gets the least there is.
+ */
+static int64_t packets_left(const struct sess_rx *rx)
+{
+	const struct sess_config *config = &rx->engine->config;
+
+	return (int64_t)(config->unexpected_max / config->buffer_size) - rx->promised;
+}
+
+void backlog_greet(struct sess *sess)
+{
+	const struct sess_config *config = &sess->engine->config;
+	struct sess_credit *credit = &sess->credit;
+	struct sess_rx *rx = sess->ep->rx;
+	const int64_t bytes = (int64_t)(config->unexpected_max / 2) - rx->budgets;
+	const uint64_t budget = bytes / 8 > BUDGET_LEAST ? (uint64_t)(bytes / 8) : BUDGET_LEAST;
+
+	if (credit->rx_grant > config->first_credits)
+		credit->rx_grant = (uint16_t)config->first_credits;
+	if (packets_left(rx) < credit->rx_grant)
+		credit->rx_grant = SESS_CREDITS_MIN;
+	sess->own_budget = budget < config->eager_budget ? budget : config->eager_budget;
+	rx->budgets += (int64_t)sess->own_budget;
+}
+
+void backlog_promise(struct sess *sess, int32_t packets)
+{
+	if (sess->state < SESS_FAILED)
+		sess->ep->rx->promised += packets;
+}
 
 /* -- giving fewer credits --------------------------------------------------------- */
 
@@ -69,12 +107,18 @@ void backlog_grant(struct sess *sess)
 {
 	struct sess_credit *credit = &sess->credit;
 
-	/* A few messages may lie there for good. */
-	if (!credit->owed || credit->throttled || sess->kept > share(sess) / 2)
+	uint32_t grant = credit->rx_grant;
+
+	if (!credit->owed || credit->throttled)
 		return;
-	credit->rx_grant = credit->rx_grant < credit->rx_window / 2
-				   ? (uint16_t)(2 * credit->rx_grant)
-				   : credit->rx_window;
+	if (packets_left(sess->ep->rx) < 0)
+		grant /= 2;
+	/* A few messages may lie there for good. */
+	else if (packets_left(sess->ep->rx) > 2 * (int64_t)grant && sess->kept <= share(sess) / 2)
+		grant *= 2;
+	if (grant > credit->rx_window)
+		grant = credit->rx_window;
+	credit->rx_grant = (uint16_t)(grant > SESS_CREDITS_MIN ? grant : SESS_CREDITS_MIN);
 }
 
 void backlog_progress(struct sess_engine *engine)
@@ -114,9 +158,15 @@ uint64_t backlog_tick(struct sess_engine *engine, uint64_t now)
 
 void backlog_forget(struct sess *sess)
 {
+	struct sess_rx *rx = sess->ep->rx;
+
 	if (sess->credit.throttled)
 		TAILQ_REMOVE(&sess->engine->throttled, sess, throttled);
 	sess->credit.throttled = false;
+	if (sess->hello_seen)
+		backlog_promise(sess, -credit_left(&sess->credit));
+	rx->budgets -= (int64_t)sess->own_budget;
+	sess->own_budget = 0;
 }
 
 /* -- announcements only ------------------------------------------------------------ */
@@ -200,6 +250,12 @@ void backlog_move(struct sess_ep *ep, struct sess_rx *to)
 		ep->rx->piled_up -= sess->kept != 0;
 		to->kept += sess->kept;
 		to->piled_up += sess->kept != 0;
+		ep->rx->budgets -= (int64_t)sess->own_budget;
+		to->budgets += (int64_t)sess->own_budget;
+		if (sess->state < SESS_FAILED && sess->hello_seen) {
+			ep->rx->promised -= credit_left(&sess->credit);
+			to->promised += credit_left(&sess->credit);
+		}
 	}
 	judge_full(ep->rx);
 }

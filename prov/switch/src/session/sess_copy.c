@@ -108,8 +108,7 @@ static bool check(struct sess_xfer *xfer, const struct wire_record *record)
 		return false;
 	if (xfer->held)
 		return true;
-	if (xfer->total > sess->engine->config.eager_budget -
-				  (sess->eager_came - sess->eager_freed))
+	if (xfer->total > sess->own_budget - (sess->eager_came - sess->eager_freed))
 		return false;
 	sess->eager_came += xfer->total;
 	xfer->expect = xfer->total - xfer->initial;

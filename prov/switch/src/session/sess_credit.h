@@ -68,7 +68,7 @@ static inline void credit_init(struct sess_credit *credit, uint32_t first_seq, u
 static inline void credit_greeted(struct sess_credit *credit, uint32_t first)
 {
 	credit->rx_next = first;
-	credit->rx_limit = first + credit->rx_window;
+	credit->rx_limit = first + credit->rx_grant;
 }
 
 static inline bool credit_may_send(const struct sess_credit *credit, enum credit_class class)

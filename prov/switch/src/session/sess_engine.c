@@ -42,12 +42,15 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 	config_default(&config->eager_budget, 1 << 20);
 	config_default(&config->unexpected_max, 64 << 20);
 	config_default(&config->throttle, 1 << 20);
+	if (!config->first_credits)
+		config->first_credits = 16;
 	if (!config->announced_max)
 		config->announced_max = 65536;
 	config_default(&config->hello_timeout, 30000 * MS);
 	config_default(&config->close_timeout, 5000 * MS);
 	if (config->buffer_size < SESS_BUFFER_MIN || config->buffer_size > SESS_BUFFER_MAX ||
 	    config->credits < SESS_CREDITS_MIN || config->credits > SESS_CREDITS_MAX ||
+	    config->first_credits < SESS_CREDITS_MIN ||
 	    config->key_len > SESS_KEY_MAX || config->transfer > SESS_AUTO || !config->random)
 		return -EINVAL;
 	if (config->transfer == SESS_INLINE) /* zero: nothing forced */

@@ -17,14 +17,14 @@ void hello_build(struct sess *sess, struct sess_packet *packet)
 		.cookie = sess->peer_cookie,
 		.seq = config->first_seq - 1,
 		.ack = sess->credit.rx_next,
-		.window = sess->credit.rx_window,
+		.window = sess->credit.rx_grant,
 		.record_cnt = 1,
 	};
 	struct wire_hello hello = {
 		.version_min = WIRE_VERSION,
 		.version_max = WIRE_VERSION,
 		.byte_order = WIRE_BYTE_ORDER,
-		.window = sess->credit.rx_window,
+		.window = sess->credit.rx_grant,
 		.rma_iov_limit = WIRE_DESC_MAX,
 		.key_len = (uint16_t)config->key_len,
 		.caps = (config->can_read ? WIRE_CAN_READ : 0u) |
@@ -35,7 +35,7 @@ void hello_build(struct sess *sess, struct sess_packet *packet)
 		.attempt = sess->ep->attempts,
 		.peer_attempt = sess->is_opener ? 0 : sess->peer_attempt,
 		.instance = sess->ep->instance,
-		.eager_budget = config->eager_budget,
+		.eager_budget = sess->own_budget,
 		.rma_max = config->rma_max,
 		.virtual_addr = config->virtual_addr,
 		.name_len = sess->ep->name_len,
@@ -140,7 +140,10 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	sess->eager_budget = hello.eager_budget;
 	sess->name_len = hello.name_len;
 	memcpy(sess->name, hello.name, hello.name_len);
+	if (!sess->is_opener)
+		backlog_greet(sess);
 	credit_greeted(&sess->credit, header->seq + 1);
+	backlog_promise(sess, credit_left(&sess->credit));
 	sess->credit.tx_window = hello.window;
 	sess->credit.tx_limit = config->first_seq + hello.window;
 	if (sess->path_up)

@@ -98,6 +98,7 @@ static void take_header(struct sess *sess, const struct wire_header *header)
 		session_expel(sess, EPROTO, "a packet out of order or beyond its credits");
 		return;
 	}
+	backlog_promise(sess, -1);
 	if (!credit_update(&sess->credit, header->ack, header->window)) {
 		session_expel(sess, EPROTO, "credits that do not add up");
 		return;

@@ -262,7 +262,7 @@ struct sess {
 
 	/* bytes of copied transfers sent or received before a match, ever */
 	uint64_t eager_sent, eager_released, eager_budget; /* ours at the peer */
-	uint64_t eager_came, eager_freed, eager_told;	   /* the peer's here */
+	uint64_t eager_came, eager_freed, eager_told, own_budget; /* the peer's here */
 
 	uint64_t deadline; /* 0: to be set at the next tick */
 	struct sess_list *timed_list; /* where timed is linked, or NULL */
@@ -315,6 +315,8 @@ struct sess_rx {
 	struct message_list orphans; /* of sessions that ended; in their queues, too */
 	uint64_t kept;		     /* bytes that all sessions make it keep */
 	uint64_t orphaned;	     /* of them for sessions that ended */
+	int64_t promised;	     /* packets that peers may send */
+	int64_t budgets;	     /* bytes of copies that they may send unasked */
 	unsigned piled_up;	     /* sessions that make it keep any */
 	bool full, closed;
 	int ended; /* nothing comes any more: what receives complete with */
@@ -464,12 +466,16 @@ void backlog_remove(struct sess *sess, uint64_t bytes);
 void backlog_taken(struct sess *sess);
 /* The endpoint, in no context's list, is about to change to another one. */
 void backlog_move(struct sess_ep *ep, struct sess_rx *to);
+/* Our hello is about to tell the peer its first window and its eager budget. */
+void backlog_greet(struct sess *sess);
+/* The peer may send so many packets more. */
+void backlog_promise(struct sess *sess, int32_t packets);
 /* A packet is about to tell the peer its window. */
 void backlog_grant(struct sess *sess);
 void backlog_progress(struct sess_engine *engine);
 /* Returns when it wants to look again, or SESS_NEVER. */
 uint64_t backlog_tick(struct sess_engine *engine, uint64_t now);
-/* The session gives no more credits. */
+/* The session is about to fail, or to end: it gives no more credits. */
 void backlog_forget(struct sess *sess);
 /* The session is over: who owns what it brought. */
 void backlog_orphan(struct sess *sess);

@@ -377,7 +377,7 @@ static void add_controls(struct sess *sess, struct sess_packet *packet)
 static bool budget_due(const struct sess *sess, unsigned fraction)
 {
 	return sess->eager_freed - sess->eager_told >
-		       sess->engine->config.eager_budget / fraction &&
+		       sess->own_budget / fraction &&
 	       !sess->bye_sent;
 }
 
@@ -499,6 +499,7 @@ static struct sess_packet *packet_close(struct sess *sess, struct sess_packet *p
 	sess->told_full = sess->ep->rx->full;
 	backlog_grant(sess);
 	header.window = credit_window(&sess->credit);
+	backlog_promise(sess, header.window - credit_left(&sess->credit));
 	wire_put_header(packet->bytes, &header);
 	credit_sent(&sess->credit);
 	sess->stats.tx_packets++;
@@ -554,6 +555,8 @@ static struct sess_packet *say_hello(struct sess *sess)
 		session_fail(sess, ENOMEM, "no memory for the hello");
 		return NULL;
 	}
+	if (sess->is_opener)
+		backlog_greet(sess); /* the answerer did when it took the opener's */
 	hello_build(sess, packet);
 	return packet;
 }

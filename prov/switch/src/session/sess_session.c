@@ -504,6 +504,7 @@ void sess_closed(struct sess *sess)
 
 	engine_set_work(sess, NULL);
 	engine_clear_timer(sess);
+	backlog_forget(sess);
 	if (sess->has_event) {
 		TAILQ_REMOVE(&engine->events, sess, event);
 		sess->has_event = false;
