@@ -99,6 +99,8 @@ enum {
 struct sess_op {
 	STAILQ_ENTRY(sess_op) link; /* the engine's until COMPLETE, then the driver's */
 	TAILQ_ENTRY(sess_op) posted; /* private: place among the posted receives */
+	TAILQ_ENTRY(sess_op) alike;  /* private: among those in the same bucket */
+	uint64_t order;		     /* private: in which it was posted */
 	uint16_t flags;
 	uint8_t iov_cnt;
 	uint8_t state;	 /* private: enum op_state */

@@ -73,6 +73,7 @@ int sess_engine_create(const struct sess_config *config, struct sess_engine **ou
 		free(engine);
 		return ret;
 	}
+	engine->config.random(engine->secret, sizeof(engine->secret));
 	table_init(&engine->sessions);
 	table_init(&engine->xfers);
 	TAILQ_INIT(&engine->ready);

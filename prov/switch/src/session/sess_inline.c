@@ -42,7 +42,8 @@ void inline_deliver(struct sess_op *op, struct sess_message *message)
 
 static void store(struct sess *sess, const struct wire_record *record)
 {
-	struct sess_message *message = match_new_message(sess, record->flags, record->len);
+	struct sess_message *message =
+		match_new_message(sess, record->flags, record->tag, record->len);
 
 	sess->stats.unexpected_msgs++;
 	if (message && record->flags & WIRE_ACK) {
@@ -61,7 +62,6 @@ static void store(struct sess *sess, const struct wire_record *record)
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
 		return;
 	}
-	message->tag = record->tag;
 	message->data = record->data;
 	message->total = record->len;
 	message->have = record->len;

@@ -2,7 +2,7 @@
 /*
  * The engine's private structures, their states and who owns what.  Only the
  * files of this folder include it.  Prefixes name the file: engine_, session_,
- * hello_, packet_, match_, xfer_, and one per way of moving data.
+ * hello_, packet_, match_, index_, xfer_, and one per way of moving data.
  */
 #ifndef SESS_INTERNAL_H
 #define SESS_INTERNAL_H
@@ -277,6 +277,8 @@ struct sess {
  * context; bytes hold what arrived, in storage of its exact size. */
 struct sess_message {
 	TAILQ_ENTRY(sess_message) link;
+	TAILQ_ENTRY(sess_message) tag_link, source_link; /* in buckets: sess_index.c */
+	uint64_t order;					 /* in which it came */
 	struct sess_ep *ep;	/* it came to */
 	TAILQ_ENTRY(sess_message) ep_link; /* in there */
 	uint16_t flags;		/* SESS_TAGGED, SESS_DATA */
@@ -303,6 +305,11 @@ TAILQ_HEAD(op_list, sess_op);
 struct match_queue {
 	struct op_list posted;
 	struct message_list unexpected;
+	unsigned posted_cnt, unexpected_cnt;
+	uint64_t order; /* of the last that was added */
+	/* buckets, see sess_index.c; NULL: not needed yet */
+	struct message_list *by_tag, *by_source;
+	struct op_list *receives;
 };
 
 /* A matcher: an endpoint's own, or shared by several and owned by the driver
@@ -371,6 +378,7 @@ struct sess_engine {
 	uint64_t next_look;	/* by the clock */
 	uint64_t backlog_max;	/* bytes that a receive context keeps for its peers */
 	unsigned answers_max;	/* that wait in a session */
+	uint64_t secret[3];	/* of hashes that peers must not foresee */
 
 	struct sess_action action;
 	struct sess_packet *offered;	/* of the SEND out */
@@ -432,6 +440,22 @@ void packet_op_done(struct sess *sess, struct sess_op *op, int error);
  * left: who is told to have received may never ask for progress again. */
 void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op);
 
+/* sess_index.c */
+void index_init(struct match_queue *queue);
+void index_fini(struct match_queue *queue);
+/* Behind all others. */
+void index_message_add(struct match_queue *queue, struct sess_message *message);
+void index_message_remove(struct match_queue *queue, struct sess_message *message);
+/* Its source is known now, or another. */
+void index_message_source(struct match_queue *queue, struct sess_message *message, uint64_t source);
+/* The first that the receive takes, or NULL. */
+struct sess_message *index_message_find(const struct match_queue *queue, const struct sess_op *op);
+void index_receive_add(struct match_queue *queue, struct sess_op *op);
+void index_receive_remove(struct match_queue *queue, struct sess_op *op);
+/* The first that takes such a message, or NULL. */
+struct sess_op *index_receive_find(const struct match_queue *queue, const struct sess_rx *rx,
+				   uint64_t tag, uint64_t source);
+
 /* sess_match.c */
 /* For a message of len bytes. */
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
@@ -445,6 +469,11 @@ void match_drop(struct sess_message *message);
 size_t match_message_size(const struct sess_message *message);
 void match_forget(struct sess_message *message);
 void match_rx_init(struct sess_rx *rx, struct sess_engine *engine);
+void match_rx_fini(struct sess_rx *rx);
+/* Takes a receive out of its queue. */
+void match_unpost(struct sess_op *op);
+/* Whether the receive takes a message with this tag, from there. */
+bool match_fits(const struct sess_op *op, uint64_t tag, uint64_t source);
 /* Drops what came to the endpoint; receives of its own end with error. */
 void match_close(struct sess_ep *ep, int error);
 /* The session is over: its own unmatched sends to itself end. */
@@ -456,7 +485,8 @@ struct match_queue *match_queue(struct sess_rx *rx, uint16_t flags);
 void match_describe(struct sess_op *op, const struct sess_message *message);
 /* Makes room for size bytes of a message and appends it to the unmatched.
  * NULL: memory is short, or the peer went too far and the session failed. */
-struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size);
+struct sess_message *match_new_message(struct sess *sess, uint16_t flags, uint64_t tag,
+				       size_t size);
 
 /* sess_backlog.c */
 /* Something that the peer makes us keep, and that it is over. */

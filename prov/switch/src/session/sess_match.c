@@ -17,10 +17,15 @@ struct match_queue *match_queue(struct sess_rx *rx, uint16_t flags)
 	return flags & SESS_TAGGED ? &rx->tagged : &rx->plain;
 }
 
-static bool matches(const struct sess_op *op, uint64_t tag, uint64_t source)
+bool match_fits(const struct sess_op *op, uint64_t tag, uint64_t source)
 {
 	return !((op->tag ^ tag) & ~op->ignore) &&
 	       (op->source == SESS_SOURCE_ANY || op->source == source);
+}
+
+void match_unpost(struct sess_op *op)
+{
+	index_receive_remove(match_queue(op->rx, op->flags), op);
 }
 
 /* The first receive that takes such a message, unlinked, or its next part; or
@@ -28,19 +33,17 @@ static bool matches(const struct sess_op *op, uint64_t tag, uint64_t source)
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
 			     uint64_t len)
 {
-	struct match_queue *queue = match_queue(ep->rx, flags);
-	struct sess_op *op, *next, *part;
+	const struct match_queue *queue = match_queue(ep->rx, flags);
+	struct sess_op *op, *part;
 
-	TAILQ_EACH_SAFE(op, &queue->posted, posted, next) {
-		if (!matches(op, tag, source))
-			continue;
+	while ((op = index_receive_find(queue, ep->rx, tag, source))) {
 		if (op->flags & SESS_MULTI) {
 			part = multi_part(op, ep, len);
 			if (part)
 				return part;
-			continue;
+			continue; /* it has ended */
 		}
-		TAILQ_REMOVE(&queue->posted, op, posted);
+		match_unpost(op);
 		match_begin(op, ep);
 		return op;
 	}
@@ -54,7 +57,7 @@ size_t match_message_size(const struct sess_message *message)
 	return sizeof(*message) + (message->small ? (size_t)SMALL_MESSAGE : message->size);
 }
 
-struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t size)
+struct sess_message *match_new_message(struct sess *sess, uint16_t flags, uint64_t tag, size_t size)
 {
 	struct sess_rx *rx = sess->ep->rx;
 	struct sess_engine *engine = rx->engine;
@@ -75,10 +78,11 @@ struct sess_message *match_new_message(struct sess *sess, uint16_t flags, size_t
 		.small = small,
 		.size = size,
 		.source = sess->source,
+		.tag = tag,
 		.sess = sess,
 		.counted = !sess->is_self,
 	};
-	TAILQ_INSERT_TAIL(&match_queue(rx, flags)->unexpected, message, link);
+	index_message_add(match_queue(rx, flags), message);
 	TAILQ_INSERT_TAIL(&sess->ep->messages, message, ep_link);
 	TAILQ_INSERT_TAIL(&sess->messages, message, sess_link);
 	backlog_add(sess, match_message_size(message));
@@ -107,17 +111,21 @@ void match_drop(struct sess_message *message)
 	engine->spare_message_cnt++;
 }
 
-static struct message_list *list_of(const struct sess_message *message)
+/* Out of the list of those that wait. */
+static void take(struct sess_message *message)
 {
 	struct sess_rx *rx = message->ep->rx;
 
-	return message->claimed ? &rx->claimed : &match_queue(rx, message->flags)->unexpected;
+	if (message->claimed)
+		TAILQ_REMOVE(&rx->claimed, message, link);
+	else
+		index_message_remove(match_queue(rx, message->flags), message);
 }
 
 /* Takes a message that met no receive out of its list, and frees it. */
 void match_forget(struct sess_message *message)
 {
-	TAILQ_REMOVE(list_of(message), message, link);
+	take(message);
 	match_drop(message);
 }
 
@@ -151,7 +159,7 @@ static void deliver(struct sess_op *op, struct sess_message *message)
  * its endpoint is closed. */
 static void discard(struct sess_message *message, enum wire_status status)
 {
-	TAILQ_REMOVE(list_of(message), message, link);
+	take(message);
 	if (message->loop)
 		engine_op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
 	else if (message->xfer)
@@ -161,12 +169,7 @@ static void discard(struct sess_message *message, enum wire_status status)
 
 static struct sess_message *find_unexpected(struct sess_rx *rx, const struct sess_op *op)
 {
-	struct sess_message *message;
-
-	TAILQ_FOREACH(message, &match_queue(rx, op->flags)->unexpected, link)
-		if (matches(op, message->tag, message->source))
-			return message;
-	return NULL;
+	return index_message_find(match_queue(rx, op->flags), op);
 }
 
 static struct sess_message *find_claimed(struct sess_rx *rx, const struct sess_op *op)
@@ -194,7 +197,7 @@ static void peek(struct sess_rx *rx, struct sess_op *op)
 	if (op->flags & SESS_DISCARD) {
 		discard(message, WIRE_OK);
 	} else if (op->flags & SESS_CLAIM) {
-		TAILQ_REMOVE(list_of(message), message, link);
+		take(message);
 		message->claim = op->claim;
 		message->claimed = true;
 		TAILQ_INSERT_TAIL(&rx->claimed, message, link);
@@ -216,7 +219,7 @@ static void claim(struct sess_rx *rx, struct sess_op *op)
 		discard(message, WIRE_OK);
 		engine_op_done(op, 0);
 	} else {
-		TAILQ_REMOVE(&rx->claimed, message, link);
+		take(message);
 		deliver(op, message);
 	}
 }
@@ -226,7 +229,7 @@ static void end_posted(struct match_queue *queue, int error)
 	struct sess_op *op;
 
 	while ((op = TAILQ_FIRST(&queue->posted))) {
-		TAILQ_REMOVE(&queue->posted, op, posted);
+		index_receive_remove(queue, op);
 		engine_op_done(op, error);
 	}
 }
@@ -253,7 +256,7 @@ void match_begin(struct sess_op *op, struct sess_ep *ep)
 
 static void post(struct sess_op *op)
 {
-	TAILQ_INSERT_TAIL(&match_queue(op->rx, op->flags)->posted, op, posted);
+	index_receive_add(match_queue(op->rx, op->flags), op);
 }
 
 /* What is there already takes its parts, as far as they go. */
@@ -267,7 +270,7 @@ static void recv_multi(struct sess_rx *rx, struct sess_op *whole)
 		part = multi_part(whole, message->ep, message->total);
 		if (!part)
 			return;
-		TAILQ_REMOVE(list_of(message), message, link);
+		take(message);
 		deliver(part, message);
 	}
 	if (whole->state == OP_POSTED && rx->ended)
@@ -300,7 +303,7 @@ int sess_recv(struct sess_rx *rx, struct sess_op *op)
 		claim(rx, op);
 	} else if ((message = find_unexpected(rx, op))) {
 		match_begin(op, message->ep);
-		TAILQ_REMOVE(list_of(message), message, link);
+		take(message);
 		deliver(op, message);
 	} else if (rx->ended) {
 		engine_op_done(op, rx->ended);
@@ -316,10 +319,8 @@ void match_rx_init(struct sess_rx *rx, struct sess_engine *engine)
 {
 	rx->engine = engine;
 	TAILQ_INIT(&rx->eps);
-	TAILQ_INIT(&rx->plain.posted);
-	TAILQ_INIT(&rx->plain.unexpected);
-	TAILQ_INIT(&rx->tagged.posted);
-	TAILQ_INIT(&rx->tagged.unexpected);
+	index_init(&rx->plain);
+	index_init(&rx->tagged);
 	TAILQ_INIT(&rx->claimed);
 	TAILQ_INIT(&rx->orphans);
 }
@@ -353,8 +354,15 @@ void sess_rx_close(struct sess_rx *rx, int error)
 	end_posted(&rx->tagged, error);
 }
 
+void match_rx_fini(struct sess_rx *rx)
+{
+	index_fini(&rx->plain);
+	index_fini(&rx->tagged);
+}
+
 void sess_rx_destroy(struct sess_rx *rx)
 {
+	match_rx_fini(rx);
 	free(rx);
 }
 
@@ -388,7 +396,7 @@ static void forget_loops(struct message_list *list, struct sess *sess, int error
 	TAILQ_EACH_SAFE(message, list, link, next) {
 		if (!message->loop || message->loop->sess != sess)
 			continue;
-		TAILQ_REMOVE(list, message, link);
+		take(message);
 		engine_op_done(message->loop, error);
 		match_drop(message);
 	}
@@ -418,7 +426,7 @@ void match_fail_source(struct sess *sess, int error)
 		TAILQ_EACH_SAFE(op, &queues[i]->posted, posted, next) {
 			if (op->source != sess->source)
 				continue;
-			TAILQ_REMOVE(&queues[i]->posted, op, posted);
+			index_receive_remove(queues[i], op);
 			engine_op_done(op, error);
 		}
 	}
@@ -429,8 +437,13 @@ void sess_set_source(struct sess *sess, uint64_t source)
 	struct sess_message *message;
 
 	sess->source = source;
-	TAILQ_FOREACH(message, &sess->messages, sess_link)
-		message->source = source;
+	TAILQ_FOREACH (message, &sess->messages, sess_link) {
+		if (message->claimed)
+			message->source = source;
+		else
+			index_message_source(match_queue(sess->ep->rx, message->flags), message,
+					     source);
+	}
 }
 
 int sess_cancel(struct sess_op *op)
@@ -439,7 +452,7 @@ int sess_cancel(struct sess_op *op)
 
 	switch ((enum op_state)op->state) {
 	case OP_POSTED:
-		TAILQ_REMOVE(&match_queue(op->rx, op->flags)->posted, op, posted);
+		match_unpost(op);
 		engine_op_done(op, ECANCELED);
 		return 0;
 	case OP_QUEUED:

@@ -10,7 +10,7 @@
 
 static void end_whole(struct sess_op *whole, int error)
 {
-	TAILQ_REMOVE(&match_queue(whole->rx, whole->flags)->posted, whole, posted);
+	match_unpost(whole);
 	engine_op_done(whole, error);
 }
 

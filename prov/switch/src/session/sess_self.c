@@ -46,12 +46,12 @@ static int store(struct sess *sess, struct sess_op *op, size_t len)
 {
 	bool copied = (op->flags & SESS_INJECT) ||
 		      (len <= sess->engine->config.copy_max && !(op->flags & SESS_DELIVERY));
-	struct sess_message *message = match_new_message(sess, op->flags, copied ? len : 0);
+	struct sess_message *message =
+		match_new_message(sess, op->flags, op->tag, copied ? len : 0);
 
 	if (!message)
 		return -ENOMEM;
 	sess->stats.unexpected_msgs++;
-	message->tag = op->tag;
 	message->data = op->data;
 	message->total = len;
 	if (copied) {
@@ -95,9 +95,8 @@ int self_cancel(struct sess_op *op)
 	TAILQ_FOREACH(message, list, link) {
 		if (message->loop != op)
 			continue;
-		TAILQ_REMOVE(list, message, link);
 		engine_op_done(op, ECANCELED);
-		match_drop(message);
+		match_forget(message);
 		return 0;
 	}
 	return -ENOENT;

@@ -49,6 +49,7 @@ static void ep_free_if_done(struct sess_ep *ep)
 	if (!ep->destroyed || !TAILQ_EMPTY(&ep->sessions))
 		return;
 	match_close(ep, ECANCELED); /* what came since it was closed */
+	match_rx_fini(&ep->own_rx);
 	free(ep);
 }
 

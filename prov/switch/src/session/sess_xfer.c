@@ -379,15 +379,14 @@ static void store(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	struct sess *sess = xfer->sess;
 	bool whole = xfer->ops->way == SESS_COPY && !xfer->held;
-	struct sess_message *message = match_new_message(
-		sess, record->flags, whole ? (size_t)xfer->total : record->len);
+	struct sess_message *message = match_new_message(sess, record->flags, record->tag,
+							 whole ? (size_t)xfer->total : record->len);
 
 	if (!message) {
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
 		return;
 	}
 	sess->stats.unexpected_msgs++;
-	message->tag = record->tag;
 	message->data = record->data;
 	message->total = record->total;
 	message->have = record->len;
