@@ -485,7 +485,7 @@ static void one_file(struct func_team *team, int rank)
 	lines = fopen(file, "r");
 	FUNC_TRUE(lines);
 	for (; fgets(line, sizeof(line), lines); cnt++)
-		FUNC_TRUE(line[0] == '{' && strstr(line, "\"failures\": 0}\n"));
+		FUNC_TRUE(line[0] == '{' && strstr(line, "\"dropped_msgs\": 0}\n"));
 	FUNC_EQ(cnt, team->size * EACH);
 	fclose(lines);
 	unlink(file);
