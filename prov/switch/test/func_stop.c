@@ -39,6 +39,7 @@ enum {
 	OUT = 8,
 	MSG = 16,
 	NO_TARGET = 32,
+	HURRY = 64, /* process 0 has hardly any time to close */
 };
 
 static const char *const ways[] = {"read", "write", "copy"};
@@ -210,7 +211,7 @@ static void stopped(struct func_team *team, int rank)
 	need_connections();
 	setenv("FI_OFI_SWITCH_TRANSFER", ways[arg & WAY], 1);
 	if (!rank)
-		setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "100", 1);
+		setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", arg & HURRY ? "1" : "100", 1);
 	if (arg & NO_TARGET)
 		setenv("FI_OFI_SWITCH_RMA_TARGET", "0", 1);
 	t->in = func_alloc(LARGE);
@@ -395,6 +396,7 @@ int main(int argc, char **argv)
 		{"read from us", 2, stopped, FUNC_SWITCH, READ | OUT},
 		{"read by us", 2, stopped, FUNC_SWITCH, READ | IN},
 		{"read by us, connected", 2, stopped, FUNC_SWITCH, READ | IN | MSG},
+		{"read by us, in a hurry", 2, stopped, FUNC_SWITCH, READ | IN | HURRY},
 		{"read both ways, two peers", 3, stopped, FUNC_SWITCH, READ | IN | OUT},
 		{"written by us", 2, stopped, FUNC_SWITCH, WRITE | OUT},
 		{"written to us", 2, stopped, FUNC_SWITCH, WRITE | IN},
