@@ -9,6 +9,7 @@
  * Over cores with connections: the others cannot (see fi_switch(7), CLOSE_TIMEOUT).
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,6 +240,34 @@ static void stopped(struct func_team *team, int rank)
 	free(t);
 }
 
+struct orphan {
+	struct func_team *team;
+	int rank;
+};
+
+static void *orphan_run(void *arg)
+{
+	struct orphan *orphan = arg;
+
+	stopped(orphan->team, orphan->rank);
+	exit(EXIT_SUCCESS);
+}
+
+/* The same from a second thread when the first has ended: /proc/self is that one's. */
+static void orphaned(struct func_team *team, int rank)
+{
+	static struct orphan orphan;
+	pthread_t thread;
+
+	if (rank) {
+		stopped(team, rank);
+		return;
+	}
+	orphan = (struct orphan){team, rank};
+	FUNC_TRUE(!pthread_create(&thread, NULL, orphan_run, &orphan));
+	pthread_exit(NULL);
+}
+
 /* A message inside one packet that waits for the peer's word that it was delivered, and
  * a receive that waits for anything. */
 static void delivery(struct func_team *team, int rank)
@@ -406,6 +435,7 @@ int main(int argc, char **argv)
 		{"copied to us", 2, stopped, FUNC_SWITCH, COPY | IN},
 		{"copied both ways, two peers", 3, stopped, FUNC_SWITCH, COPY | IN | OUT},
 		{"nobody is a target", 3, stopped, FUNC_SWITCH, READ | IN | OUT | NO_TARGET},
+		{"read by us, from a second thread", 2, orphaned, FUNC_SWITCH, READ | IN},
 		{"delivery", 2, delivery, FUNC_SWITCH, 0},
 		{"rules broken", 2, rules_broken, FUNC_SWITCH, 0},
 	};

@@ -40,7 +40,7 @@ void core_msg_listener_guard(const struct core_listener *listener)
 	FILE *set;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", listener->eq_fd);
+	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", listener->eq_fd);
 	set = fopen(path, "re");
 	if (!set)
 		return;

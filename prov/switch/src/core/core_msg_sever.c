@@ -88,7 +88,8 @@ static void try_numbers(struct search *search)
 
 static void try_all(struct search *search)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	/* of this thread: the list of a process is empty once its first thread has ended */
+	DIR *dir = opendir("/proc/thread-self/fd");
 	const struct dirent *entry;
 
 	if (!dir) { /* not mounted, or no descriptor is left */
