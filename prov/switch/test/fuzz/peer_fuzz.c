@@ -65,6 +65,7 @@ struct scene {
 	struct input in;
 	unsigned steps, openings, echoes;
 	unsigned sess_most; /* at a time */
+	size_t index_most;  /* bytes of buckets, likewise */
 	uint32_t next_id;
 	struct peer peer[PEERS];
 	struct fuzz_ops ops;
@@ -98,7 +99,34 @@ static size_t memory_bound(const struct scene *scene)
 	return 2 * sizeof(struct sess_engine) + 3 * sizeof(struct sess_ep) +
 	       sizeof(struct sess_rx) + tables + 2 * kept_bound(config) +
 	       scene->sess_most * (sizeof(struct sess) + 2 * packet) +
-	       scene->link->io_most * packet + op_cnt * transfer;
+	       scene->link->io_most * packet + op_cnt * transfer + scene->index_most;
+}
+
+/* The buckets of long lists: a context's own, not its peers'. */
+static size_t index_memory(const struct sess_rx *rx)
+{
+	enum { BUCKETS = 4096 };
+	const struct match_queue *const queue[] = {&rx->plain, &rx->tagged};
+	size_t size = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		size += queue[i]->by_tag ? 2 * BUCKETS * sizeof(*queue[i]->by_tag) : 0;
+		size += queue[i]->receives ? BUCKETS * sizeof(*queue[i]->receives) : 0;
+	}
+	return size;
+}
+
+static void note_index(struct scene *scene)
+{
+	size_t size =
+		index_memory(&scene->victim->ep->own_rx) + index_memory(&scene->honest->ep->own_rx);
+
+	if (scene->own_ep && scene->ep)
+		size += index_memory(&scene->ep->own_rx);
+	if (scene->rx)
+		size += index_memory(scene->rx);
+	if (size > scene->index_most)
+		scene->index_most = size;
 }
 
 static void check_memory(struct scene *scene)
@@ -109,6 +137,7 @@ static void check_memory(struct scene *scene)
 
 	TAILQ_FOREACH (end, &scene->victim->ends, node_link)
 		sess_cnt += end->sess != NULL;
+	note_index(scene);
 	if (sess_cnt > scene->sess_most)
 		scene->sess_most = sess_cnt;
 	if (peak > memory_bound(scene))
