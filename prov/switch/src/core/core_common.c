@@ -114,6 +114,8 @@ bool core_addr_port_clear(void *addr, size_t len)
 int core_peer_error(int error)
 {
 	switch (error) {
+	case 0: /* nothing that has a name */
+		return 0;
 	case FI_EIO: /* tcp: the end of the stream where an answer was to come */
 	case FI_ENOTCONN:
 	case FI_ESHUTDOWN:

@@ -48,7 +48,7 @@ static bool may_go_out(const struct core_base *base, const struct core_line *lin
 	       (line->out_cnt < CORE_LINE_LEAST && base->out_cnt < CORE_OUT_MAX);
 }
 
-/* The same for the send buffers. */
+/* The same for the send buffers, of which there are fewer: enough for 64 such paths. */
 static bool may_copy(const struct core_line *line)
 {
 	return line->tx->busy < CORE_TX_MAX / 2 || line->tx_cnt < CORE_LINE_LEAST;

@@ -48,6 +48,8 @@ void backlog_greet(struct sess *sess)
 	const int64_t bytes = (int64_t)(config->unexpected_max / 2) - rx->budgets;
 	const uint64_t budget = bytes / 8 > BUDGET_LEAST ? (uint64_t)(bytes / 8) : BUDGET_LEAST;
 
+	if (sess->own_budget)
+		return; /* it was said already, or is about to be */
 	if (credit->rx_grant > config->first_credits)
 		credit->rx_grant = (uint16_t)config->first_credits;
 	if (packets_left(rx) < credit->rx_grant)
@@ -82,7 +84,9 @@ static uint64_t patience(const struct sess *sess)
 static void throttle(struct sess *sess)
 {
 	credit_throttle(&sess->credit);
-	sess->taken = true; /* since it is throttled: not yet looked at */
+	if (sess->told_full != sess->ep->rx->full)
+		sess->credit.owed = true; /* that, it is owed all the same */
+	sess->taken = true;		  /* since it is throttled: not yet looked at */
 	sess->stats.throttles++;
 	TAILQ_INSERT_TAIL(&sess->engine->throttled, sess, throttled);
 }
@@ -125,7 +129,9 @@ void backlog_progress(struct sess_engine *engine)
 {
 	struct sess *sess, *next;
 
-	if (TAILQ_EMPTY(&engine->throttled) || engine->taken) {
+	if (TAILQ_EMPTY(&engine->throttled))
+		return;
+	if (engine->taken) {
 		engine->idle_calls = 0;
 		engine->taken = false;
 		return;
@@ -133,8 +139,8 @@ void backlog_progress(struct sess_engine *engine)
 	if (++engine->idle_calls < IDLE_CALLS)
 		return;
 	engine->idle_calls = 0;
-	TAILQ_EACH_SAFE(sess, &engine->throttled, throttled, next)
-	be_patient(sess);
+	TAILQ_EACH_SAFE (sess, &engine->throttled, throttled, next)
+		be_patient(sess);
 }
 
 uint64_t backlog_tick(struct sess_engine *engine, uint64_t now)
@@ -146,8 +152,7 @@ uint64_t backlog_tick(struct sess_engine *engine, uint64_t now)
 	if (now < engine->next_look)
 		return engine->next_look;
 	engine->next_look = now + LOOK_INTERVAL;
-	TAILQ_EACH_SAFE(sess, &engine->throttled, throttled, next)
-	{
+	TAILQ_EACH_SAFE (sess, &engine->throttled, throttled, next) {
 		if (sess->taken)
 			sess->taken = false;
 		else
@@ -299,8 +304,7 @@ void backlog_drop(struct sess *sess)
 {
 	struct sess_message *message, *next;
 
-	TAILQ_EACH_SAFE(message, &sess->messages, sess_link, next)
-	{
+	TAILQ_EACH_SAFE (message, &sess->messages, sess_link, next) {
 		if (message->claimed)
 			continue; /* the application was told that it has it */
 		sess->stats.dropped_msgs++;
@@ -314,7 +318,7 @@ static bool drop_orphan(struct sess_rx *rx)
 	struct sess_message *message;
 
 	TAILQ_FOREACH (message, &rx->orphans, sess_link) {
-		if (message->claimed)
+		if (message->claimed || !message->counted)
 			continue;
 		message->ep->stats.dropped_msgs++;
 		match_forget(message);

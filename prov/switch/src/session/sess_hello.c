@@ -140,8 +140,7 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	sess->eager_budget = hello.eager_budget;
 	sess->name_len = hello.name_len;
 	memcpy(sess->name, hello.name, hello.name_len);
-	if (!sess->is_opener)
-		backlog_greet(sess);
+	backlog_greet(sess);
 	credit_greeted(&sess->credit, header->seq + 1);
 	backlog_promise(sess, credit_left(&sess->credit));
 	sess->credit.tx_window = hello.window;

@@ -120,6 +120,7 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	sess->stats.rx_packets++;
 	if (header.flags & ~WIRE_PACKET_FLAGS) {
 		session_expel(sess, EPROTO, "reserved flags of a packet");
+		backlog_check(sess);
 		return;
 	}
 	if (!sess->hello_seen) {

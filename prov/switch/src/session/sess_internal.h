@@ -496,7 +496,8 @@ void backlog_remove(struct sess *sess, uint64_t bytes);
 void backlog_taken(struct sess *sess);
 /* The endpoint, in no context's list, is about to change to another one. */
 void backlog_move(struct sess_ep *ep, struct sess_rx *to);
-/* Our hello is about to tell the peer its first window and its eager budget. */
+/* Fixes the peer's first window and its eager budget: before our hello tells them, and
+ * before the peer's, which may be ahead of ours. */
 void backlog_greet(struct sess *sess);
 /* The peer may send so many packets more. */
 void backlog_promise(struct sess *sess, int32_t packets);

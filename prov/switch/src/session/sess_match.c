@@ -160,6 +160,8 @@ static void deliver(struct sess_op *op, struct sess_message *message)
 static void discard(struct sess_message *message, enum wire_status status)
 {
 	take(message);
+	if (message->sess)
+		backlog_taken(message->sess);
 	if (message->loop)
 		engine_op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
 	else if (message->xfer)

@@ -555,8 +555,7 @@ static struct sess_packet *say_hello(struct sess *sess)
 		session_fail(sess, ENOMEM, "no memory for the hello");
 		return NULL;
 	}
-	if (sess->is_opener)
-		backlog_greet(sess); /* the answerer did when it took the opener's */
+	backlog_greet(sess);
 	hello_build(sess, packet);
 	return packet;
 }

@@ -59,16 +59,16 @@ void sess_ep_close(struct sess_ep *ep, int error)
 
 	ep->closed = true;
 	match_close(ep, error);
-	TAILQ_EACH_SAFE(sess, &ep->sessions, ep_link, next)
-	sess_close(sess);
+	TAILQ_EACH_SAFE (sess, &ep->sessions, ep_link, next)
+		sess_close(sess);
 }
 
 void sess_ep_abort(struct sess_ep *ep, int error)
 {
 	struct sess *sess, *next;
 
-	TAILQ_EACH_SAFE(sess, &ep->sessions, ep_link, next)
-	sess_abort(sess, error);
+	TAILQ_EACH_SAFE (sess, &ep->sessions, ep_link, next)
+		sess_abort(sess, error);
 }
 
 void sess_ep_destroy(struct sess_ep *ep)
@@ -270,13 +270,11 @@ void sess_path_down(struct sess *sess, int error)
 	/* a peer that leaves (sess_leave) does not wait for our BYE */
 	if (sess->bye_seen && (sess->bye_sent || !sess->pending))
 		session_fail(sess, 0, "closed");
+	else if (sess->state < SESS_OPEN && error)
+		session_fail(sess, error, "the path could not be made");
 	else if (sess->state < SESS_OPEN)
-		session_fail(sess,
-			     error	       ? error
-			     : sess->is_opener ? ECONNREFUSED
-					       : ECONNRESET,
-			     error ? "the path could not be made"
-				   : "the peer closed the path before its hello");
+		session_fail(sess, sess->is_opener ? ECONNREFUSED : ECONNRESET,
+			     "the peer closed the path before its hello");
 	else
 		session_fail(sess, error ? error : ECONNRESET, "the path broke");
 }
@@ -330,7 +328,9 @@ static void stop_transfers(struct sess *sess)
 static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 {
 	bool was_greeted = sess->path_up && sess->state >= SESS_OPEN;
-	bool peer_failed = was_greeted || (!by_us && !sess->is_self);
+	/* who connected to us and said no hello may not be whom he claims to be */
+	bool peer_failed =
+		was_greeted || (!by_us && !sess->is_self && (sess->is_opener || sess->hello_seen));
 
 	if (sess->state >= SESS_FAILED)
 		return;
@@ -385,8 +385,8 @@ void sess_close(struct sess *sess)
 	}
 	sess->state = SESS_CLOSING;
 	engine_set_timer(sess, &sess->engine->timed_close);
-	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
-	xfer_turn_down(xfer);
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+		xfer_turn_down(xfer);
 	packet_ready(sess);
 	session_progress_close(sess);
 }
@@ -440,9 +440,9 @@ void session_bye_came(struct sess *sess, bool aborted)
 	sess->bye_seen = true;
 	sess->credit.owed = true;
 	drop_sends(sess, ECONNRESET);
-	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
-	if (!xfer->incoming)
-		xfer_finish(xfer, ECONNRESET);
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+		if (!xfer->incoming)
+			xfer_finish(xfer, ECONNRESET);
 	sess->tell_bye = true;
 	engine_event(sess);
 	if (sess->state == SESS_OPEN) {
@@ -492,7 +492,7 @@ void session_shed(struct sess *sess)
 	if (sess->expelled)
 		backlog_drop(sess);
 	drop_controls(sess);
-	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
 		if (xfer->counted && !xfer->io_out && !xfer->registering && !xfer->mem_cnt)
 			xfer_abandon(xfer, end_error(sess));
 }
@@ -517,8 +517,8 @@ void sess_closed(struct sess *sess)
 	drop_controls(sess);
 	match_forget_session(sess, error);
 	table_remove(&engine->sessions, sess->id);
-	TAILQ_EACH_SAFE(xfer, &sess->xfers, link, next)
-	xfer_abandon(xfer, error);
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+		xfer_abandon(xfer, error);
 	sess->state = SESS_ENDED;
 	session_free_if_ended(sess);
 }

@@ -364,7 +364,7 @@ def bare(field):
     return field.peer(request=False)
 
 
-@attack(mib=SILENT_MIB, why=SILENT_WHY, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "1500"})
+@attack(mib=SILENT_MIB, why=SILENT_WHY, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "5000"})
 def silent_connections(field):
     """Connections that say nothing at all, or nothing once they are accepted."""
     for _ in range(60):
@@ -489,7 +489,7 @@ def bad_answers_to_a_call():
             greet_and(peer.inline(b"x", length=60000)))
 
 
-@attack(mib=SESSION_MIB, ours=True, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "1000"})
+@attack(mib=SESSION_MIB, ours=True, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "5000"})
 def bad_answers(field):
     """The victim sends to us: it calls, and is answered badly or not at all."""
     listener = peer.Listener(field.address[0])
