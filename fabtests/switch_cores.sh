@@ -11,11 +11,11 @@
 # A CORE is a provider's name; with ":rdm" those of its endpoints that have no
 # connections, where it has both; or "mock:" and a mood of the tests' own core.
 # Environment: FI_PROVIDER_PATH; SWITCH_FUNCS, names of functional programs
-# (func_rdm).  Ends with 77 and the reason where fi_pingpong is missing.
+# (func/rdm).  Ends with 77 and the reason where fi_pingpong is missing.
 # util/core-table makes the table in the README of what it prints.
 set -u
 
-funcs=${SWITCH_FUNCS-func_rdm}
+funcs=${SWITCH_FUNCS-func/rdm}
 status=0
 port=$((21000 + $$ % 11000)) # below those that connections get by themselves
 

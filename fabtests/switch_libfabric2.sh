@@ -109,7 +109,7 @@ build()
 programs()
 {
 	set --
-	for program in prov/switch/test/func_* prov/switch/test/core_*_test prov/switch/test/switch_*_test; do
+	for program in prov/switch/test/func/* prov/switch/test/unit/core/*_test prov/switch/test/unit/api/*_test; do
 		case $program in
 		*.o | *.lo | *.log | *.trs) ;;
 		*) [ ! -x "$program" ] || set -- "$@" "$program" ;;

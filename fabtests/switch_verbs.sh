@@ -23,24 +23,24 @@ export FI_PROVIDER_PATH="${FI_PROVIDER_PATH-$PWD/.libs}"
 # Of every functional program what tells most about a core; few buffers and credits
 # ("tight") are what finds a receiver not ready.
 selection='
-func_msg [plain]
-func_rdm registered, rdm [tight]
-func_rdm registered, msg [read]
-func_rdm variants, rdm tagged [tight]
-func_cross two [tight]
-func_match order, tagged [tight]
-func_match cancel at any moment [tight]
-func_comp delivery complete, rdm [tight]
-func_close lossless [tight]
-func_close killed, connected [tight]
-func_wait trywait and poll, rdm [tight]
-func_wait blocking read, msg [auto]
-func_self two endpoints, two domains [tight]
-func_stats read, rdm
-func_stats write, msg
-func_shared receives for all, rdm [tight]
-func_av reuse, table
-func_msg crowd [tight]
+func/msg [plain]
+func/rdm registered, rdm [tight]
+func/rdm registered, msg [read]
+func/rdm variants, rdm tagged [tight]
+func/cross two [tight]
+func/match order, tagged [tight]
+func/match cancel at any moment [tight]
+func/comp delivery complete, rdm [tight]
+func/close lossless [tight]
+func/close killed, connected [tight]
+func/wait trywait and poll, rdm [tight]
+func/wait blocking read, msg [auto]
+func/self two endpoints, two domains [tight]
+func/stats read, rdm
+func/stats write, msg
+func/shared receives for all, rdm [tight]
+func/av reuse, table
+func/msg crowd [tight]
 '
 
 if [ "${1-}" != inside ]; then
@@ -144,7 +144,7 @@ mpi()
 # conformance CORE: what core.h promises, over a core of the test's table.
 conformance()
 {
-	program=prov/switch/test/core_conformance_test
+	program=prov/switch/test/unit/core/conformance_test
 	[ -x "$program" ] || { echo "SKIP: core conformance # it was not built"; return; }
 	late "core conformance, $1" && return
 	LC_ALL=C CORE_CASE=$1 "$program" --color=never "--tap=$tmp/tap" >"$tmp/log" 2>&1

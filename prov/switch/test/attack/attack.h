@@ -3,7 +3,7 @@
 #ifndef ATTACK_H
 #define ATTACK_H
 
-#include "func_common.h"
+#include "lib/func_common.h"
 
 #define ATTACK_PING  1ull	  /* from honest.c; its payload is the sender's name */
 #define ATTACK_PONG  2ull	  /* the answer */

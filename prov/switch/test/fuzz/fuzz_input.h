@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "link.h"
-#include "sess_wire.h"
+#include "lib/link.h"
+#include "session/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fuzz_input.h"
-#include "sess_internal.h"
+#include "fuzz/fuzz_input.h"
+#include "session/internal.h"
 
 enum { STEPS_MAX = 400 };
 

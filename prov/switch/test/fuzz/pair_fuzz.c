@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fuzz_input.h"
+#include "fuzz/fuzz_input.h"
 
 enum { STEPS_MAX = 500 };
 

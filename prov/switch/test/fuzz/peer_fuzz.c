@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "fuzz_input.h"
+#include "fuzz/fuzz_input.h"
 #include "fuzz_memory.h"
-#include "sess_internal.h"
+#include "session/internal.h"
 
 enum {
 	PEERS = 4,	    /* sessions of the hostile peer at a time */

@@ -29,7 +29,7 @@
 #include <rdma/fi_tagged.h>
 #include <rdma/providers/fi_prov.h>
 
-#include "switch_compat.h"
+#include "base/compat.h"
 
 #define MOCK_SCHEME "mock://"
 #define MOCK_PROTO  (1U << 31) /* values of providers have this bit, fi_endpoint(3) */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Aliases: further handles of an endpoint, each with flags of its own for the
+ * operations that are posted by it (fi_ep_alias(3)); and those flags of the
+ * endpoint itself.  All else that is asked of an alias is asked of its endpoint.
+ */
+#include <stdlib.h>
+
+#include "base/switch.h"
+
+/* The flags that are meant: of sends or of receives; NULL if not just one of
+ * both, or with a flag that no such call may have. */
+static uint64_t *which_flags(struct switch_face *face, uint64_t flags)
+{
+	const uint64_t more = flags & ~(FI_TRANSMIT | FI_RECV);
+
+	switch (flags & (FI_TRANSMIT | FI_RECV)) {
+	case FI_TRANSMIT:
+		return more & ~SWITCH_TX_OP_FLAGS ? NULL : &face->tx_op_flags;
+	case FI_RECV:
+		return more & ~SWITCH_RX_OP_FLAGS ? NULL : &face->rx_op_flags;
+	default:
+		return NULL;
+	}
+}
+
+static int set_flags(struct switch_face *face, uint64_t flags)
+{
+	uint64_t *mine = which_flags(face, flags);
+
+	if (!mine)
+		return -FI_EINVAL;
+	*mine = flags & ~(FI_TRANSMIT | FI_RECV);
+	return 0;
+}
+
+static int get_flags(struct switch_face *face, uint64_t *flags)
+{
+	const uint64_t *mine = which_flags(face, *flags & (FI_TRANSMIT | FI_RECV));
+
+	if (!mine)
+		return -FI_EINVAL;
+	*flags = *mine;
+	return 0;
+}
+
+static int alias_close(struct fid *fid)
+{
+	struct switch_face *alias = switch_face_of(fid);
+	struct switch_domain *domain = alias->ep->domain;
+
+	switch_domain_lock(domain);
+	alias->ep->aliases--;
+	switch_domain_unlock(domain);
+	free(alias);
+	return 0;
+}
+
+static int alias_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+{
+	return fi_ep_bind(&switch_ep_of(fid)->face.fid, bfid, flags);
+}
+
+static int alias_control(struct fid *fid, int command, void *arg)
+{
+	if (command == FI_ENABLE)
+		return fi_enable(&switch_ep_of(fid)->face.fid);
+	return switch_face_control(switch_face_of(fid), command, arg);
+}
+
+static struct fi_ops alias_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = alias_close,
+	.bind = alias_bind,
+	.control = alias_control,
+	.ops_open = switch_ep_ops_open,
+};
+
+static int alias_open(struct switch_face *face, const struct fi_alias *request)
+{
+	struct switch_face *alias;
+
+	if (!request || !request->fid || !which_flags(face, request->flags))
+		return -FI_EINVAL;
+	alias = malloc(sizeof(*alias));
+	if (!alias)
+		return -FI_ENOMEM;
+	*alias = *face;
+	alias->fid.fid.ops = &alias_fid_ops;
+	set_flags(alias, request->flags);
+	switch_domain_lock(alias->ep->domain);
+	alias->ep->aliases++;
+	switch_domain_unlock(alias->ep->domain);
+	*request->fid = &alias->fid.fid;
+	return 0;
+}
+
+int switch_face_control(struct switch_face *face, int command, void *arg)
+{
+	switch (command) {
+	case FI_ALIAS:
+		return alias_open(face, arg);
+	case FI_GETOPSFLAG:
+		return arg ? get_flags(face, arg) : -FI_EINVAL;
+	case FI_SETOPSFLAG:
+		return arg ? set_flags(face, *(uint64_t *)arg) : -FI_EINVAL;
+	default:
+		return -FI_ENOSYS;
+	}
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Counters of completed and of failed operations.
+ *
+ * The calls are the application's and take the domain's lock; switch_cntr_add()
+ * is called for every completion, with the lock held.  Reading a counter
+ * progresses the whole domain.
+ */
+#include <stdlib.h>
+
+#include "base/switch.h"
+
+#define SPIN_READS 20 /* before a wait sleeps */
+
+void switch_cntr_add(struct switch_cntr *cntr, bool error)
+{
+	if (error)
+		cntr->errors++;
+	else
+		cntr->value++;
+	cntr->moved = true;
+	cntr->changed = true;
+	switch_wait_signal(&cntr->wait);
+}
+
+static uint64_t cntr_look(struct switch_cntr *cntr, const uint64_t *which)
+{
+	uint64_t value;
+
+	switch_domain_lock(cntr->domain);
+	switch_domain_progress(cntr->domain);
+	cntr->moved = false;
+	value = *which;
+	switch_domain_unlock(cntr->domain);
+	return value;
+}
+
+static uint64_t switch_cntr_read(struct fid_cntr *fid)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_look(cntr, &cntr->value);
+}
+
+static uint64_t switch_cntr_readerr(struct fid_cntr *fid)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_look(cntr, &cntr->errors);
+}
+
+static void cntr_change(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
+{
+	/* fi_poll(3): not what the application did to the value itself */
+	if (which == &cntr->value)
+		cntr->changed = false;
+	else if (*which != value)
+		cntr->changed = true;
+	*which = value;
+	cntr->moved = true;
+	switch_wait_signal(&cntr->wait);
+}
+
+static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
+{
+	switch_domain_lock(cntr->domain);
+	cntr_change(cntr, which, value);
+	switch_domain_unlock(cntr->domain);
+	return 0;
+}
+
+static int cntr_increase(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
+{
+	switch_domain_lock(cntr->domain);
+	cntr_change(cntr, which, *which + value);
+	switch_domain_unlock(cntr->domain);
+	return 0;
+}
+
+static int switch_cntr_increase(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_increase(cntr, &cntr->value, value);
+}
+
+static int switch_cntr_set(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_set(cntr, &cntr->value, value);
+}
+
+static int switch_cntr_adderr(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_increase(cntr, &cntr->errors, value);
+}
+
+static int switch_cntr_seterr(struct fid_cntr *fid, uint64_t value)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+
+	return cntr_set(cntr, &cntr->errors, value);
+}
+
+bool switch_cntr_ready(const struct switch_cntr *cntr)
+{
+	return cntr->moved;
+}
+
+bool switch_cntr_polled(struct switch_cntr *cntr)
+{
+	const bool changed = cntr->changed;
+
+	cntr->changed = false;
+	return changed;
+}
+
+int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled)
+{
+	int ret = switch_domain_trywait(cntr->domain);
+
+	*signaled |= switch_wait_arm(&cntr->wait);
+	return switch_cntr_ready(cntr) ? -FI_EAGAIN : ret;
+}
+
+/* 0 or -FI_EAVAIL when the wait is over, else -FI_EAGAIN. */
+static int cntr_check(const struct switch_cntr *cntr, uint64_t threshold, uint64_t errors)
+{
+	if (cntr->value >= threshold)
+		return 0;
+	return cntr->errors != errors ? -FI_EAVAIL : -FI_EAGAIN;
+}
+
+/* One pass of a wait: what cntr_check() says, after progress; with -FI_EAGAIN
+ * the thread has entered if it may sleep. */
+static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t errors, bool may_sleep,
+		     struct switch_sleeper *sleeper)
+{
+	int ret;
+
+	switch_domain_lock(cntr->domain);
+	switch_wait_leave(&cntr->wait, sleeper);
+	switch_domain_progress(cntr->domain);
+	ret = cntr_check(cntr, threshold, errors);
+	if (ret == -FI_EAGAIN && may_sleep && !switch_domain_trywait(cntr->domain)) {
+		ret = cntr_check(cntr, threshold, errors);
+		if (ret == -FI_EAGAIN)
+			switch_wait_enter(&cntr->wait, sleeper);
+	}
+	switch_domain_unlock(cntr->domain);
+	return ret;
+}
+
+static void cntr_leave(struct switch_cntr *cntr, struct switch_sleeper *sleeper)
+{
+	switch_domain_lock(cntr->domain);
+	switch_wait_leave(&cntr->wait, sleeper);
+	switch_domain_unlock(cntr->domain);
+}
+
+static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeout)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
+	struct switch_sleeper sleeper = switch_sleeper(timeout);
+	uint64_t errors;
+	int ret;
+
+	if (cntr->wait.epoll_fd < 0)
+		return -FI_ENOSYS;
+	switch_domain_lock(cntr->domain);
+	errors = cntr->errors;
+	switch_domain_unlock(cntr->domain);
+	for (unsigned pass = 0;; pass++) {
+		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS, &sleeper);
+		if (ret != -FI_EAGAIN)
+			return ret;
+		ret = switch_wait_sleep(&cntr->wait, &sleeper);
+		if (ret && ret != -FI_EAGAIN)
+			break;
+	}
+	cntr_leave(cntr, &sleeper);
+	return ret;
+}
+
+static int switch_cntr_control(struct fid *fid, int command, void *arg)
+{
+	return switch_wait_control(&container_of(fid, struct switch_cntr, cntr_fid.fid)->wait,
+				   command, arg);
+}
+
+static int switch_cntr_close(struct fid *fid)
+{
+	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid.fid);
+	struct switch_domain *domain = cntr->domain;
+
+	switch_domain_lock(domain);
+	if (cntr->refs) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
+	LIST_REMOVE(cntr, link);
+	domain->refs--;
+	switch_domain_unlock(domain);
+	switch_wait_fini(&cntr->wait);
+	free(cntr);
+	return 0;
+}
+
+static struct fi_ops switch_cntr_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = switch_cntr_close,
+	.bind = switch_no_bind,
+	.control = switch_cntr_control,
+	.ops_open = switch_no_ops_open,
+};
+
+static struct fi_ops_cntr switch_cntr_ops = {
+	.size = sizeof(struct fi_ops_cntr),
+	.read = switch_cntr_read,
+	.readerr = switch_cntr_readerr,
+	.add = switch_cntr_increase,
+	.set = switch_cntr_set,
+	.wait = switch_cntr_wait,
+	.adderr = switch_cntr_adderr,
+	.seterr = switch_cntr_seterr,
+};
+
+int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
+		     struct fid_cntr **cntr_fid, void *context)
+{
+	struct switch_domain *domain = container_of(domain_fid, struct switch_domain, domain_fid);
+	struct switch_cntr *cntr;
+	int ret;
+
+	if (!attr || attr->flags || attr->events != FI_CNTR_EVENTS_COMP)
+		return -FI_EINVAL;
+	ret = switch_wait_check(attr->wait_obj, attr->wait_set);
+	if (ret)
+		return ret;
+	cntr = calloc(1, sizeof(*cntr));
+	if (!cntr)
+		return -FI_ENOMEM;
+	cntr->cntr_fid.fid.fclass = FI_CLASS_CNTR;
+	cntr->cntr_fid.fid.context = context;
+	cntr->cntr_fid.fid.ops = &switch_cntr_fid_ops;
+	cntr->cntr_fid.ops = &switch_cntr_ops;
+	cntr->domain = domain;
+	switch_domain_lock(domain);
+	ret = switch_wait_open(&cntr->wait, attr->wait_obj, domain);
+	if (!ret) {
+		LIST_INSERT_HEAD(&domain->cntrs, cntr, link);
+		domain->refs++;
+	}
+	switch_domain_unlock(domain);
+	if (ret) {
+		free(cntr);
+		return ret;
+	}
+	if (attr->wait_obj == FI_WAIT_SET)
+		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cntr->wait,
+					   &cntr->cntr_fid.fid);
+	if (ret) {
+		switch_cntr_close(&cntr->cntr_fid.fid);
+		return ret;
+	}
+	*cntr_fid = &cntr->cntr_fid;
+	return 0;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Completion queues.  A queue is a list of finished operations, each its own
+ * entry, so that it can neither overrun nor allocate; reading an entry frees
+ * the operation, which gives its endpoint the place for another one.
+ *
+ * The calls are the application's and take the domain's lock; switch_cq_push()
+ * is the pump's.  Reading any queue progresses the whole domain.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/switch.h"
+
+enum {
+	SPIN_READS = 20,     /* before a blocking read sleeps */
+	UNREAD_MOST = 16384, /* entries of such a queue: more is not asked for */
+	BUSY_READS = 16,     /* of a queue that is never empty, to one progress */
+};
+
+void switch_cq_push(struct switch_cq *cq, struct switch_op *op)
+{
+	STAILQ_INSERT_TAIL(&cq->done, &op->sess, link);
+	cq->done_cnt++;
+	switch_wait_signal(&cq->wait);
+}
+
+static uint64_t entry_flags(const struct switch_op *op)
+{
+	const uint16_t received_data = SESS_RECV | SESS_DATA;
+	const bool data = (op->sess.flags & received_data) == received_data;
+
+	return op->cq_flags | (data ? FI_REMOTE_CQ_DATA : 0);
+}
+
+/* Where received data are: a look at a message (FI_PEEK) delivers none. */
+static void *entry_buf(const struct switch_op *op)
+{
+	const bool has = op->sess.flags & SESS_RECV && !(op->sess.flags & SESS_PEEK);
+
+	return has && op->sess.iov_cnt ? op->sess.iov[0].addr : NULL;
+}
+
+/* Writes the entry of op at buf; returns where the next one goes. */
+static void *entry_write(enum fi_cq_format format, void *buf, const struct switch_op *op)
+{
+	const bool received = op->sess.flags & SESS_RECV;
+	struct fi_cq_tagged_entry *entry = buf;
+
+	/* each format begins with all of the smaller ones */
+	entry->op_context = op->context;
+	if (format == FI_CQ_FORMAT_CONTEXT)
+		return (struct fi_cq_entry *)buf + 1;
+	entry->flags = entry_flags(op);
+	entry->len = op->sess.len;
+	if (format == FI_CQ_FORMAT_MSG)
+		return (struct fi_cq_msg_entry *)buf + 1;
+	entry->buf = entry_buf(op);
+	entry->data = received ? op->sess.data : 0;
+	if (format == FI_CQ_FORMAT_DATA)
+		return (struct fi_cq_data_entry *)buf + 1;
+	entry->tag = op->sess.tag;
+	return entry + 1;
+}
+
+/* Takes up to count entries out: how many, -FI_EAVAIL if the first is an
+ * error, or -FI_EAGAIN. */
+static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
+{
+	struct sess_op *sess_op;
+	size_t taken = 0;
+
+	while ((sess_op = STAILQ_FIRST(&cq->done))) {
+		struct switch_op *op = container_of(sess_op, struct switch_op, sess);
+
+		if (sess_op->error)
+			return taken ? (ssize_t)taken : -FI_EAVAIL;
+		if (taken == count)
+			return taken;
+		buf = entry_write(cq->format, buf, op);
+		if (src_addr)
+			src_addr[taken] =
+				sess_op->flags & SESS_RECV ? sess_op->source : FI_ADDR_NOTAVAIL;
+		STAILQ_REMOVE_HEAD(&cq->done, link);
+		cq->done_cnt--;
+		switch_op_free(cq->domain, op);
+		taken++;
+	}
+	return taken ? (ssize_t)taken : -FI_EAGAIN;
+}
+
+/* Progresses if there is nothing to take, if the application asks for no more
+ * than that (count 0), and now and then when it cannot keep up: what it never
+ * empties must not keep its peers waiting.  Far behind, it reads what it has first:
+ * one buffer of FI_MULTI_RECV makes as many entries as a peer sends messages of no
+ * bytes, and nothing but this bounds them. */
+static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
+{
+	if (!cq->done_cnt || !count || (!(++cq->passes % BUSY_READS) && cq->done_cnt < UNREAD_MOST))
+		switch_domain_progress(cq->domain);
+	return cq_take(cq, buf, count, src_addr);
+}
+
+static ssize_t switch_cq_readfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr_t *src_addr)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+	ssize_t ret;
+
+	switch_domain_lock(cq->domain);
+	ret = cq_poll(cq, buf, count, src_addr);
+	if (ret == -FI_EAGAIN)
+		cq->signaled = false;
+	switch_domain_unlock(cq->domain);
+	return ret;
+}
+
+static ssize_t switch_cq_read(struct fid_cq *fid, void *buf, size_t count)
+{
+	return switch_cq_readfrom(fid, buf, count, NULL);
+}
+
+static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_stranger *stranger,
+			     bool has_size)
+{
+	const struct switch_addr *addr = stranger ? switch_stranger_addr(stranger) : NULL;
+	const size_t room = has_size ? entry->err_data_size : 0;
+	const size_t len = addr ? addr->len : 0;
+
+	if (!room)
+		entry->err_data = addr ? (void *)addr->bytes : NULL;
+	else if (len)
+		memcpy(entry->err_data, addr->bytes, len < room ? len : room);
+	if (has_size)
+		entry->err_data_size = room && room < len ? room : len;
+}
+
+/*
+ * Field by field: an application built against an older libfabric has a shorter
+ * struct, without err_data_size before 1.5.  The only data that an error has is
+ * the address of an unknown source; an application of that age, or one that
+ * brings no buffer, is shown ours, which lives until the next error is read.
+ */
+static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch_op *op,
+			      bool has_size)
+{
+	const bool received = op->sess.flags & SESS_RECV;
+
+	entry->op_context = op->context;
+	entry->flags = entry_flags(op);
+	entry->len = op->sess.len;
+	entry->buf = entry_buf(op);
+	entry->data = received ? op->sess.data : 0;
+	entry->tag = op->sess.tag;
+	entry->olen = op->sess.full_len > op->sess.len ? op->sess.full_len - op->sess.len : 0;
+	entry->err = op->sess.error;
+	entry->prov_errno = op->sess.error;
+	write_error_data(entry, op->stranger, has_size);
+}
+
+static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *entry, uint64_t flags)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+	struct switch_domain *domain = cq->domain;
+	const uint32_t api = domain->fabric->fabric_fid.api_version;
+	struct sess_op *first;
+	ssize_t ret = -FI_EAGAIN;
+
+	(void)flags;
+	switch_domain_lock(domain);
+	if (STAILQ_EMPTY(&cq->done))
+		switch_domain_progress(domain);
+	first = STAILQ_FIRST(&cq->done);
+	if (first && first->error) {
+		struct switch_op *op = container_of(first, struct switch_op, sess);
+
+		entry_write_error(entry, op, FI_VERSION_GE(api, FI_VERSION(1, 5)));
+		switch_stranger_release(domain, cq->shown);
+		cq->shown = op->stranger;
+		op->stranger = NULL;
+		STAILQ_REMOVE_HEAD(&cq->done, link);
+		cq->done_cnt--;
+		switch_op_free(domain, op);
+		ret = 1;
+	}
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+bool switch_cq_polled(struct switch_cq *cq)
+{
+	const bool ready = !STAILQ_EMPTY(&cq->done) || cq->signaled;
+
+	cq->signaled = false;
+	return ready;
+}
+
+int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
+{
+	int ret = switch_domain_trywait(cq->domain);
+
+	*signaled |= switch_wait_arm(&cq->wait);
+	if (!switch_cq_polled(cq))
+		return ret;
+	*ready = true;
+	return -FI_EAGAIN;
+}
+
+/* A blocking read; on the reader's stack. */
+struct cq_reader {
+	struct switch_sleeper sleeper;
+	void *buf;
+	size_t count;
+	fi_addr_t *src_addr;
+	size_t want;	  /* entries that end its sleep, at least 1 */
+	uint64_t signals; /* of the queue when it began */
+};
+
+/* As many entries as the reader wants are there, or an error: that is read before
+ * what comes after it. */
+static bool cq_enough(const struct switch_cq *cq, const struct cq_reader *reader)
+{
+	const struct sess_op *op;
+	size_t cnt = 0;
+
+	STAILQ_FOREACH (op, &cq->done, link)
+		if (op->error || ++cnt >= reader->want)
+			return true;
+	return false;
+}
+
+/* One pass: what the read returns, or -FI_EAGAIN to go on; then the thread has
+ * entered if it may sleep.  Until there is enough, everything stays in the queue,
+ * where others see it. */
+static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_sleep)
+{
+	struct switch_domain *domain = cq->domain;
+	ssize_t ret = -FI_EAGAIN;
+
+	switch_domain_lock(domain);
+	switch_wait_leave(&cq->wait, &reader->sleeper);
+	if (!cq_enough(cq, reader))
+		switch_domain_progress(domain);
+	if (cq_enough(cq, reader))
+		ret = cq_poll(cq, reader->buf, reader->count, reader->src_addr);
+	else if (cq->signals != reader->signals)
+		ret = -FI_ECANCELED;
+	else if (may_sleep && !switch_domain_trywait(domain) && !cq_enough(cq, reader))
+		switch_wait_enter(&cq->wait, &reader->sleeper);
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+static void cq_begin(struct switch_cq *cq, struct cq_reader *reader)
+{
+	switch_domain_lock(cq->domain);
+	/* a signal that nobody has noticed is for who is about to read, too */
+	reader->signals = cq->signals - cq->signaled;
+	switch_domain_unlock(cq->domain);
+}
+
+/* Out of time, or woken by a signal of either kind: what there is. */
+static ssize_t cq_end(struct switch_cq *cq, struct cq_reader *reader)
+{
+	ssize_t ret;
+
+	switch_domain_lock(cq->domain);
+	switch_wait_leave(&cq->wait, &reader->sleeper);
+	ret = cq_take(cq, reader->buf, reader->count, reader->src_addr);
+	cq->signaled = false;
+	switch_domain_unlock(cq->domain);
+	return ret;
+}
+
+/* Waits for one entry, or for as many as the threshold asks if they come in
+ * time and fit. */
+static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr_t *src_addr,
+				   const void *cond, int timeout)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+	size_t want = cq->threshold ? (uintptr_t)cond : 1;
+	struct cq_reader reader = {
+		.sleeper = switch_sleeper(timeout),
+		.buf = buf,
+		.count = count,
+		.src_addr = src_addr,
+	};
+	ssize_t ret;
+
+	if (cq->wait.epoll_fd < 0)
+		return -FI_ENOSYS;
+	if (want > count)
+		want = count;
+	reader.want = want ? want : 1;
+	cq_begin(cq, &reader);
+	for (unsigned pass = 0;; pass++) {
+		ret = cq_pass(cq, &reader, pass >= SPIN_READS);
+		if (ret == -FI_ECANCELED)
+			return cq_end(cq, &reader);
+		if (ret != -FI_EAGAIN)
+			return ret;
+		if (switch_wait_sleep(&cq->wait, &reader.sleeper))
+			return cq_end(cq, &reader);
+	}
+}
+
+static ssize_t switch_cq_sread(struct fid_cq *fid, void *buf, size_t count, const void *cond,
+			       int timeout)
+{
+	return switch_cq_sreadfrom(fid, buf, count, NULL, cond, timeout);
+}
+
+static int switch_cq_signal(struct fid_cq *fid)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
+
+	if (cq->wait.epoll_fd < 0)
+		return -FI_ENOSYS;
+	switch_domain_lock(cq->domain);
+	cq->signaled = true;
+	cq->signals++;
+	switch_wait_signal(&cq->wait);
+	switch_domain_unlock(cq->domain);
+	return 0;
+}
+
+static const char *switch_cq_strerror(struct fid_cq *fid, int prov_errno, const void *err_data,
+				      char *buf, size_t len)
+{
+	(void)fid, (void)err_data;
+	return switch_strerror(prov_errno, buf, len);
+}
+
+static int switch_cq_control(struct fid *fid, int command, void *arg)
+{
+	return switch_wait_control(&container_of(fid, struct switch_cq, cq_fid.fid)->wait, command,
+				   arg);
+}
+
+static int switch_cq_close(struct fid *fid)
+{
+	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid.fid);
+	struct switch_domain *domain = cq->domain;
+	struct sess_op *op;
+
+	switch_domain_lock(domain);
+	if (cq->refs) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
+	while ((op = STAILQ_FIRST(&cq->done))) {
+		STAILQ_REMOVE_HEAD(&cq->done, link);
+		switch_op_free(domain, container_of(op, struct switch_op, sess));
+	}
+	switch_stranger_release(domain, cq->shown);
+	LIST_REMOVE(cq, link);
+	domain->refs--;
+	switch_domain_unlock(domain);
+	switch_wait_fini(&cq->wait);
+	free(cq);
+	return 0;
+}
+
+static struct fi_ops switch_cq_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = switch_cq_close,
+	.bind = switch_no_bind,
+	.control = switch_cq_control,
+	.ops_open = switch_no_ops_open,
+};
+
+static struct fi_ops_cq switch_cq_ops = {
+	.size = sizeof(struct fi_ops_cq),
+	.read = switch_cq_read,
+	.readfrom = switch_cq_readfrom,
+	.readerr = switch_cq_readerr,
+	.sread = switch_cq_sread,
+	.sreadfrom = switch_cq_sreadfrom,
+	.signal = switch_cq_signal,
+	.strerror = switch_cq_strerror,
+};
+
+static int attr_check(const struct fi_cq_attr *attr)
+{
+	if (!attr || attr->flags & ~FI_AFFINITY || attr->format > FI_CQ_FORMAT_TAGGED ||
+	    attr->wait_cond > FI_CQ_COND_THRESHOLD)
+		return -FI_EINVAL;
+	return switch_wait_check(attr->wait_obj, attr->wait_set);
+}
+
+int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struct fid_cq **cq_fid,
+		   void *context)
+{
+	struct switch_domain *domain = container_of(domain_fid, struct switch_domain, domain_fid);
+	struct switch_cq *cq;
+	int ret = attr_check(attr);
+
+	if (ret)
+		return ret;
+	cq = calloc(1, sizeof(*cq));
+	if (!cq)
+		return -FI_ENOMEM;
+	cq->cq_fid.fid.fclass = FI_CLASS_CQ;
+	cq->cq_fid.fid.context = context;
+	cq->cq_fid.fid.ops = &switch_cq_fid_ops;
+	cq->cq_fid.ops = &switch_cq_ops;
+	cq->domain = domain;
+	cq->format = attr->format ? attr->format : FI_CQ_FORMAT_CONTEXT;
+	cq->threshold = attr->wait_cond == FI_CQ_COND_THRESHOLD;
+	STAILQ_INIT(&cq->done);
+	switch_domain_lock(domain);
+	ret = switch_wait_open(&cq->wait, attr->wait_obj, domain);
+	if (!ret) {
+		LIST_INSERT_HEAD(&domain->cqs, cq, link);
+		domain->refs++;
+	}
+	switch_domain_unlock(domain);
+	if (ret) {
+		free(cq);
+		return ret;
+	}
+	if (attr->wait_obj == FI_WAIT_SET)
+		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cq->wait,
+					   &cq->cq_fid.fid);
+	if (ret) {
+		switch_cq_close(&cq->cq_fid.fid);
+		return ret;
+	}
+	*cq_fid = &cq->cq_fid;
+	return 0;
+}

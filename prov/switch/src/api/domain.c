@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The domain: one engine over one core domain, and everything they serve.
+ *
+ * Opened and closed by the application.  It owns the engine, the core domain,
+ * the timer and the progress thread; endpoints, queues, counters, address
+ * vectors and memory regions hold a reference and keep it from being closed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/switch.h"
+
+enum {
+	BUFFERS_FIRST = 32,
+	BUFFERS_PER_CREDIT = 4,
+	CREDITS = 64,
+	CREDITS_POSTED = 16,
+};
+
+static const char *domain_name(const struct switch_domain *domain)
+{
+	const char *name = domain->info->domain_attr->name;
+
+	return name ? name : "(any)";
+}
+
+void switch_domain_need_lock(struct switch_domain *domain)
+{
+	struct switch_fabric *fabric = domain->fabric;
+	struct switch_eq *eq;
+
+	pthread_mutex_lock(&fabric->lock);
+	if (!domain->locked) {
+		domain->locked = true;
+		LIST_FOREACH (eq, &fabric->eqs, link)
+			if (switch_wait_add_domain(&eq->wait, domain))
+				SW_WARN(EQ, "an event queue cannot wait for domain %s\n",
+					domain_name(domain));
+	}
+	pthread_mutex_unlock(&fabric->lock);
+}
+
+/* -- opening and closing ------------------------------------------------- */
+
+/* Packets that a peer may have on the way to us.  Where the core has no flow
+ * control, buffers wait for all of them. */
+static size_t credits_for(const struct core_caps *caps)
+{
+	if (switch_params.credits)
+		return switch_params.credits;
+	return caps->flow_control ? CREDITS : CREDITS_POSTED;
+}
+
+static int open_core(struct switch_domain *domain)
+{
+	struct core_attr attr = {
+		.buffer_size = switch_params.buffer_size,
+		.buffer_cnt = BUFFERS_FIRST,
+	};
+	struct core_caps caps;
+	int ret;
+
+	ret = switch_core_info(domain->fabric, domain->info, false, &domain->core_info);
+	if (ret) {
+		SW_WARN(DOMAIN, "core %s has no domain %s that could serve\n",
+			domain->fabric->core_prov, domain_name(domain));
+		return ret;
+	}
+	domain->core_ops = domain->fabric->core_ops;
+	domain->core_ops->info_caps(domain->core_info, &caps);
+	domain->credits = credits_for(&caps);
+	attr.path_cnt = domain->credits + 1; /* and the hello */
+	attr.buffer_max =
+		(domain->credits > CREDITS ? domain->credits : CREDITS) * BUFFERS_PER_CREDIT;
+	ret = domain->core_ops->domain_open(domain->fabric->core, domain->core_info, &attr,
+					    &domain->core);
+	if (ret)
+		SW_WARN(DOMAIN, "core %s: domain %s does not open: %s\n", domain->fabric->core_prov,
+			domain_name(domain), fi_strerror(-ret));
+	else
+		domain->caps = domain->core_ops->caps(domain->core);
+	return ret;
+}
+
+/* From which size of a message something else than copying pays. */
+static void set_thresholds(const struct switch_domain *domain, struct sess_config *config)
+{
+	const struct switch_params *params = &switch_params;
+	const struct switch_costs_row *row =
+		switch_costs_for(&params->costs, domain->fabric->core_prov);
+
+	config->threshold[SESS_READ] = params->rndv_threshold ? params->rndv_threshold : row->read;
+	config->threshold[SESS_WRITE] =
+		params->rndv_threshold ? params->rndv_threshold : row->write;
+}
+
+static int open_engine(struct switch_domain *domain)
+{
+	const struct switch_params *params = &switch_params;
+	const struct core_caps *caps = domain->caps;
+	struct sess_config config = {
+		.buffer_size = params->buffer_size,
+		.credits = (uint32_t)domain->credits,
+		.send_iov_limit = caps->iov_limit,
+		.rma_iov_limit = caps->rma_iov_limit,
+		.transfer = params->transfer,
+		.can_read = caps->can_read && params->rdma_read,
+		.can_write = caps->can_write && params->rdma_write,
+		.read_target = caps->read_target && params->rma_target,
+		.write_target = caps->write_target && params->rma_target,
+		.local_mem = caps->mr_local,
+		.stage = caps->stage_size,
+		.send_after_write = caps->send_after_write,
+		.key_len = sizeof(uint64_t), /* whatever the core makes of it */
+		.virtual_addr = caps->mr_virt_addr,
+		.rma_max = caps->rma_max,
+		.initial = params->initial,
+		.unexpected_max = params->unexpected_max,
+		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
+		.close_timeout = params->close_timeout * UINT64_C(1000000),
+		.random = switch_random,
+		.part = switch_op_part,
+	};
+
+	set_thresholds(domain, &config);
+	switch_random(&config.first_seq, sizeof(config.first_seq));
+	return sess_engine_create(&config, &domain->engine);
+}
+
+static int open_timer(struct switch_domain *domain)
+{
+	domain->timer_set = SESS_NEVER;
+	domain->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	return domain->timer_fd < 0 ? -errno : 0;
+}
+
+/* Of whatever is open, in reverse. */
+static void domain_free(struct switch_domain *domain)
+{
+	if (domain->engine)
+		sess_engine_destroy(domain->engine);
+	if (domain->core)
+		domain->core_ops->domain_close(domain->core);
+	if (domain->timer_fd >= 0)
+		close(domain->timer_fd);
+	switch_op_fini(domain);
+	switch_strangers_free(domain);
+	fi_freeinfo(domain->core_info);
+	fi_freeinfo(domain->info);
+	pthread_mutex_destroy(&domain->lock);
+	free(domain);
+}
+
+/* Makes the domain known to the fabric's event queues. */
+static int domain_link(struct switch_domain *domain)
+{
+	struct switch_fabric *fabric = domain->fabric;
+	struct switch_eq *eq;
+	int ret = 0;
+
+	pthread_mutex_lock(&fabric->lock);
+	if (domain->locked)
+		LIST_FOREACH (eq, &fabric->eqs, link)
+			if (!ret)
+				ret = switch_wait_add_domain(&eq->wait, domain);
+	if (!ret) {
+		LIST_INSERT_HEAD(&fabric->domains, domain, link);
+		fabric->refs++;
+	}
+	pthread_mutex_unlock(&fabric->lock);
+	return ret;
+}
+
+static void domain_unlink(struct switch_domain *domain)
+{
+	struct switch_fabric *fabric = domain->fabric;
+	struct switch_eq *eq;
+
+	pthread_mutex_lock(&fabric->lock);
+	LIST_REMOVE(domain, link);
+	fabric->refs--;
+	LIST_FOREACH (eq, &fabric->eqs, link)
+		switch_wait_del_domain(&eq->wait, domain);
+	pthread_mutex_unlock(&fabric->lock);
+}
+
+static int switch_domain_close(struct fid *fid)
+{
+	struct switch_domain *domain = container_of(fid, struct switch_domain, domain_fid.fid);
+	int refs;
+
+	switch_domain_lock(domain);
+	refs = domain->refs;
+	switch_domain_unlock(domain);
+	if (refs)
+		return -FI_EBUSY;
+	domain_unlink(domain); /* from here nobody else comes in */
+	if (domain->progress == FI_PROGRESS_AUTO)
+		switch_progress_stop(domain);
+	switch_domain_lock(domain);
+	switch_domain_drain(domain);
+	switch_domain_unlock(domain);
+	domain_free(domain);
+	return 0;
+}
+
+/* -- what is not offered ------------------------------------------------- */
+
+static int switch_no_scalable_ep(struct fid_domain *domain, struct fi_info *info,
+				 struct fid_ep **sep, void *context)
+{
+	(void)domain, (void)info, (void)sep, (void)context;
+	return -FI_ENOSYS;
+}
+
+static int switch_no_query_atomic(struct fid_domain *domain, enum fi_datatype datatype,
+				  enum fi_op op, struct fi_atomic_attr *attr, uint64_t flags)
+{
+	(void)domain, (void)datatype, (void)op, (void)attr, (void)flags;
+	return -FI_EOPNOTSUPP;
+}
+
+static int switch_no_query_collective(struct fid_domain *domain, enum fi_collective_op coll,
+				      struct fi_collective_attr *attr, uint64_t flags)
+{
+	(void)domain, (void)coll, (void)attr, (void)flags;
+	return -FI_ENOSYS;
+}
+
+static struct fi_ops switch_domain_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = switch_domain_close,
+	.bind = switch_no_bind,
+	.control = switch_no_control,
+	.ops_open = switch_no_ops_open,
+};
+
+static struct fi_ops_domain switch_domain_ops = {
+	.size = sizeof(struct fi_ops_domain),
+	.av_open = switch_av_open,
+	.cq_open = switch_cq_open,
+	.endpoint = switch_ep_open,
+	.scalable_ep = switch_no_scalable_ep,
+	.cntr_open = switch_cntr_open,
+	.poll_open = switch_poll_open,
+	.stx_ctx = switch_stx_open,
+	.srx_ctx = switch_srx_open,
+	.query_atomic = switch_no_query_atomic,
+	.query_collective = switch_no_query_collective,
+};
+
+/* -- opening ------------------------------------------------------------- */
+
+/* An empty domain with the application's attributes; NULL when memory is short. */
+static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const struct fi_info *info,
+					  void *context)
+{
+	struct switch_domain *domain = calloc(1, sizeof(*domain));
+	const struct fi_domain_attr *attr = info->domain_attr;
+
+	if (!domain)
+		return NULL;
+	domain->domain_fid.fid.fclass = FI_CLASS_DOMAIN;
+	domain->domain_fid.fid.context = context;
+	domain->domain_fid.fid.ops = &switch_domain_fid_ops;
+	domain->domain_fid.ops = &switch_domain_ops;
+	domain->domain_fid.mr = &switch_mr_ops;
+	domain->fabric = fabric;
+	domain->threading = attr->threading;
+	domain->progress = attr->control_progress == FI_PROGRESS_AUTO ||
+					   attr->data_progress == FI_PROGRESS_AUTO
+				   ? FI_PROGRESS_AUTO
+				   : FI_PROGRESS_MANUAL;
+	domain->locked =
+		domain->threading != FI_THREAD_DOMAIN || domain->progress == FI_PROGRESS_AUTO;
+	domain->timer_fd = domain->progress_fd = -1;
+	pthread_mutex_init(&domain->lock, NULL);
+	LIST_INIT(&domain->eps);
+	LIST_INIT(&domain->conns);
+	LIST_INIT(&domain->cqs);
+	LIST_INIT(&domain->cntrs);
+	STAILQ_INIT(&domain->free_ops);
+	TAILQ_INIT(&domain->idle_strangers);
+	SLIST_INIT(&domain->op_chunks);
+	domain->info = fi_dupinfo(info);
+	if (!domain->info) {
+		domain_free(domain);
+		return NULL;
+	}
+	return domain;
+}
+
+int switch_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
+		       struct fid_domain **domain_fid, void *context)
+{
+	struct switch_fabric *fabric = container_of(fabric_fid, struct switch_fabric, fabric_fid);
+	struct switch_domain *domain;
+	int ret;
+
+	if (!info || !info->domain_attr)
+		return -FI_EINVAL;
+	domain = domain_alloc(fabric, info, context);
+	if (!domain)
+		return -FI_ENOMEM;
+	ret = open_timer(domain);
+	if (!ret)
+		ret = open_core(domain);
+	if (!ret)
+		ret = open_engine(domain);
+	if (!ret)
+		ret = domain_link(domain);
+	if (ret) {
+		domain_free(domain);
+		return ret;
+	}
+	if (domain->progress == FI_PROGRESS_AUTO) {
+		ret = switch_progress_start(domain);
+		if (ret) {
+			domain_unlink(domain);
+			domain_free(domain);
+			return ret;
+		}
+	}
+	*domain_fid = &domain->domain_fid;
+	return 0;
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Endpoints of both types as objects: open, bind, enable, options, cancel,
+ * close.  What they move is in api/msg.c and api/tagged.c, with whom in
+ * peer/rdm.c and peer/cm.c.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/switch.h"
+
+/* -- binding --------------------------------------------------------------------- */
+
+static int bind_cq(struct switch_ep *ep, struct switch_cq *cq, uint64_t flags)
+{
+	if (flags & ~(FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION) ||
+	    !(flags & (FI_TRANSMIT | FI_RECV)) || cq->domain != ep->domain)
+		return -FI_EINVAL;
+	if ((flags & FI_TRANSMIT && ep->tx_cq) || (flags & FI_RECV && ep->rx_cq))
+		return -FI_EBUSY;
+	if (flags & FI_TRANSMIT) {
+		ep->tx_cq = cq;
+		ep->tx_selective = flags & FI_SELECTIVE_COMPLETION;
+		cq->refs++;
+	}
+	if (flags & FI_RECV) {
+		ep->rx_cq = cq;
+		ep->rx_selective = flags & FI_SELECTIVE_COMPLETION;
+		cq->refs++;
+	}
+	return 0;
+}
+
+/* Counters of one-sided events may be bound; there are no such events yet. */
+static int bind_cntr(struct switch_ep *ep, struct switch_cntr *cntr, uint64_t flags)
+{
+	const uint64_t rma = FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE;
+
+	if (flags & ~(FI_SEND | FI_RECV | rma) || !flags || cntr->domain != ep->domain)
+		return -FI_EINVAL;
+	if ((flags & FI_SEND && ep->tx_cntr) || (flags & FI_RECV && ep->rx_cntr) ||
+	    (flags & rma && ep->rma_cntrs == sizeof(ep->rma_cntr) / sizeof(ep->rma_cntr[0])))
+		return -FI_EBUSY;
+	if (flags & FI_SEND) {
+		ep->tx_cntr = cntr;
+		cntr->refs++;
+	}
+	if (flags & FI_RECV) {
+		ep->rx_cntr = cntr;
+		cntr->refs++;
+	}
+	if (flags & rma) {
+		ep->rma_cntr[ep->rma_cntrs++] = cntr;
+		cntr->refs++;
+	}
+	return 0;
+}
+
+static int bind_eq(struct switch_ep *ep, struct switch_eq *eq)
+{
+	if (ep->eq)
+		return -FI_EBUSY;
+	if (eq->fabric != ep->domain->fabric)
+		return -FI_EINVAL;
+	pthread_mutex_lock(&eq->fabric->lock);
+	ep->eq = eq;
+	eq->refs++;
+	pthread_mutex_unlock(&eq->fabric->lock);
+	return 0;
+}
+
+static int bind_locked(struct switch_ep *ep, struct fid *bfid, uint64_t flags)
+{
+	switch (bfid->fclass) {
+	case FI_CLASS_CQ:
+		return bind_cq(ep, container_of(bfid, struct switch_cq, cq_fid.fid), flags);
+	case FI_CLASS_CNTR:
+		return bind_cntr(ep, container_of(bfid, struct switch_cntr, cntr_fid.fid), flags);
+	case FI_CLASS_AV:
+		if (ep->type != FI_EP_RDM || flags)
+			return -FI_EINVAL;
+		if (ep->av)
+			return -FI_EBUSY;
+		ep->av = switch_av_from_fid(ep->domain, bfid);
+		if (!ep->av)
+			return -FI_EINVAL;
+		switch_av_bind_ep(ep->av, ep);
+		return 0;
+	case FI_CLASS_STX_CTX:
+		return flags ? -FI_EINVAL : switch_stx_bind(ep, bfid);
+	case FI_CLASS_SRX_CTX:
+		return flags ? -FI_EINVAL : switch_srx_bind(ep, bfid);
+	default:
+		return -FI_EINVAL;
+	}
+}
+
+static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+{
+	struct switch_ep *ep = switch_ep_of(fid);
+	int ret;
+
+	if (!bfid)
+		return -FI_EINVAL;
+	if (ep->enabled)
+		return -FI_EOPBADSTATE;
+	if (bfid->fclass == FI_CLASS_EQ) {
+		if (flags)
+			return -FI_EINVAL;
+		switch_domain_need_lock(ep->domain);
+		return bind_eq(ep, container_of(bfid, struct switch_eq, eq_fid.fid));
+	}
+	switch_domain_lock(ep->domain);
+	ret = bind_locked(ep, bfid, flags);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+/* -- enabling ---------------------------------------------------------------------- */
+
+/* Sources would have two names if those who share receives did not share the
+ * address vector. */
+static bool srx_fits(const struct switch_ep *ep)
+{
+	const struct switch_ep *other;
+
+	LIST_FOREACH (other, &ep->srx->eps, srx_link)
+		if (other->enabled && other->av != ep->av)
+			return false;
+	return true;
+}
+
+static int enable_locked(struct switch_ep *ep)
+{
+	int ret = 0;
+
+	if (ep->enabled)
+		return 0;
+	if (!ep->tx_cq && !ep->rx_cq && !ep->tx_cntr && !ep->rx_cntr)
+		return -FI_ENOCQ;
+	if ((ep->sends && !ep->tx_cq && !ep->tx_cntr) ||
+	    (ep->receives && !ep->rx_cq && !ep->rx_cntr))
+		return -FI_ENOCQ;
+	if (ep->type == FI_EP_MSG && !ep->eq)
+		return -FI_ENOEQ;
+	if (ep->type == FI_EP_RDM && !ep->av)
+		return -FI_ENOAV;
+	if ((ep->wants_srx && !ep->srx) || (ep->wants_stx && !ep->stx))
+		return -FI_EOPBADSTATE;
+	if (ep->srx && !srx_fits(ep))
+		return -FI_EINVAL;
+	if (ep->type == FI_EP_RDM)
+		ret = switch_rdm_enable(ep);
+	ep->enabled = !ret;
+	return ret;
+}
+
+static int ep_control(struct fid *fid, int command, void *arg)
+{
+	struct switch_ep *ep = switch_ep_of(fid);
+	int ret;
+
+	if (command != FI_ENABLE)
+		return switch_face_control(&ep->face, command, arg);
+	switch_domain_lock(ep->domain);
+	ret = enable_locked(ep);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+/* -- options and cancel --------------------------------------------------------------- */
+
+static int ep_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
+{
+	const struct switch_ep *ep = switch_ep_of(fid);
+
+	if (level != FI_OPT_ENDPOINT)
+		return -FI_ENOPROTOOPT;
+	if (optname != FI_OPT_CM_DATA_SIZE)
+		return switch_rx_getopt(&ep->own_rx, optname, optval, optlen);
+	return switch_opt_size(switch_cm_size(ep->domain->caps->cm_data_size) - SESS_PREAMBLE_LEN,
+			       optval, optlen);
+}
+
+static int ep_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)
+{
+	return switch_rx_setopt(&switch_ep_of(fid)->own_rx, level, optname, optval, optlen);
+}
+
+static ssize_t ep_cancel(fid_t fid, void *context)
+{
+	struct switch_ep *ep = switch_ep_of(fid);
+	ssize_t ret;
+
+	switch_domain_lock(ep->domain);
+	ret = switch_op_cancel(ep->domain, ep, &ep->own_rx, context);
+	switch_domain_submitted(ep->domain);
+	switch_domain_unlock(ep->domain);
+	return ret;
+}
+
+/* -- closing ------------------------------------------------------------------------- */
+
+enum { LAST_LOOKS = 1000 }; /* in vain, behind all deadlines */
+
+/* What uses the application's memory ends before fi_close returns, or that fails: a core
+ * without connections takes nothing back from a peer that stands still.  0 or -FI_EBUSY. */
+static int wait_idle(struct switch_ep *ep)
+{
+	struct switch_domain *domain = ep->domain;
+	const uint64_t linger = (uint64_t)switch_params.close_timeout * 1000000;
+	uint64_t now, deadline = switch_now() + linger;
+	unsigned busy = UINT_MAX, before, looks = 0;
+	bool aborted = false;
+	int ret = 0;
+
+	domain->cm_pending++; /* watch the connections */
+	for (;;) {
+		/* The process may have stood still: it goes on looking after the deadline
+		 * for as long as it finds something, and then some more, because a core
+		 * first reads what the kernel has, of which nothing is seen here. */
+		now = switch_now();
+		before = busy;
+		switch_domain_progress(domain);
+		busy = sess_ep_busy(ep->sess_ep);
+		if (!busy)
+			break;
+		if (now < deadline) {
+			switch_domain_doze(domain);
+		} else if (!aborted) {
+			aborted = true;
+			deadline = switch_now() + linger;
+			sess_ep_abort(ep->sess_ep, FI_ECANCELED);
+			switch_domain_perform(domain);
+		} else if (busy >= before && ++looks >= LAST_LOOKS) {
+			SW_WARN(EP_CTRL, "not closed: the core still uses memory of unfinished "
+					 "operations\n");
+			ret = -FI_EBUSY;
+			break;
+		}
+	}
+	domain->cm_pending--;
+	return ret;
+}
+
+/* Sessions linger in the domain until their peers have everything. */
+static void leave_conns(struct switch_ep *ep)
+{
+	struct switch_conn *conn;
+
+	LIST_FOREACH (conn, &ep->domain->conns, link) {
+		if (conn->ep != ep)
+			continue;
+		switch_rdm_forget_conn(conn);
+		conn->ep = NULL;
+	}
+}
+
+static void unbind(struct switch_ep *ep)
+{
+	if (ep->av)
+		switch_av_unbind_ep(ep->av, ep);
+	if (ep->tx_cq)
+		ep->tx_cq->refs--;
+	if (ep->rx_cq)
+		ep->rx_cq->refs--;
+	if (ep->tx_cntr)
+		ep->tx_cntr->refs--;
+	if (ep->rx_cntr)
+		ep->rx_cntr->refs--;
+	for (unsigned i = 0; i < ep->rma_cntrs; i++)
+		ep->rma_cntr[i]->refs--;
+	switch_shared_unbind(ep);
+}
+
+static void ep_free(struct switch_ep *ep)
+{
+	fi_freeinfo(ep->core_info);
+	fi_freeinfo(ep->info);
+	free(ep->conns);
+	free(ep);
+}
+
+static int ep_close(struct fid *fid)
+{
+	struct switch_ep *ep = switch_ep_of(fid);
+	struct switch_domain *domain = ep->domain;
+	struct switch_stats_line stats;
+
+	switch_domain_lock(domain);
+	if (ep->aliases) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
+	if (!ep->closing) {
+		ep->closing = true;
+		ep->shut_down = true; /* nobody hears of events any more */
+		sess_ep_close(ep->sess_ep, FI_ECANCELED);
+	}
+	if (wait_idle(ep)) {
+		switch_domain_unlock(domain);
+		return -FI_EBUSY;
+	}
+	/* Not before: a peer's crossing connect may be what sends wait for. */
+	if (ep->listener)
+		domain->core_ops->listener_close(ep->listener);
+	switch_stats_format(ep, &stats);
+	leave_conns(ep);
+	switch_op_forget(domain, ep, &ep->own_rx);
+	sess_ep_destroy(ep->sess_ep);
+	switch_domain_perform(domain);
+	switch_progress_wake(domain);
+	switch_msg_close(ep);
+	unbind(ep);
+	LIST_REMOVE(ep, link);
+	if (LIST_EMPTY(&domain->eps))
+		switch_domain_rest(domain);
+	domain->refs--;
+	switch_domain_unlock(domain);
+	if (ep->eq) {
+		switch_eq_remove(ep->eq, &ep->face.fid.fid);
+		pthread_mutex_lock(&domain->fabric->lock);
+		ep->eq->refs--;
+		pthread_mutex_unlock(&domain->fabric->lock);
+	}
+	switch_stats_write(&stats);
+	ep_free(ep);
+	return 0;
+}
+
+/* -- opening ------------------------------------------------------------------------------ */
+
+static struct fi_ops ep_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = ep_close,
+	.bind = ep_bind,
+	.control = ep_control,
+	.ops_open = switch_ep_ops_open,
+};
+
+static struct fi_ops_ep ep_ops = {
+	.size = sizeof(struct fi_ops_ep),
+	.cancel = ep_cancel,
+	.getopt = ep_getopt,
+	.setopt = ep_setopt,
+	.tx_ctx = switch_no_tx_ctx,
+	.rx_ctx = switch_no_rx_ctx,
+	.rx_size_left = switch_no_size_left,
+	.tx_size_left = switch_no_size_left,
+};
+
+static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
+{
+	const uint64_t caps = info->caps;
+	const bool both = !(caps & (FI_SEND | FI_RECV));
+
+	ep->type = info->ep_attr->type;
+	ep->sends = both || caps & FI_SEND;
+	ep->receives = both || caps & FI_RECV;
+	ep->source = caps & FI_SOURCE;
+	ep->source_err = ep->source && caps & FI_SOURCE_ERR;
+	ep->own_rx.directed = caps & FI_DIRECTED_RECV;
+	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
+	ep->own_rx.left =
+		info->rx_attr && info->rx_attr->size ? info->rx_attr->size : SWITCH_RX_SIZE;
+	ep->wants_srx = info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT;
+	ep->wants_stx = info->ep_attr->tx_ctx_cnt == FI_SHARED_CONTEXT;
+	ep->face.tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
+	ep->face.rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
+	ep->tx_left = info->tx_attr && info->tx_attr->size ? info->tx_attr->size : SWITCH_TX_SIZE;
+	ep->max_msg_size = SIZE_MAX / 2;
+	if (info->ep_attr->max_msg_size && info->ep_attr->max_msg_size < ep->max_msg_size)
+		ep->max_msg_size = info->ep_attr->max_msg_size;
+	ep->inject_size = sess_engine_inline_max(ep->domain->engine);
+	if (ep->inject_size > SWITCH_INJECT_SIZE)
+		ep->inject_size = SWITCH_INJECT_SIZE;
+	if (info->tx_attr && info->tx_attr->inject_size &&
+	    info->tx_attr->inject_size < ep->inject_size)
+		ep->inject_size = info->tx_attr->inject_size;
+}
+
+static int take_handle(struct switch_ep *ep, fid_t handle)
+{
+	if (!handle)
+		return 0;
+	if (ep->type == FI_EP_MSG && handle->fclass == FI_CLASS_PEP)
+		return switch_msg_take_address(
+			ep, container_of(handle, struct switch_pep, pep_fid.fid));
+	if (ep->type != FI_EP_MSG || handle->fclass != FI_CLASS_CONNREQ)
+		return -FI_EINVAL;
+	ep->connreq = container_of(handle, struct switch_connreq, fid);
+	if (ep->connreq->ep)
+		return -FI_EBUSY;
+	ep->connreq->ep = ep;
+	return 0;
+}
+
+static int ep_setup(struct switch_ep *ep, struct fi_info *info)
+{
+	int ret;
+
+	ep->info = fi_dupinfo(info);
+	if (!ep->info)
+		return -FI_ENOMEM;
+	ret = switch_core_info(ep->domain->fabric, info, ep->type == FI_EP_RDM, &ep->core_info);
+	if (!ret)
+		ret = sess_ep_create(ep->domain->engine, ep, &ep->sess_ep);
+	if (ret)
+		return ret;
+	ep->own_rx.sess_rx = sess_ep_rx(ep->sess_ep);
+	ret = take_handle(ep, info->handle);
+	if (ret)
+		sess_ep_destroy(ep->sess_ep);
+	return ret;
+}
+
+int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct fid_ep **out,
+		   void *context)
+{
+	struct switch_domain *domain = container_of(domain_fid, struct switch_domain, domain_fid);
+	struct switch_ep *ep;
+	int ret;
+
+	if (!info || !info->ep_attr)
+		return -FI_EINVAL;
+	ret = switch_attr_check_ep(domain, info);
+	if (ret)
+		return ret;
+	ep = calloc(1, sizeof(*ep));
+	if (!ep)
+		return -FI_ENOMEM;
+	ep->domain = domain;
+	LIST_INIT(&ep->unnamed);
+	ep->face.fid.fid.fclass = FI_CLASS_EP;
+	ep->face.fid.fid.context = context;
+	ep->face.fid.fid.ops = &ep_fid_ops;
+	ep->face.fid.ops = &ep_ops;
+	ep->face.fid.msg = &switch_msg_ops;
+	ep->face.fid.tagged = &switch_tagged_ops;
+	switch_no_one_sided(&ep->face.fid);
+	ep->face.ep = ep;
+	ep->face.rx = &ep->own_rx;
+	ep->own_rx.ep = ep;
+	ep->own_rx.domain = domain;
+	take_attrs(ep, info);
+	ep->face.fid.cm = ep->type == FI_EP_MSG ? &switch_msg_cm_ops : &switch_rdm_cm_ops;
+	switch_domain_lock(domain);
+	ret = ep_setup(ep, info);
+	if (!ret) {
+		LIST_INSERT_HEAD(&domain->eps, ep, link);
+		domain->names_sources |= ep->source_err;
+		domain->refs++;
+	}
+	switch_domain_unlock(domain);
+	if (ret) {
+		ep_free(ep);
+		return ret;
+	}
+	*out = &ep->face.fid;
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Operations of a path that is up, as its core takes them: injected, as they
+ * lie, or copied into a send buffer where the core wants its memory registered, a
+ * prefix in front, or no list of pieces.  Called by both adapters under the
+ * domain's lock.
+ */
+#include <string.h>
+
+#include "core/common/common.h"
+
+/* The core did not take an operation; what the caller is told. */
+static int refused(const char *what, ssize_t ret)
+{
+	if (ret == -FI_EAGAIN)
+		return -FI_EAGAIN;
+	core_failed(what, (int)ret);
+	return -core_peer_error((int)-ret);
+}
+
+static struct core_line *line_of(struct core_path *path)
+{
+	return (struct core_line *)path; /* its first member */
+}
+
+void core_line_add(struct core_line *line, struct core_out *out)
+{
+	TAILQ_INSERT_TAIL(&line->outs, out, link);
+	line->out_cnt++;
+	line->tx_cnt += out->ctx.kind == CORE_KIND_TX;
+}
+
+void core_line_remove(struct core_line *line, struct core_out *out)
+{
+	TAILQ_REMOVE(&line->outs, out, link);
+	line->out_cnt--;
+	line->tx_cnt -= out->ctx.kind == CORE_KIND_TX;
+}
+
+/*
+ * All paths of a domain share what may be out.  Half of it is for whoever comes first,
+ * the other half for paths that have next to nothing out: so however much the peers of
+ * others leave lying, a path finds room, unless a thousand of them do.
+ */
+static bool may_go_out(const struct core_base *base, const struct core_line *line)
+{
+	return base->out_cnt < CORE_OUT_MAX / 2 ||
+	       (line->out_cnt < CORE_LINE_LEAST && base->out_cnt < CORE_OUT_MAX);
+}
+
+/* The same for the send buffers, of which there are fewer: enough for 64 such paths. */
+static bool may_copy(const struct core_line *line)
+{
+	return line->tx->busy < CORE_TX_MAX / 2 || line->tx_cnt < CORE_LINE_LEAST;
+}
+
+/* The core's answer to an operation with a completion. */
+static int taken(struct core_base *base, struct core_path *path, struct core_out *out,
+		 const char *what, ssize_t ret)
+{
+	if (ret) {
+		out->ctx.kind = CORE_KIND_NONE;
+		return refused(what, ret);
+	}
+	out->path = path;
+	core_line_add(line_of(path), out);
+	base->out_cnt++;
+	return 0;
+}
+
+static int inject(const struct core_line *line, const struct iovec *iov, size_t cnt, size_t len)
+{
+	uint8_t copy[CORE_INJECT_COPY];
+	const void *buf = cnt ? iov[0].iov_base : NULL;
+	size_t i, done = 0;
+	ssize_t ret;
+
+	if (cnt > 1) {
+		for (i = 0; i < cnt; i++) {
+			memcpy(copy + done, iov[i].iov_base, iov[i].iov_len);
+			done += iov[i].iov_len;
+		}
+		buf = copy;
+	}
+	ret = fi_inject(line->ep, buf, len, line->addr);
+	if (!ret)
+		return 1;
+	return refused("fi_inject", ret);
+}
+
+static int send_copied(struct core_base *base, struct core_path *path, struct core_io *io,
+		       const struct iovec *iov, size_t cnt, size_t len, bool may_buffer)
+{
+	const struct core_line *line = line_of(path);
+	struct core_tx *tx;
+	int ret = may_copy(line) ? core_tx_fill(base, line->tx, iov, cnt, len, &tx) : -FI_EAGAIN;
+
+	if (ret)
+		return ret;
+	ret = taken(base, path, &tx->out, "fi_send",
+		    core_tx_send(base, line->ep, line->addr, tx, len));
+	if (ret) {
+		core_tx_put(tx);
+		return ret;
+	}
+	if (may_buffer)
+		return 1;
+	tx->io = io;
+	return 0;
+}
+
+int core_data_send(struct core_base *base, struct core_path *path, struct core_io *io,
+		   const struct iovec *iov, void **desc, size_t cnt, size_t len, bool may_buffer)
+{
+	struct core_line *line = line_of(path);
+	struct core_out *out = (struct core_out *)io;
+	struct fi_msg msg;
+
+	if (may_buffer && !base->prefix && len <= base->caps.inject_size &&
+	    (cnt <= 1 || len <= CORE_INJECT_COPY))
+		return inject(line, iov, cnt, len);
+	if (cnt > base->caps.iov_limit)
+		return -FI_EINVAL;
+	if (!may_go_out(base, line))
+		return -FI_EAGAIN;
+	if (base->prefix || base->caps.mr_local || base->async_iov)
+		return send_copied(base, path, io, iov, cnt, len, may_buffer);
+	out->ctx.kind = CORE_KIND_SEND;
+	msg = (struct fi_msg){
+		.msg_iov = iov,
+		.desc = desc,
+		.iov_count = cnt,
+		.addr = line->addr,
+		.context = out,
+	};
+	return taken(base, path, out, "fi_sendmsg", fi_sendmsg(line->ep, &msg, FI_COMPLETION));
+}
+
+/* Without a list: the flags are those that the endpoint was opened with. */
+static ssize_t rma_one(const struct core_line *line, struct core_out *out, enum core_kind kind,
+		       const struct iovec *iov, void *desc, uint64_t raddr, uint64_t key)
+{
+	return kind == CORE_KIND_READ ? fi_read(line->ep, iov->iov_base, iov->iov_len, desc,
+						line->addr, raddr, key, out)
+				      : fi_write(line->ep, iov->iov_base, iov->iov_len, desc,
+						 line->addr, raddr, key, out);
+}
+
+static ssize_t rma_list(const struct core_base *base, const struct core_line *line,
+			struct core_out *out, enum core_kind kind, const struct iovec *iov,
+			void **desc, size_t cnt, uint64_t raddr, uint64_t key)
+{
+	struct fi_rma_iov rma = {.addr = raddr, .key = key};
+	const struct fi_msg_rma msg = {
+		.msg_iov = iov,
+		.desc = desc,
+		.iov_count = cnt,
+		.addr = line->addr,
+		.rma_iov = &rma,
+		.rma_iov_count = 1,
+		.context = out,
+	};
+
+	for (size_t i = 0; i < cnt; i++)
+		rma.len += iov[i].iov_len;
+	return kind == CORE_KIND_READ ? fi_readmsg(line->ep, &msg, FI_COMPLETION)
+				      : fi_writemsg(line->ep, &msg, base->write_flags);
+}
+
+int core_data_rma(struct core_base *base, struct core_path *path, struct core_io *io,
+		  enum core_kind kind, const struct iovec *iov, void **desc, size_t cnt,
+		  uint64_t raddr, uint64_t key)
+{
+	struct core_line *line = line_of(path);
+	struct core_out *out = (struct core_out *)io;
+	ssize_t ret;
+
+	if (cnt > base->caps.rma_iov_limit)
+		return -FI_EINVAL;
+	if (!may_go_out(base, line))
+		return -FI_EAGAIN;
+	out->ctx.kind = kind;
+	ret = base->async_iov ? rma_one(line, out, kind, iov, *desc, raddr, key)
+			      : rma_list(base, line, out, kind, iov, desc, cnt, raddr, key);
+	ret = taken(base, path, out, kind == CORE_KIND_READ ? "fi_read" : "fi_write", ret);
+	if (!ret && kind == CORE_KIND_READ)
+		line->read_cnt++;
+	return (int)ret;
+}
+
+struct core_io *core_data_done(struct core_base *base, struct core_out *out)
+{
+	struct core_line *line = line_of(out->path);
+	struct core_io *io = (struct core_io *)out;
+
+	core_line_remove(line, out);
+	base->out_cnt--;
+	if (out->ctx.kind == CORE_KIND_READ)
+		line->read_cnt--;
+	if (out->ctx.kind == CORE_KIND_TX) {
+		io = ((struct core_tx *)out)->io;
+		core_tx_put((struct core_tx *)out);
+	}
+	out->ctx.kind = CORE_KIND_NONE;
+	return io;
+}

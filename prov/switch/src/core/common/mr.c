@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Registrations of the adapters: a core's own object behind an opaque type.
+ * Called through core_ops and for buffers, under the domain's lock.
+ */
+#include <errno.h>
+#include <sys/random.h>
+
+#include "core/common/common.h"
+
+/* A key that a peer cannot guess, as long as the core takes. */
+static int key_draw(struct core_base *base, uint64_t *key)
+{
+	size_t size = base->caps.key_size;
+	ssize_t ret;
+
+	if (!base->key_cnt) {
+		/* up to 256 bytes come whole or not at all */
+		ret = getrandom(base->keys, sizeof(base->keys), 0);
+		if (ret != (ssize_t)sizeof(base->keys))
+			return core_failed("getrandom", ret < 0 ? -errno : -FI_EIO);
+		base->key_cnt = CORE_KEYS;
+	}
+	*key = base->keys[--base->key_cnt];
+	if (size && size < sizeof(*key))
+		*key >>= 8 * (sizeof(*key) - size);
+	return 0;
+}
+
+/* FI_MR_ENDPOINT: a region serves one endpoint, once it is enabled. */
+static int mr_enable(struct fid_mr *mr, struct fid_ep *ep)
+{
+	int ret = fi_mr_bind(mr, &ep->fid, 0);
+
+	if (!ret)
+		ret = fi_mr_enable(mr);
+	if (ret) {
+		core_failed("binding a memory region", ret);
+		fi_close(&mr->fid);
+	}
+	return ret;
+}
+
+int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+		 uint64_t access, struct fid_mr **mr)
+{
+	uint64_t key = 0;
+	int ret, tries;
+
+	if (base->caps.mr_endpoint && !ep)
+		return -FI_EINVAL;
+	for (tries = 0; tries < 8; tries++) {
+		if (!base->caps.mr_prov_key) {
+			ret = key_draw(base, &key);
+			if (ret)
+				return ret;
+		}
+		ret = fi_mr_reg(base->domain, buf, len, access, 0, key, 0, mr, NULL);
+		if (ret != -FI_ENOKEY)
+			break;
+	}
+	if (ret)
+		return core_failed("fi_mr_reg", ret);
+	return base->caps.mr_endpoint ? mr_enable(*mr, ep) : 0;
+}
+
+int core_mr_reg(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+		uint64_t access, struct core_mr **mr, uint64_t *raddr, uint64_t *key)
+{
+	struct fid_mr *fid;
+	int ret;
+
+	ret = core_mr_open(base, ep, buf, len, access, &fid);
+	if (ret)
+		return ret;
+	*mr = (struct core_mr *)fid;
+	*raddr = base->caps.mr_virt_addr ? (uintptr_t)buf : 0;
+	*key = fi_mr_key(fid);
+	return 0;
+}
+
+void core_mr_close(struct core_mr *mr)
+{
+	int ret = fi_close(&((struct fid_mr *)mr)->fid);
+
+	if (ret)
+		core_failed("closing a memory region", ret);
+}
+
+void *core_mr_desc(const struct core_mr *mr)
+{
+	return fi_mr_desc((struct fid_mr *)mr);
+}

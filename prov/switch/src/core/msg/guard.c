@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Keeps a peer that connects from stopping the whole process.  The tcp core
+ * before 1.18 reads the head of a connection request, then the data that it
+ * promises, from a socket that blocks: 32 bytes and no more made it wait for
+ * ever, with the domain's lock held.  Sockets that Linux accepts inherit the
+ * listening one's timeout for receiving.  Called when a listener starts; on any
+ * other core it finds nothing, and does nothing.
+ */
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "core/msg/msg.h"
+
+static bool core_msg_fd_listens(int fd)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) && value;
+}
+
+/* What an honest peer sends is there when its head is: it is one segment.  The
+ * shortest timeout there is, since whoever attacks makes us wait for each.  It is
+ * the connection's as long as the socket blocks, which is until it is accepted. */
+static void core_msg_fd_hurry(int fd)
+{
+	const struct timeval shortest = {.tv_usec = 1};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &shortest, sizeof(shortest)))
+		CORE_INFO(EP_CTRL, "a timeout for connection requests: %m\n");
+}
+
+/* The core tells nobody its listening socket, but it is in the epoll set that is
+ * the descriptor of the listener's event queue. */
+void core_msg_listener_guard(const struct core_listener *listener)
+{
+	char path[64], line[256];
+	FILE *set;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", listener->eq_fd);
+	set = fopen(path, "re");
+	if (!set)
+		return;
+	while (fgets(line, sizeof(line), set)) {
+		if (sscanf(line, "tfd: %d", &fd) == 1 && core_msg_fd_listens(fd))
+			core_msg_fd_hurry(fd);
+	}
+	fclose(set);
+}

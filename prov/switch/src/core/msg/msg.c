@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The adapter for connection-oriented cores (tcp, verbs, sockets): domain and
+ * data.  One completion queue (with some cores two), one event queue and, where
+ * the core has it, one shared receive context serve all paths.  Called through core_msg_ops under
+ * the domain's lock; it takes no lock, never blocks, never reads a message.
+ *
+ * The tcp core of libfabric before 1.18 frees a read twice when its endpoint is
+ * closed while the answer is half read, and later hands the entry to two operations.
+ * Therefore caps.rma_pins_path: the connection of such a path is ended first
+ * (core/msg/sever.c), and the endpoint is closed when the core has seen that and
+ * given the reads back.  A peer cannot delay it.  For the rest see
+ * core_msg_domain_close().
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/msg/msg.h"
+
+/* -- capabilities ------------------------------------------------------- */
+
+static void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
+{
+	const char *prov = info->fabric_attr->prov_name;
+
+	core_caps_init(info, caps);
+	caps->cm_data_size = CORE_MSG_CM_DATA_MIN;
+	caps->tells_end = true;
+	caps->flow_control = core_is_tcp(info) || (prov && !strcmp(prov, "sockets"));
+	caps->rma_pins_path = core_is_tcp(info) && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
+}
+
+static const struct core_caps *core_msg_domain_caps(const struct core_domain *domain)
+{
+	return &domain->base.caps;
+}
+
+/* -- domain ------------------------------------------------------------- */
+
+/*
+ * Closes everything, in an order that no core object outlives what it points
+ * to.  A path that still has reads out is closed like the others: the tcp
+ * core then corrupts its pool of transfers, but the pool is only freed as a
+ * whole when the completion queue is closed, and nothing takes from it in
+ * between, since no operation is posted and no queue is read from here on.
+ */
+static void core_msg_domain_close(struct core_domain *domain)
+{
+	struct core_listener *listener;
+	struct core_path *path;
+	int ret;
+
+	LIST_FOREACH (path, &domain->paths, link) {
+		if (path->line.ep)
+			fi_close(&path->line.ep->fid);
+	}
+	core_msg_requests_drop(domain);
+	while ((listener = LIST_FIRST(&domain->listeners)))
+		core_msg_listener_close(listener);
+	if (domain->srx)
+		fi_close(&domain->srx->fid);
+	core_msg_queues_close(domain);
+	if (domain->eq)
+		fi_close(&domain->eq->fid);
+	while ((path = LIST_FIRST(&domain->paths)))
+		core_msg_path_free(path);
+	core_pool_free(&domain->base, &domain->pool);
+	core_tx_pool_free(&domain->base, &domain->tx);
+	if (domain->base.domain) {
+		ret = fi_close(&domain->base.domain->fid);
+		if (ret)
+			core_failed("closing the core's domain", ret);
+	}
+	if (domain->cm_fd >= 0)
+		close(domain->cm_fd);
+	free(domain);
+}
+
+static int core_msg_domain_eq_open(struct core_domain *domain)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int ret, fd;
+
+	ret = core_msg_eq_open(domain->fabric, &domain->eq, &fd);
+	if (ret)
+		return ret;
+	domain->cm_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (domain->cm_fd < 0)
+		return core_failed("epoll_create1", -errno);
+	if (epoll_ctl(domain->cm_fd, EPOLL_CTL_ADD, fd, &event))
+		return core_failed("epoll_ctl", -errno);
+	return 0;
+}
+
+static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
+{
+	struct fi_rx_attr attr = *info->rx_attr;
+	int ret;
+
+	if (info->ep_attr->rx_ctx_cnt != FI_SHARED_CONTEXT)
+		return 0;
+	if (domain->window)
+		attr.size = domain->rx_max; /* more peers than by default */
+	ret = fi_srx_context(domain->base.domain, &attr, &domain->srx, NULL);
+	while (ret && attr.size / 2 > info->rx_attr->size) {
+		attr.size /= 2;
+		ret = fi_srx_context(domain->base.domain, &attr, &domain->srx, NULL);
+	}
+	if (ret)
+		return core_failed("fi_srx_context", ret);
+	if (domain->window)
+		domain->rx_max = attr.size;
+	/* completions follow the endpoints' binding; some cores want this one
+	 * too, others know no such thing */
+	ret = fi_ep_bind(domain->srx, &domain->far.cq->fid, FI_RECV);
+	if (ret)
+		CORE_INFO(CORE, "shared receives without a queue of their own: %s\n",
+			  fi_strerror(-ret));
+	domain->pool.ep = domain->srx;
+	return core_pool_grow(&domain->base, &domain->pool, domain->base.buffer_cnt);
+}
+
+/* Asks the core how much connection data it carries.  Only an endpoint knows, and
+ * some cores make none without a peer but a passive one. */
+static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_info *info)
+{
+	struct fi_info copy = *info;
+	struct fid_pep *pep;
+
+	copy.next = NULL;
+	copy.handle = NULL;
+	copy.src_addr = NULL; /* a listener may have it */
+	copy.src_addrlen = 0;
+	if (fi_passive_ep(domain->fabric, &copy, &pep, NULL))
+		return;
+	domain->base.caps.cm_data_size = core_msg_pep_cm_size(pep);
+	fi_close(&pep->fid);
+}
+
+/* What came while no buffer was posted, the core may have read already, and
+ * nothing but a poll would find it. */
+static void core_msg_starved(struct core_base *base)
+{
+	core_msg_wake((struct core_domain *)base);
+}
+
+static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
+				const struct core_attr *attr, struct core_domain **domain)
+{
+	struct core_domain *d;
+	int ret = -FI_ENOMEM;
+
+	if (!attr->buffer_size || !attr->buffer_cnt || !attr->buffer_max)
+		return core_failed("receive buffers", -FI_EINVAL);
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return core_failed("core domain", ret);
+	d->fabric = fabric;
+	d->far_fd = d->cm_fd = d->near.epoll_fd = d->wake_fd = -1;
+	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
+	TAILQ_INIT(&d->limbo);
+	core_base_init(&d->base, info, attr);
+	d->base.starved = core_msg_starved;
+	core_msg_caps(info, &d->base.caps);
+	d->window = d->base.caps.flow_control ? 0 : attr->path_cnt;
+
+	ret = fi_domain(fabric, info, &d->base.domain, NULL);
+	if (ret) {
+		core_failed("fi_domain", ret);
+		goto fail;
+	}
+	d->polls_near = info->fabric_attr->prov_name &&
+			!strcmp(info->fabric_attr->prov_name, "tcp") &&
+			FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
+	ret = core_msg_queues_open(d);
+	if (ret)
+		goto fail;
+	ret = core_msg_domain_eq_open(d);
+	if (ret)
+		goto fail;
+	ret = core_msg_srx_open(d, info);
+	if (ret)
+		goto fail;
+	core_msg_ask_cm_data(d, info);
+	*domain = d;
+	return 0;
+
+fail:
+	core_msg_domain_close(d);
+	return ret;
+}
+
+/* -- waiting ------------------------------------------------------------ */
+
+static int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
+{
+	int n = 0;
+
+	if (n < max)
+		fds[n++] = domain->far_fd;
+	if (n < max)
+		fds[n++] = domain->wake_fd;
+	if (n < max && domain->near.queue.cq)
+		fds[n++] = domain->near.epoll_fd;
+	if (n < max)
+		fds[n++] = domain->cm_fd;
+	return n;
+}
+
+static int core_msg_trywait(struct core_domain *domain)
+{
+	struct core_listener *listener;
+	int ret;
+
+	if (domain->cm_due || !TAILQ_EMPTY(&domain->limbo) || !SLIST_EMPTY(&domain->base.idle))
+		return -FI_EAGAIN;
+	ret = core_msg_queue_trywait(domain);
+	if (ret)
+		return ret;
+	ret = core_msg_eq_trywait(domain->fabric, domain->eq);
+	LIST_FOREACH (listener, &domain->listeners, link) {
+		if (ret)
+			break;
+		ret = core_msg_eq_trywait(domain->fabric, listener->eq);
+	}
+	domain->cm_due = ret;
+	domain->slept = !ret;
+	return ret;
+}
+
+/* -- data --------------------------------------------------------------- */
+
+static int core_msg_refuse(const struct core_path *path)
+{
+	switch (path->state) {
+	case CORE_MSG_CONNECTING:
+		return -FI_ENOTCONN;
+	case CORE_MSG_DEAD:
+		return -FI_ECONNRESET;
+	default:
+		return -FI_ESHUTDOWN;
+	}
+}
+
+static int core_msg_send(struct core_path *path, struct core_io *io, const struct iovec *iov,
+			 void **desc, size_t cnt, size_t len, bool may_buffer)
+{
+	int ret;
+
+	if (path->state != CORE_MSG_UP)
+		return core_msg_refuse(path);
+	ret = core_data_send(&path->domain->base, path, io, iov, desc, cnt, len, may_buffer);
+	core_msg_queue_touched(path->domain);
+	return ret;
+}
+
+static int core_msg_rma(struct core_path *path, struct core_io *io, enum core_kind kind,
+			const struct iovec *iov, void **desc, size_t cnt, uint64_t raddr,
+			uint64_t key)
+{
+	int ret;
+
+	if (path->state != CORE_MSG_UP)
+		return core_msg_refuse(path);
+	ret = core_data_rma(&path->domain->base, path, io, kind, iov, desc, cnt, raddr, key);
+	core_msg_queue_touched(path->domain);
+	return ret;
+}
+
+static int core_msg_read(struct core_path *path, struct core_io *io, const struct iovec *iov,
+			 void **desc, size_t cnt, uint64_t raddr, uint64_t key)
+{
+	return core_msg_rma(path, io, CORE_KIND_READ, iov, desc, cnt, raddr, key);
+}
+
+static int core_msg_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
+			  void **desc, size_t cnt, uint64_t raddr, uint64_t key)
+{
+	return core_msg_rma(path, io, CORE_KIND_WRITE, iov, desc, cnt, raddr, key);
+}
+
+static int core_msg_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf,
+			   size_t len, uint64_t access, struct core_mr **mr, uint64_t *raddr,
+			   uint64_t *key)
+{
+	return core_mr_reg(&domain->base, path ? path->line.ep : NULL, buf, len, access, mr, raddr,
+			   key);
+}
+
+/* Both queues at once cost a system call and half a megabyte more. */
+static void core_msg_expect(struct core_domain *domain, size_t peers)
+{
+	if (peers > domain->expected)
+		domain->expected = peers;
+}
+
+/* Nothing is kept: each path has an endpoint of its own. */
+static void core_msg_rest(struct core_domain *domain)
+{
+	(void)domain;
+}
+
+const struct core_ops core_msg_ops = {
+	.name = "msg",
+	.domain_open = core_msg_domain_open,
+	.domain_close = core_msg_domain_close,
+	.poll = core_msg_poll,
+	.release = core_msg_release,
+	.listen = core_msg_listen,
+	.listener_name = core_msg_listener_name,
+	.listener_close = core_msg_listener_close,
+	.connect = core_msg_connect,
+	.accept = core_msg_accept,
+	.reject = core_msg_reject,
+	.path_peer = core_msg_path_peer,
+	.path_name = core_msg_path_name,
+	.path_close = core_msg_path_close,
+	.send = core_msg_send,
+	.read = core_msg_read,
+	.write = core_msg_write,
+	.mr_reg = core_msg_mr_reg,
+	.mr_close = core_mr_close,
+	.mr_desc = core_mr_desc,
+	.wait_fds = core_msg_wait_fds,
+	.trywait = core_msg_trywait,
+	.expect = core_msg_expect,
+	.rest = core_msg_rest,
+	.caps = core_msg_domain_caps,
+	.info_caps = core_msg_caps,
+	.passive_open = core_msg_passive_open,
+	.passive_setname = core_msg_passive_setname,
+	.passive_listen = core_msg_passive_listen,
+	.passive_poll = core_msg_passive_poll,
+	.passive_release = core_msg_passive_release,
+	.passive_trywait = core_msg_passive_trywait,
+	.passive_fd = core_msg_passive_fd,
+	.passive_lend = core_msg_passive_lend,
+	.passive_return = core_msg_passive_return,
+	.passive_cm_size = core_msg_passive_cm_size,
+};

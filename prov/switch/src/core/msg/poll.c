@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Polling of the adapter for connection-oriented cores: turns completions
+ * into events and ends paths.  Called through core_msg_ops under the domain's
+ * lock.  On the way of a message nothing is allocated and no list is walked;
+ * paths that end are the exception, and they are few.
+ */
+#include "core/msg/msg.h"
+
+void core_msg_limbo_enter(struct core_path *path)
+{
+	struct core_domain *domain = path->domain;
+
+	path->drain_at = path->queue->seen + domain->base.out_cnt + domain->base.rx_cnt;
+	if (!path->in_limbo)
+		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
+	path->in_limbo = true;
+}
+
+/* Returns how many events that makes. */
+static int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
+{
+	struct core_path *path = out->path;
+	const bool failed = error && out->ctx.kind == CORE_KIND_READ;
+	struct core_io *io = core_data_done(&path->domain->base, out);
+
+	path->read_failed |= failed;
+	/* severed: when the core has seen the end, however the reads ended */
+	if (path->state == CORE_MSG_LEAVING && !path->severed && !path->line.read_cnt)
+		core_msg_path_shut(path);
+	if (!io)
+		return 0;
+	event->type = CORE_DONE;
+	/* the core flushes a connection that broke in the words of one we close */
+	event->error =
+		error == FI_ECANCELED && path->state <= CORE_MSG_DEAD ? FI_ECONNRESET : error;
+	event->path = path;
+	event->user = path->user;
+	event->io = io;
+	event->token = NULL;
+	return 1;
+}
+
+/* A completion with this context; returns how many events it makes. */
+static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *queue,
+			     struct core_ctx *ctx, size_t len, int error, struct core_event *event)
+{
+	struct core_rx *rx;
+
+	switch (ctx->kind) {
+	case CORE_KIND_RX:
+		rx = (struct core_rx *)ctx;
+		queue->seen++;
+		domain->base.rx_cnt--;
+		if (error) {
+			core_rx_post(&domain->base, rx);
+			return 0;
+		}
+		ctx->kind = CORE_KIND_NONE;
+		rx->pool->run++;
+		/* field by field: clearing the rest takes longer than this */
+		event->type = CORE_RECV;
+		event->data = core_rx_data(&domain->base, rx, &len);
+		event->len = len;
+		event->token = rx;
+		return 1;
+	case CORE_KIND_SEND:
+	case CORE_KIND_WRITE:
+	case CORE_KIND_READ:
+	case CORE_KIND_TX:
+		queue->seen++;
+		return core_msg_out_done((struct core_out *)ctx, error, event);
+	case CORE_KIND_NONE:
+		break;
+	}
+	CORE_WARN(CQ, "the core completed an operation twice\n");
+	return 0;
+}
+
+static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *queue,
+			     struct core_event *event)
+{
+	struct fi_cq_err_entry err = {0};
+	ssize_t ret;
+
+	ret = fi_cq_readerr(queue->cq, &err, 0);
+	if (ret <= 0)
+		return 0;
+	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
+	/* most often a connection broke: the event queue says which */
+	domain->cm_due = true;
+	if (!err.op_context)
+		return 0;
+	return core_msg_complete(domain, queue, err.op_context, 0, core_peer_error(err.err), event);
+}
+
+/* The queue was empty: its paths in limbo have nothing more to come. */
+static void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue)
+{
+	struct core_path *path;
+
+	TAILQ_FOREACH (path, &domain->limbo, limbo_link)
+		if (path->queue == queue)
+			path->drain_at = queue->seen;
+}
+
+/* Reads once; more only past errors, or if the queue has to be emptied for a
+ * path in limbo.  Sets *empty when it was. */
+static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *queue,
+			    struct core_event *events, int max, bool *empty)
+{
+	struct fi_cq_msg_entry comp[CORE_BATCH];
+	int n = 0, room;
+	ssize_t ret, i;
+
+	*empty = false;
+
+	for (int reads = 0; n < max && reads < CORE_READS; reads++) {
+		room = max - n;
+		ret = fi_cq_read(queue->cq, comp, room);
+		if (ret == -FI_EAVAIL) {
+			n += core_msg_cq_error(domain, queue, &events[n]);
+			continue;
+		}
+		if (ret <= 0) {
+			*empty = true;
+			if (ret < 0 && ret != -FI_EAGAIN)
+				core_failed("fi_cq_read", (int)ret);
+			break;
+		}
+		for (i = 0; i < ret; i++) {
+			if (!comp[i].op_context)
+				continue;
+			n += core_msg_complete(domain, queue, comp[i].op_context, comp[i].len, 0,
+					       &events[n]);
+		}
+		if (TAILQ_EMPTY(&domain->limbo)) {
+			*empty = ret < room;
+			break;
+		}
+	}
+	return n;
+}
+
+/* Both queues, the other one first next time: neither can keep the other
+ * waiting. */
+static int core_msg_queues_poll(struct core_domain *domain, struct core_event *events, int max,
+				bool *empty)
+{
+	struct core_msg_queue *const queues[] = {&domain->far, &domain->near.queue};
+	struct core_msg_queue *queue;
+	bool this_empty;
+	int n = 0;
+
+	*empty = true;
+	for (unsigned i = 0; i < 2; i++) {
+		queue = queues[i ^ domain->near_first];
+		if (!queue->path_cnt)
+			continue;
+		n += core_msg_cq_poll(domain, queue, &events[n], max - n, &this_empty);
+		if (this_empty)
+			core_msg_limbo_drained(domain, queue);
+		*empty &= this_empty;
+	}
+	domain->near_first = !domain->near_first;
+	return n;
+}
+
+static enum core_event_type core_msg_last_event(const struct core_path *path)
+{
+	if (path->state == CORE_MSG_GONE)
+		return CORE_CLOSED;
+	return path->refused ? CORE_REFUSED : CORE_BROKEN;
+}
+
+/* The last events of a path; returns how many, and whether it is through. */
+static int core_msg_limbo_end(struct core_path *path, struct core_event *events, int max,
+			      bool *through)
+{
+	int n = 0;
+
+	*through = false;
+	if (path->state == CORE_MSG_GONE) {
+		while (n < max && !TAILQ_EMPTY(&path->line.outs))
+			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
+					       &events[n]);
+	}
+	if (path->silent && TAILQ_EMPTY(&path->line.outs)) {
+		*through = true;
+		return n;
+	}
+	if (n == max)
+		return n;
+	events[n++] = (struct core_event){
+		.type = core_msg_last_event(path),
+		.error = path->state == CORE_MSG_GONE ? 0 : path->error,
+		.path = path,
+		.user = path->user,
+	};
+	*through = true;
+	return n;
+}
+
+/* in_use: events of this poll may lie in buffers that are freed with their path. */
+static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
+			       bool in_use)
+{
+	struct core_path *path, *next;
+	bool through;
+	int n = 0;
+
+	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
+		next = TAILQ_NEXT(path, limbo_link);
+		if ((int64_t)(path->queue->seen - path->drain_at) < 0 || (in_use && path->pool.cnt))
+			continue;
+		n += core_msg_limbo_end(path, &events[n], max - n, &through);
+		if (!through)
+			continue;
+		TAILQ_REMOVE(&domain->limbo, path, limbo_link);
+		path->in_limbo = false;
+		if (path->state == CORE_MSG_GONE)
+			core_msg_path_free(path);
+	}
+	return n;
+}
+
+int core_msg_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm)
+{
+	bool empty = false;
+	int n = 0;
+
+	if (max > CORE_BATCH)
+		max = CORE_BATCH;
+	if (!SLIST_EMPTY(&domain->base.idle))
+		core_rx_retry(&domain->base);
+	if (check_cm || domain->cm_pending || domain->cm_due || domain->slept)
+		n = core_msg_cm_poll(domain, events, max);
+	/* before the queue too: under a flood it leaves no room behind it */
+	if (!TAILQ_EMPTY(&domain->limbo))
+		n += core_msg_limbo_poll(domain, &events[n], max - n, false);
+	if (n < max) {
+		n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
+		if (domain->srx && !domain->window)
+			core_pool_check(&domain->base, &domain->pool, empty);
+		if (!TAILQ_EMPTY(&domain->limbo))
+			n += core_msg_limbo_poll(domain, &events[n], max - n, true);
+	}
+	if (empty)
+		core_msg_queue_touched(domain);
+	else
+		core_msg_wake(domain);
+	return n;
+}
+
+void core_msg_release(struct core_domain *domain, struct core_event *event)
+{
+	if (!event->token)
+		return;
+	if (event->type == CORE_RECV)
+		core_rx_post(&domain->base, event->token);
+	else
+		core_msg_request_release(event->token);
+	event->token = NULL;
+}

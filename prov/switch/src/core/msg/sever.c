@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Ends the connection of a path behind the core's back, for the adapter for
+ * connection-oriented cores.  Called by core/msg/cm.c under the domain's lock; it
+ * does not block.
+ *
+ * Needed where caps.rma_pins_path: the tcp code of libfabric before 1.18 (the cores
+ * tcp and net) leaves a read in its queue of reads while it receives the answer.
+ * fi_close and fi_shutdown flush that queue and then what is being received, which
+ * is the same entry: it is freed twice, and later given to two operations.  What the
+ * code does bear is that the stream ends: whoever receives then takes the entry out
+ * first, reports it, and flushes the rest once.  So the socket is shut down here; the
+ * core reads what the kernel still has, finds the end, flushes, and says so in its
+ * event queue, as it does when a peer hangs up.  No byte that comes later is taken: a
+ * kernel answers it with a reset.
+ *
+ * The core does not tell its descriptor.  It tells both addresses of the connection,
+ * and those no other TCP socket of a network namespace has.  A process in several of
+ * these could have two: then neither is touched.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/msg/msg.h"
+
+enum {
+	FDS_MAX = 65536, /* numbers that are tried where the list cannot be read */
+};
+
+struct ends {
+	size_t name_len, peer_len;
+	uint8_t name[CORE_ADDR_MAX], peer[CORE_ADDR_MAX];
+};
+
+struct search {
+	struct ends ends;
+	int fd; /* -1: none yet */
+	uint64_t cookie;
+	bool ambiguous;
+};
+
+static bool is_tcp(int fd)
+{
+	int type = 0, protocol = 0;
+	socklen_t len = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_STREAM &&
+	       !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) && protocol == IPPROTO_TCP;
+}
+
+static bool has_ends(int fd, const struct ends *ends)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) || len != ends->name_len ||
+	    memcmp(&addr, ends->name, len))
+		return false;
+	len = sizeof(addr);
+	return !getpeername(fd, (struct sockaddr *)&addr, &len) && len == ends->peer_len &&
+	       !memcmp(&addr, ends->peer, len) && is_tcp(fd);
+}
+
+/* Several descriptors may be one socket, whose number the kernel tells. */
+static void try_fd(struct search *search, int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (!has_ends(fd, &search->ends))
+		return;
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+	if (search->fd >= 0 && cookie != search->cookie)
+		search->ambiguous = true;
+	search->fd = fd;
+	search->cookie = cookie;
+}
+
+static void try_numbers(struct search *search)
+{
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		try_fd(search, fd);
+}
+
+static void try_all(struct search *search)
+{
+	/* of this thread: the list of a process is empty once its first thread has ended */
+	DIR *dir = opendir("/proc/thread-self/fd");
+	const struct dirent *entry;
+
+	if (!dir) { /* not mounted, or no descriptor is left */
+		try_numbers(search);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			try_fd(search, atoi(entry->d_name));
+	closedir(dir);
+}
+
+int core_msg_path_sever(struct core_path *path)
+{
+	struct search search = {.fd = -1};
+	struct ends *ends = &search.ends;
+	int ret;
+
+	ends->name_len = sizeof(ends->name);
+	ends->peer_len = sizeof(ends->peer);
+	ret = fi_getname(&path->line.ep->fid, ends->name, &ends->name_len);
+	if (!ret)
+		ret = fi_getpeer(path->line.ep, ends->peer, &ends->peer_len);
+	if (ret == -FI_ENOTCONN)
+		return 0; /* it is over, as the core is about to see */
+	if (ret)
+		return core_failed("the ends of a connection", ret);
+	try_all(&search);
+	if (search.ambiguous)
+		return core_failed("two sockets with the same ends", -FI_EBUSY);
+	if (search.fd < 0)
+		return core_failed("the socket of a connection", -FI_ENOENT);
+	/* the core, whose it is, runs under our lock: nobody closes it meanwhile */
+	if (shutdown(search.fd, SHUT_RDWR) && errno != ENOTCONN)
+		return core_failed("shutdown", -errno);
+	return 0;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Polling of the adapter for connectionless cores, and sleeping.  Called
+ * through core_rdm_ops under the domain's lock.  On the way of a message
+ * nothing is allocated, and no list is walked but that of the ports.
+ */
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "core/rdm/rdm.h"
+
+enum {
+	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
+	DOZE_FIRST = 20000, /* nanoseconds */
+	DOZE_LAST = 1000000,
+	NAPS = 256,	 /* so many, all within ... */
+	NAPS_TIME = 100, /* milliseconds: nobody was asleep */
+};
+
+/* -- completions ------------------------------------------------------------------ */
+
+/* A message of our own kind; returns how many events it makes. */
+static int frame_came(struct core_port *port, const void *buf, size_t len, struct core_event *event)
+{
+	struct core_rdm_frame frame;
+
+	if (!core_rdm_frame_parse(buf, len, &frame)) {
+		CORE_INFO(CQ, "dropped a message that nobody of us sends\n");
+		return 0;
+	}
+	if (frame.type == CORE_RDM_REQUEST)
+		return core_rdm_request(port, &frame, event);
+	core_rdm_path_frame(port, &frame);
+	return 0;
+}
+
+static int recv_came(struct core_domain *domain, struct core_rx *rx, size_t len,
+		     struct core_event *event)
+{
+	const void *data = core_rx_data(&domain->base, rx, &len);
+	uint32_t first;
+	int n;
+
+	rx->pool->run++;
+	if (len >= sizeof(first)) {
+		memcpy(&first, data, sizeof(first));
+		if (first == CORE_OWN_MESSAGE) {
+			n = frame_came(rx->pool->owner, data, len, event);
+			core_rx_post(&domain->base, rx);
+			return n;
+		}
+	}
+	rx->ctx.kind = CORE_KIND_NONE;
+	event->type = CORE_RECV;
+	event->data = data;
+	event->len = len;
+	event->token = rx;
+	return 1;
+}
+
+/* Reads and writes may fail by themselves; who cannot be sent to is gone. */
+static int out_done(struct core_domain *domain, struct core_out *out, int error,
+		    struct core_event *event)
+{
+	const bool sent = out->ctx.kind == CORE_KIND_SEND || out->ctx.kind == CORE_KIND_TX;
+	struct core_tx *tx = out->ctx.kind == CORE_KIND_TX ? (struct core_tx *)out : NULL;
+	struct core_path *path = out->path;
+	struct core_io *io;
+
+	if (tx && tx->frame)
+		core_rdm_peer_put(domain, tx->frame);
+	if (!path) { /* a frame that nobody waits for */
+		((struct core_port *)tx->pool->owner)->orphan_cnt--;
+		domain->base.out_cnt--;
+		core_tx_put(tx);
+		return 0;
+	}
+	io = core_data_done(&domain->base, out);
+	if (error && sent)
+		core_rdm_path_fail(path, error);
+	core_rdm_path_settle(path);
+	if (!io)
+		return 0;
+	event->type = CORE_DONE;
+	event->error = error;
+	event->path = path;
+	event->user = path->user;
+	event->io = io;
+	event->token = NULL;
+	return 1;
+}
+
+static int complete(struct core_domain *domain, struct core_ctx *ctx, size_t len, int error,
+		    struct core_event *event)
+{
+	struct core_rx *rx;
+
+	if (ctx->kind == CORE_KIND_NONE) {
+		CORE_WARN(CQ, "the core completed an operation twice\n");
+		return 0;
+	}
+	domain->seen++;
+	if (ctx->kind != CORE_KIND_RX)
+		return out_done(domain, (struct core_out *)ctx, error, event);
+	rx = (struct core_rx *)ctx;
+	domain->base.rx_cnt--;
+	if (!error)
+		return recv_came(domain, rx, len, event);
+	core_rx_post(&domain->base, rx);
+	return 0;
+}
+
+static int cq_error(struct core_domain *domain, struct core_event *event)
+{
+	struct fi_cq_err_entry err = {0};
+
+	if (fi_cq_readerr(domain->cq, &err, 0) <= 0)
+		return 0;
+	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
+	return err.op_context ? complete(domain, err.op_context, 0, core_peer_error(err.err), event)
+			      : 0;
+}
+
+static int cq_poll(struct core_domain *domain, struct core_event *events, int max, bool *empty)
+{
+	struct fi_cq_msg_entry comp[CORE_BATCH];
+	ssize_t ret, i;
+	int n = 0;
+
+	for (int reads = 0; n < max && reads < CORE_READS; reads++) {
+		ret = fi_cq_read(domain->cq, comp, (size_t)(max - n));
+		if (ret == -FI_EAVAIL) {
+			n += cq_error(domain, &events[n]);
+			continue;
+		}
+		if (ret <= 0) {
+			*empty = true;
+			if (ret < 0 && ret != -FI_EAGAIN)
+				core_failed("fi_cq_read", (int)ret);
+			break;
+		}
+		for (i = 0; i < ret; i++)
+			if (comp[i].op_context)
+				n += complete(domain, comp[i].op_context, comp[i].len, 0,
+					      &events[n]);
+	}
+	return n;
+}
+
+/* -- what is due ------------------------------------------------------------------- */
+
+static void path_event(const struct core_path *path, enum core_event_type type,
+		       struct core_event *event)
+{
+	*event = (struct core_event){
+		.type = type,
+		.error = type == CORE_REFUSED || type == CORE_BROKEN ? path->error : 0,
+		.path = (struct core_path *)path,
+		.user = path->user,
+	};
+	if (type == CORE_CONNECTED || type == CORE_REFUSED) {
+		event->data = path->data;
+		event->len = path->data_len;
+	}
+}
+
+/* The next event of a path, if it may be told now; 0 or 1. */
+static int due_event(struct core_path *path, bool empty, struct core_event *event)
+{
+	const bool drained = empty || (int64_t)(path->domain->seen - path->drain_at) >= 0;
+
+	if (path->tell & CORE_RDM_TELL_CONNECTED) {
+		path->tell &= ~(unsigned)CORE_RDM_TELL_CONNECTED;
+		path_event(path, CORE_CONNECTED, event);
+	} else if (path->tell & CORE_RDM_TELL_REFUSED) {
+		path->tell &= ~(unsigned)CORE_RDM_TELL_REFUSED;
+		path_event(path, CORE_REFUSED, event);
+	} else if (path->tell & CORE_RDM_TELL_BROKEN && drained) {
+		path->tell &= ~(unsigned)CORE_RDM_TELL_BROKEN;
+		path_event(path, CORE_BROKEN, event);
+	} else if (path->tell & CORE_RDM_TELL_CLOSED) {
+		path->tell &= ~(unsigned)CORE_RDM_TELL_CLOSED;
+		path_event(path, CORE_CLOSED, event);
+	} else {
+		return 0;
+	}
+	return 1;
+}
+
+static int due_poll(struct core_domain *domain, bool empty, struct core_event *events, int max)
+{
+	struct core_path *path, *next;
+	int n = 0;
+
+	for (path = TAILQ_FIRST(&domain->due); path && n < max; path = next) {
+		next = TAILQ_NEXT(path, due_link);
+		while (n < max && due_event(path, empty, &events[n]))
+			n++;
+		if (path->tell)
+			continue;
+		TAILQ_REMOVE(&domain->due, path, due_link);
+		if (n && events[n - 1].type == CORE_CLOSED && events[n - 1].path == path)
+			core_rdm_path_free(path);
+	}
+	return n;
+}
+
+/* Nothing says when a core without a descriptor has something, or when one takes
+ * what it did not take before: look again soon, and less and less often. */
+static void arm_timer(struct core_domain *domain)
+{
+	struct itimerspec when = {.it_value.tv_nsec = DOZE_FIRST};
+	unsigned i;
+
+	for (i = BUSY_POLLS; i < domain->idle_polls && when.it_value.tv_nsec < DOZE_LAST; i++)
+		when.it_value.tv_nsec += DOZE_FIRST;
+	timerfd_settime(domain->timer_fd, 0, &when, NULL);
+	domain->timer_set = true;
+}
+
+/* Once it went off it is readable until it is set again. */
+static void disarm_timer(struct core_domain *domain)
+{
+	const struct itimerspec never = {.it_value.tv_nsec = 0};
+
+	if (domain->timer_set)
+		timerfd_settime(domain->timer_fd, 0, &never, NULL);
+	domain->timer_set = false;
+}
+
+/* -- polling ------------------------------------------------------------------------- */
+
+int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm)
+{
+	struct core_port *port;
+	bool empty = false;
+	int n = 0;
+
+	(void)check_cm; /* connections are made of messages */
+	if (max > CORE_BATCH)
+		max = CORE_BATCH;
+	/* what was polled before has been given back */
+	if (!LIST_EMPTY(&domain->closed_ports))
+		core_rdm_ports_reap(domain, false);
+	if (!SLIST_EMPTY(&domain->base.idle))
+		core_rx_retry(&domain->base);
+	if (!TAILQ_EMPTY(&domain->waiting))
+		core_rdm_frames_flush(domain);
+	/* before the queue too: under a flood it leaves no room behind it */
+	if (!TAILQ_EMPTY(&domain->due))
+		n = due_poll(domain, false, events, max);
+	if (n < max) {
+		n += cq_poll(domain, &events[n], max - n, &empty);
+		if (empty)
+			core_rdm_ports_drained(domain);
+		LIST_FOREACH (port, &domain->ports, link)
+			core_pool_check(&domain->base, &port->pool, empty);
+		if (!TAILQ_EMPTY(&domain->due))
+			n += due_poll(domain, empty, &events[n], max - n);
+	}
+	/* the core's own signal may be gone with what was read */
+	if (domain->armed && !empty) {
+		domain->armed = false;
+		arm_timer(domain);
+	}
+	domain->idle_polls = n ? 0 : domain->idle_polls + 1;
+	if (n)
+		domain->naps = 0;
+	return n;
+}
+
+void core_rdm_release(struct core_domain *domain, struct core_event *event)
+{
+	if (!event->token)
+		return;
+	if (event->type == CORE_RECV)
+		core_rx_post(&domain->base, event->token);
+	else
+		core_rdm_request_release(event->token);
+	event->token = NULL;
+}
+
+/* -- sleeping -------------------------------------------------------------------------- */
+
+int core_rdm_wait_fds(struct core_domain *domain, int *fds, int max)
+{
+	if (max < 1)
+		return 0;
+	fds[0] = domain->wait_fd;
+	return 1;
+}
+
+uint64_t core_rdm_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The descriptor of some cores (net) stays readable with nothing to read, and who
+ * sleeps on it spins: it is left out, and the clock wakes instead. */
+static int count_nap(struct core_domain *domain)
+{
+	struct epoll_event event = {0};
+
+	if (!domain->naps++)
+		domain->naps_since = core_rdm_now();
+	if (domain->naps < NAPS)
+		return 0;
+	domain->naps = 0;
+	if (core_rdm_now() - domain->naps_since > NAPS_TIME)
+		return 0;
+	CORE_INFO(CQ, "the queue's descriptor wakes for nothing: looking by the clock\n");
+	epoll_ctl(domain->wait_fd, EPOLL_CTL_DEL, domain->cq_fd, &event);
+	domain->has_fd = false;
+	return -FI_EAGAIN;
+}
+
+int core_rdm_trywait(struct core_domain *domain)
+{
+	struct fid *fid = &domain->cq->fid;
+	int ret = 0;
+
+	if (!TAILQ_EMPTY(&domain->due) || !SLIST_EMPTY(&domain->base.idle))
+		return -FI_EAGAIN;
+	if (!domain->has_fd || !TAILQ_EMPTY(&domain->waiting)) {
+		if (domain->idle_polls < BUSY_POLLS)
+			return -FI_EAGAIN;
+		arm_timer(domain);
+	} else {
+		disarm_timer(domain);
+	}
+	if (domain->has_fd) {
+		ret = fi_trywait(domain->fabric, &fid, 1);
+		if (!ret)
+			ret = count_nap(domain);
+	}
+	domain->armed = !ret;
+	return ret;
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Endpoints of a connectionless core, and the addresses of their peers.  Called
+ * by the other core_rdm files under the domain's lock.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/rdm/rdm.h"
+
+enum {
+	IDLE_PEERS = 64,
+	BUSY_TRIES = 64,
+};
+
+/* The shm core takes an address with the first for the name of an endpoint, and makes
+ * names of those with the second, by process and a number that it counts up.  What it is
+ * asked to take and is in use already, it takes from who has it (smr_retry_map in 1.17). */
+static const char FIXED[] = "fi_ns://", COUNTED[] = "fi_shm://";
+
+/* -- ports -------------------------------------------------------------------- */
+
+static bool is_fixed(const struct fi_info *info)
+{
+	return info->src_addr && info->src_addrlen > strlen(FIXED) &&
+	       !strncmp(info->src_addr, FIXED, strlen(FIXED));
+}
+
+/* A copy of info for an endpoint, with storage for what differs. */
+struct port_info {
+	struct fi_info info;
+	struct fi_tx_attr tx_attr;
+	uint8_t src_addr[CORE_ADDR_MAX];
+};
+
+static int port_info(const struct core_domain *domain, const struct fi_info *info,
+		     struct port_info *copy)
+{
+	if (info->src_addrlen > sizeof(copy->src_addr))
+		return -FI_EINVAL;
+	copy->info = *domain->info;
+	copy->tx_attr = *domain->info->tx_attr;
+	copy->info.tx_attr = &copy->tx_attr;
+	copy->info.next = NULL;
+	copy->info.handle = NULL;
+	copy->info.dest_addr = NULL;
+	copy->info.dest_addrlen = 0;
+	copy->info.src_addr = info->src_addr ? copy->src_addr : NULL;
+	copy->info.src_addrlen = info->src_addr ? info->src_addrlen : 0;
+	if (info->src_addr)
+		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
+	/* operations that are posted without flags complete, too */
+	copy->tx_attr.op_flags = FI_COMPLETION;
+	if (domain->base.async_iov) /* writes, too */
+		copy->tx_attr.op_flags |= domain->base.write_flags;
+	return 0;
+}
+
+static int port_bind(struct core_port *port)
+{
+	struct core_domain *domain = port->domain;
+	int ret;
+
+	ret = fi_ep_bind(port->ep, &domain->av->fid, 0);
+	if (!ret)
+		ret = fi_ep_bind(port->ep, &domain->cq->fid, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
+	if (!ret)
+		ret = fi_ep_bind(port->ep, &domain->cq->fid, FI_RECV);
+	if (!ret)
+		ret = fi_enable(port->ep);
+	if (!ret) {
+		port->name_len = sizeof(port->name);
+		ret = fi_getname(&port->ep->fid, port->name, &port->name_len);
+	}
+	return ret;
+}
+
+/* The core's endpoint, bound and enabled.  Some cores find out that an address is
+ * taken only when it is enabled. */
+static int port_start(struct core_port *port, struct fi_info *info)
+{
+	int ret = fi_endpoint(port->domain->base.domain, info, &port->ep, port);
+
+	if (ret) {
+		port->ep = NULL;
+		return ret;
+	}
+	ret = port_bind(port);
+	if (ret) {
+		fi_close(&port->ep->fid);
+		port->ep = NULL;
+	}
+	return ret;
+}
+
+int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
+		       struct core_port **port)
+{
+	struct port_info copy;
+	struct core_port *p;
+	int ret = port_info(domain, info, &copy);
+
+	if (ret)
+		return ret;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return core_failed("port", -FI_ENOMEM);
+	p->domain = domain;
+	p->refs = 1;
+	LIST_INSERT_HEAD(&domain->ports, p, link);
+	/* a process of our number that was killed may have left its names */
+	for (int tries = 0; tries < BUSY_TRIES; tries++) {
+		ret = port_start(p, &copy.info);
+		if (ret != -FI_EBUSY || is_fixed(&copy.info))
+			break;
+	}
+	if (ret) {
+		LIST_REMOVE(p, link);
+		free(p);
+		return ret;
+	}
+	p->pool.ep = p->tx.ep = p->ep;
+	p->pool.owner = p->tx.owner = p;
+	ret = core_pool_grow(&domain->base, &p->pool, domain->base.buffer_cnt);
+	if (ret) {
+		core_rdm_port_put(p);
+		return ret;
+	}
+	*port = p;
+	return 0;
+}
+
+/* info's source address if it is free, and else another one: somebody may listen there,
+ * and nobody is told where we begin. */
+static int open_anywhere(struct core_domain *domain, const struct fi_info *info,
+			 struct core_port **port)
+{
+	struct fi_info any = *info;
+	uint8_t addr[CORE_ADDR_MAX];
+	int ret;
+
+	if (is_fixed(info)) {
+		any.src_addr = addr;
+		any.src_addrlen = (size_t)snprintf((char *)addr, sizeof(addr), "%s%.*s", COUNTED,
+						   (int)(info->src_addrlen - strlen(FIXED)),
+						   (char *)info->src_addr + strlen(FIXED)) +
+				  1;
+		return any.src_addrlen <= sizeof(addr) ? core_rdm_port_open(domain, &any, port)
+						       : -FI_EINVAL;
+	}
+	ret = core_rdm_port_open(domain, info, port);
+	if (ret && info->src_addr && info->src_addrlen <= sizeof(addr)) {
+		memcpy(addr, info->src_addr, info->src_addrlen);
+		any.src_addr = core_addr_port_clear(addr, info->src_addrlen) ? addr : NULL;
+		any.src_addrlen = any.src_addr ? info->src_addrlen : 0;
+		ret = core_rdm_port_open(domain, &any, port);
+	}
+	return ret;
+}
+
+static int open_shared(struct core_domain *domain, const struct fi_info *info,
+		       struct core_port **port)
+{
+	int ret = open_anywhere(domain, info, port);
+
+	if (ret)
+		return core_failed("opening an endpoint", ret);
+	(*port)->shared = true;
+	(*port)->asked_len = info->src_addr ? info->src_addrlen : 0;
+	if (info->src_addr)
+		memcpy((*port)->asked, info->src_addr, info->src_addrlen);
+	return 0;
+}
+
+/* Where paths from info's source address begin, or NULL. */
+static struct core_port *find_shared(const struct core_domain *domain, const struct fi_info *info)
+{
+	const size_t len = info->src_addr ? info->src_addrlen : 0;
+	struct core_port *port;
+
+	LIST_FOREACH (port, &domain->ports, link)
+		if (port->shared && port->asked_len == len &&
+		    (!len || !memcmp(port->asked, info->src_addr, len)))
+			return port;
+	return NULL;
+}
+
+int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
+			struct core_port **port)
+{
+	const bool one_of_many =
+		info->src_addr && core_addr_port(info->src_addr, info->src_addrlen);
+	int ret;
+
+	*port = find_shared(domain, info);
+	if (!*port) {
+		ret = open_shared(domain, info, port);
+		if (ret || one_of_many)
+			return ret;
+		(*port)->kept = true;
+	}
+	core_rdm_port_get(*port);
+	return 0;
+}
+
+void core_rdm_ports_unshare(struct core_domain *domain)
+{
+	struct core_port *port = LIST_FIRST(&domain->ports), *next;
+
+	for (; port; port = next) {
+		next = LIST_NEXT(port, link);
+		port->shared = false;
+		if (!port->kept)
+			continue;
+		port->kept = false;
+		core_rdm_port_put(port);
+	}
+}
+
+void core_rdm_port_get(struct core_port *port)
+{
+	port->refs++;
+}
+
+/* Whatever it still had out comes back, if at all, before what is posted now.  A core
+ * of FI_MR_ENDPOINT does not close it over a registration that is about to be closed. */
+static void port_end(struct core_port *port)
+{
+	struct core_domain *domain = port->domain;
+	int ret = fi_close(&port->ep->fid);
+
+	if (ret == -FI_EBUSY)
+		return;
+	if (ret)
+		core_failed("closing an endpoint", ret);
+	port->ep = NULL;
+	port->drain_at = domain->seen + domain->base.out_cnt + domain->base.rx_cnt;
+}
+
+void core_rdm_port_close(struct core_port *port)
+{
+	struct core_domain *domain = port->domain;
+
+	port->pool.ep = NULL;
+	LIST_REMOVE(port, link);
+	LIST_INSERT_HEAD(&domain->closed_ports, port, link);
+	port_end(port);
+}
+
+void core_rdm_port_put(struct core_port *port)
+{
+	if (!--port->refs && port->pool.ep)
+		core_rdm_port_close(port);
+}
+
+void core_rdm_ports_drained(struct core_domain *domain)
+{
+	struct core_port *port;
+
+	LIST_FOREACH (port, &domain->closed_ports, link)
+		port->drain_at = domain->seen;
+}
+
+void core_rdm_ports_reap(struct core_domain *domain, bool all)
+{
+	struct core_port *port = LIST_FIRST(&domain->closed_ports), *next;
+
+	for (; port; port = next) {
+		next = LIST_NEXT(port, link);
+		if (port->ep)
+			port_end(port);
+		if (port->ep ||
+		    (!all && (port->refs || (int64_t)(domain->seen - port->drain_at) < 0)))
+			continue;
+		LIST_REMOVE(port, link);
+		core_rdm_frames_lost(port);
+		core_pool_free(&domain->base, &port->pool);
+		core_tx_pool_free(&domain->base, &port->tx);
+		free(port);
+	}
+}
+
+/* -- peers ---------------------------------------------------------------------- */
+
+/* shm takes what lies behind the first "://" for the name of shared memory, see
+ * shm_open(3). */
+static bool is_text_name(const char *name, size_t len)
+{
+	const char *own = memchr(name, '\0', len) == name + len - 1 ? strstr(name, "://") : NULL;
+
+	if (!own)
+		return false;
+	own += strlen("://");
+	return *own && !strchr(own, '/') && strcmp(own, ".") != 0 && strcmp(own, "..") != 0;
+}
+
+/* Of the kind that our own endpoints have: an address vector (net) that was given a
+ * shorter one takes no more of the others. */
+static bool is_socket_name(const struct core_domain *domain, const void *name, size_t len)
+{
+	const struct core_port *port = LIST_FIRST(&domain->ports);
+	const struct sockaddr *addr = name, *own;
+
+	if (!port || len != port->name_len)
+		return false;
+	own = (const struct sockaddr *)port->name;
+	return addr->sa_family == own->sa_family && core_addr_port(name, len);
+}
+
+bool core_rdm_is_name(const struct core_domain *domain, const void *name, size_t len)
+{
+	if (!len || len > CORE_ADDR_MAX)
+		return false;
+	switch (domain->info->addr_format) {
+	case FI_ADDR_STR:
+		return is_text_name(name, len);
+	case FI_SOCKADDR:
+	case FI_SOCKADDR_IN:
+	case FI_SOCKADDR_IN6:
+	case CORE_SOCKADDR_IP:
+		return is_socket_name(domain, name, len);
+	default:
+		return true;
+	}
+}
+
+/* An idle one. */
+static void peer_free(struct core_domain *domain, struct core_peer *peer)
+{
+	TAILQ_REMOVE(&domain->idle_peers, peer, link);
+	domain->idle_peer_cnt--;
+	HASH_DEL(domain->peers, peer);
+	fi_av_remove(domain->av, &peer->addr, 1, 0);
+	free(peer);
+}
+
+/* The vector may be full, which one address less mends. */
+static int peer_insert(struct core_domain *domain, struct core_peer *peer)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		if (fi_av_insert(domain->av, peer->name, 1, &peer->addr, 0, NULL) == 1)
+			return 0;
+		if (TAILQ_EMPTY(&domain->idle_peers))
+			break;
+		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
+	}
+	CORE_INFO(AV, "the core does not take an address\n");
+	return -FI_EADDRNOTAVAIL;
+}
+
+static int peer_create(struct core_domain *domain, const void *name, size_t len,
+		       struct core_peer **peer)
+{
+	struct core_peer *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (!p)
+		return core_failed("address", -FI_ENOMEM);
+	memcpy(p->name, name, len);
+	p->name_len = len;
+	ret = peer_insert(domain, p);
+	if (ret) {
+		free(p);
+		return ret;
+	}
+	HASH_ADD_KEYPTR(hh, domain->peers, p->name, p->name_len, p);
+	if (!p->hh.tbl) {
+		fi_av_remove(domain->av, &p->addr, 1, 0);
+		free(p);
+		return core_failed("address", -FI_ENOMEM);
+	}
+	*peer = p;
+	return 0;
+}
+
+int core_rdm_peer_get(struct core_domain *domain, const void *name, size_t len,
+		      struct core_peer **peer)
+{
+	struct core_peer *p;
+	int ret;
+
+	if (!core_rdm_is_name(domain, name, len))
+		return -FI_EINVAL;
+	HASH_FIND(hh, domain->peers, name, len, p);
+	if (!p) {
+		ret = peer_create(domain, name, len, &p);
+		if (ret)
+			return ret;
+	} else if (!p->refs) {
+		TAILQ_REMOVE(&domain->idle_peers, p, link);
+		domain->idle_peer_cnt--;
+	}
+	p->refs++;
+	*peer = p;
+	return 0;
+}
+
+void core_rdm_peer_put(struct core_domain *domain, struct core_peer *peer)
+{
+	if (--peer->refs)
+		return;
+	TAILQ_INSERT_TAIL(&domain->idle_peers, peer, link);
+	if (++domain->idle_peer_cnt > IDLE_PEERS)
+		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
+}
+
+void core_rdm_peers_free(struct core_domain *domain)
+{
+	while (!TAILQ_EMPTY(&domain->idle_peers))
+		peer_free(domain, TAILQ_FIRST(&domain->idle_peers));
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Passive endpoints: listen, hand out connection requests, reject.  They
+ * belong to the fabric and live under its lock.  A request that does not
+ * begin with a switch's preamble never reaches the application.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/switch.h"
+
+enum {
+	REQUESTS = 64, /* of one look: others want the lock, too */
+};
+
+static struct switch_connreq *connreq_create(const struct switch_pep *pep, struct core_event *event)
+{
+	struct switch_connreq *connreq = calloc(1, sizeof(*connreq));
+
+	if (!connreq)
+		return NULL;
+	connreq->fid.fclass = FI_CLASS_CONNREQ;
+	connreq->core_ops = pep->fabric->core_ops;
+	connreq->request = event->request;
+	return connreq;
+}
+
+/* The info of the endpoint that will accept: ours, with the core's addresses. */
+static struct fi_info *connreq_info(struct switch_pep *pep, const struct core_event *event,
+				    struct switch_connreq *connreq)
+{
+	const struct fi_info *core = event->info;
+	struct fi_info *info = fi_dupinfo(pep->info);
+
+	if (!info)
+		return NULL;
+	info->handle = &connreq->fid;
+	if (switch_info_set_addr(&info->src_addr, &info->src_addrlen, core->src_addr,
+				 core->src_addrlen) ||
+	    switch_info_set_addr(&info->dest_addr, &info->dest_addrlen, core->dest_addr,
+				 core->dest_addrlen)) {
+		fi_freeinfo(info);
+		return NULL;
+	}
+	return info;
+}
+
+static int push_connreq(struct switch_pep *pep, const struct core_event *event,
+			struct switch_connreq *connreq)
+{
+	size_t len = event->len - SESS_PREAMBLE_LEN;
+	struct fi_eq_cm_entry *entry = calloc(1, sizeof(*entry) + len);
+	int ret = -FI_ENOMEM;
+
+	if (!entry)
+		return ret;
+	entry->fid = &pep->pep_fid.fid;
+	entry->info = connreq_info(pep, event, connreq);
+	memcpy(entry->data, (const uint8_t *)event->data + SESS_PREAMBLE_LEN, len);
+	if (entry->info)
+		ret = switch_eq_push(pep->eq, FI_CONNREQ, entry, sizeof(*entry) + len);
+	if (ret)
+		fi_freeinfo(entry->info);
+	free(entry);
+	return ret;
+}
+
+static void request_came(struct switch_pep *pep, struct core_event *event)
+{
+	struct switch_connreq *connreq;
+	struct sess_request preamble;
+
+	if (sess_request_parse(event->data, event->len, &preamble)) {
+		switch_conn_stranger(&pep->told_misfit);
+		pep->fabric->core_ops->reject(event->request, NULL, 0);
+		event->request = NULL;
+		return;
+	}
+	connreq = connreq_create(pep, event);
+	if (connreq) {
+		connreq->preamble = preamble;
+		if (!push_connreq(pep, event, connreq)) {
+			event->request = NULL;
+			return;
+		}
+	}
+	SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
+	free(connreq);
+	pep->fabric->core_ops->reject(event->request, NULL, 0);
+	event->request = NULL;
+}
+
+void switch_pep_progress(struct switch_pep *pep)
+{
+	struct core_event event;
+
+	for (int cnt = 0; pep->listening && cnt < REQUESTS; cnt++) {
+		if (pep->fabric->core_ops->passive_poll(pep->listener, &event) <= 0)
+			return;
+		request_came(pep, &event);
+		pep->fabric->core_ops->passive_release(pep->listener, &event);
+	}
+}
+
+/* -- calls --------------------------------------------------------------------------------- */
+
+static int pep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
+
+	if (!bfid || bfid->fclass != FI_CLASS_EQ || flags ||
+	    container_of(bfid, struct switch_eq, eq_fid.fid)->fabric != pep->fabric)
+		return -FI_EINVAL;
+	if (pep->eq)
+		return -FI_EBUSY;
+	pep->eq = container_of(bfid, struct switch_eq, eq_fid.fid);
+	pthread_mutex_lock(&pep->fabric->lock);
+	pep->eq->refs++;
+	pthread_mutex_unlock(&pep->fabric->lock);
+	return 0;
+}
+
+static int pep_close(struct fid *fid)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
+	struct switch_fabric *fabric = pep->fabric;
+	struct switch_eq *eq;
+
+	pthread_mutex_lock(&fabric->lock);
+	LIST_REMOVE(pep, link);
+	if (pep->listening)
+		LIST_FOREACH (eq, &fabric->eqs, link)
+			switch_wait_del_fd(&eq->wait,
+					   pep->fabric->core_ops->passive_fd(pep->listener));
+	if (pep->eq) {
+		switch_eq_remove(pep->eq, &pep->pep_fid.fid);
+		pep->eq->refs--;
+	}
+	pep->fabric->core_ops->listener_close(pep->listener);
+	fabric->refs--;
+	pthread_mutex_unlock(&fabric->lock);
+	fi_freeinfo(pep->info);
+	free(pep);
+	return 0;
+}
+
+static int pep_control(struct fid *fid, int command, void *arg)
+{
+	(void)fid;
+	return command == FI_BACKLOG && arg ? 0 : -FI_ENOSYS; /* the core's is ample */
+}
+
+static int pep_listen(struct fid_pep *fid)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid);
+	struct switch_eq *eq;
+	int ret;
+
+	if (!pep->eq)
+		return -FI_ENOEQ;
+	if (pep->listening)
+		return -FI_EOPBADSTATE;
+	pthread_mutex_lock(&pep->fabric->lock);
+	ret = pep->fabric->core_ops->passive_listen(pep->listener);
+	if (!ret) {
+		pep->listening = true;
+		LIST_FOREACH (eq, &pep->fabric->eqs, link)
+			switch_wait_add_fd(&eq->wait,
+					   pep->fabric->core_ops->passive_fd(pep->listener));
+	}
+	pthread_mutex_unlock(&pep->fabric->lock);
+	return ret;
+}
+
+void switch_connreq_drop(struct fid *handle)
+{
+	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
+
+	connreq->core_ops->reject(connreq->request, NULL, 0);
+	free(connreq);
+}
+
+/* Of the application's bytes, as its endpoints have it. */
+static size_t cm_room(const struct switch_pep *pep)
+{
+	return switch_cm_size(pep->fabric->core_ops->passive_cm_size(pep->listener)) -
+	       SESS_PREAMBLE_LEN;
+}
+
+static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size_t paramlen)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid);
+	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
+
+	if (!handle || handle->fclass != FI_CLASS_CONNREQ || (paramlen && !param) ||
+	    paramlen > cm_room(pep))
+		return -FI_EINVAL;
+	if (connreq->ep)
+		connreq->ep->connreq = NULL;
+	pthread_mutex_lock(&pep->fabric->lock);
+	pep->fabric->core_ops->reject(connreq->request, param, paramlen);
+	pthread_mutex_unlock(&pep->fabric->lock);
+	free(connreq);
+	return 0;
+}
+
+static int pep_getname(fid_t fid, void *addr, size_t *addrlen)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
+
+	if (!addrlen || (*addrlen && !addr))
+		return -FI_EINVAL;
+	return pep->fabric->core_ops->listener_name(pep->listener, addr, addrlen);
+}
+
+static int pep_setname(fid_t fid, void *addr, size_t addrlen)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
+
+	return pep->fabric->core_ops->passive_setname(pep->listener, addr, addrlen);
+}
+
+static int pep_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
+{
+	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
+
+	if (level != FI_OPT_ENDPOINT || optname != FI_OPT_CM_DATA_SIZE)
+		return -FI_ENOPROTOOPT;
+	return switch_opt_size(cm_room(pep), optval, optlen);
+}
+
+static struct fi_ops pep_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = pep_close,
+	.bind = pep_bind,
+	.control = pep_control,
+	.ops_open = switch_no_ops_open,
+};
+
+static struct fi_ops_ep pep_ops = {
+	.size = sizeof(struct fi_ops_ep),
+	.cancel = switch_no_cancel,
+	.getopt = pep_getopt,
+	.setopt = switch_no_setopt,
+	.tx_ctx = switch_no_tx_ctx,
+	.rx_ctx = switch_no_rx_ctx,
+	.rx_size_left = switch_no_size_left,
+	.tx_size_left = switch_no_size_left,
+};
+
+static struct fi_ops_cm pep_cm_ops = {
+	.size = sizeof(struct fi_ops_cm),
+	.setname = pep_setname,
+	.getname = pep_getname,
+	.getpeer = switch_no_getpeer,
+	.connect = switch_no_connect,
+	.listen = pep_listen,
+	.accept = switch_no_accept,
+	.reject = pep_reject,
+	.shutdown = switch_no_shutdown,
+	.join = switch_no_join,
+};
+
+int switch_pep_open(struct fid_fabric *fabric_fid, struct fi_info *info, struct fid_pep **out,
+		    void *context)
+{
+	struct switch_fabric *fabric = container_of(fabric_fid, struct switch_fabric, fabric_fid);
+	struct fi_info *core_info;
+	struct switch_pep *pep;
+	int ret;
+
+	if (!info || !info->ep_attr || info->ep_attr->type != FI_EP_MSG)
+		return -FI_EINVAL;
+	pep = calloc(1, sizeof(*pep));
+	if (!pep)
+		return -FI_ENOMEM;
+	pep->fabric = fabric;
+	pep->pep_fid.fid.fclass = FI_CLASS_PEP;
+	pep->pep_fid.fid.context = context;
+	pep->pep_fid.fid.ops = &pep_fid_ops;
+	pep->pep_fid.ops = &pep_ops;
+	pep->pep_fid.cm = &pep_cm_ops;
+	pep->info = fi_dupinfo(info);
+	ret = pep->info ? switch_core_info(fabric, info, true, &core_info) : -FI_ENOMEM;
+	if (!ret) {
+		ret = fabric->core_ops->passive_open(fabric->core, core_info, pep, &pep->listener);
+		fi_freeinfo(core_info);
+	}
+	if (ret) {
+		fi_freeinfo(pep->info);
+		free(pep);
+		return ret;
+	}
+	pthread_mutex_lock(&fabric->lock);
+	LIST_INSERT_HEAD(&fabric->peps, pep, link);
+	fabric->refs++;
+	pthread_mutex_unlock(&fabric->lock);
+	*out = &pep->pep_fid;
+	return 0;
+}

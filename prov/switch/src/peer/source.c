@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a received message is said to be from: the entry of the address vector,
+ * the number that the application gave that entry (FI_AV_USER_ID), or, where
+ * the endpoint wants it (FI_SOURCE_ERR), the address of a peer that is in no
+ * address vector.  The engine knows such a stranger by a key of its own, which
+ * no fi_addr_t is.
+ *
+ * Strangers belong to the domain, by address and by the number in their key.
+ * Sessions and queued entries refer to them.  Of those without a reference the
+ * last IDLE_MAX are kept: a message may be waiting for its receive when its
+ * session has ended.  The domain's lock is held.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/switch.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define STRANGER (1ULL << 63) /* in a key, with a number; 0: one that is not remembered */
+#define IDLE_MAX 4096
+
+struct switch_stranger {
+	UT_hash_handle hh;    /* by address */
+	UT_hash_handle hh_id; /* by number */
+	TAILQ_ENTRY(switch_stranger) idle;
+	unsigned refs;
+	uint64_t id;
+	struct switch_addr addr;
+};
+
+const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger)
+{
+	return &stranger->addr;
+}
+
+/* -- remembering ------------------------------------------------------------------- */
+
+static struct switch_stranger *find(const struct switch_domain *domain,
+				    const struct switch_addr *addr)
+{
+	struct switch_stranger *stranger;
+
+	HASH_FIND(hh, domain->strangers, addr->bytes, addr->len, stranger);
+	return stranger;
+}
+
+static struct switch_stranger *find_id(const struct switch_domain *domain, uint64_t id)
+{
+	struct switch_stranger *stranger;
+
+	HASH_FIND(hh_id, domain->stranger_id, &id, sizeof(id), stranger);
+	return stranger;
+}
+
+/* Of whatever it is in. */
+static void stranger_free(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	if (stranger->hh.tbl)
+		HASH_DEL(domain->strangers, stranger);
+	if (stranger->hh_id.tbl)
+		HASH_DELETE(hh_id, domain->stranger_id, stranger);
+	free(stranger);
+}
+
+static void set_idle(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	struct switch_stranger *oldest;
+
+	TAILQ_INSERT_TAIL(&domain->idle_strangers, stranger, idle);
+	if (++domain->idle_stranger_cnt <= IDLE_MAX)
+		return;
+	oldest = TAILQ_FIRST(&domain->idle_strangers);
+	TAILQ_REMOVE(&domain->idle_strangers, oldest, idle);
+	domain->idle_stranger_cnt--;
+	stranger_free(domain, oldest);
+}
+
+/* With a reference. */
+static struct switch_stranger *add(struct switch_domain *domain, const struct switch_addr *addr)
+{
+	struct switch_stranger *stranger = calloc(1, sizeof(*stranger));
+
+	if (!stranger)
+		return NULL;
+	stranger->refs = 1;
+	stranger->id = ++domain->last_stranger;
+	stranger->addr = *addr;
+	HASH_ADD_KEYPTR(hh, domain->strangers, stranger->addr.bytes, addr->len, stranger);
+	if (stranger->hh.tbl)
+		HASH_ADD(hh_id, domain->stranger_id, id, sizeof(stranger->id), stranger);
+	if (!stranger->hh_id.tbl) {
+		stranger_free(domain, stranger);
+		return NULL;
+	}
+	return stranger;
+}
+
+static struct switch_stranger *refer(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	if (!stranger->refs++) {
+		TAILQ_REMOVE(&domain->idle_strangers, stranger, idle);
+		domain->idle_stranger_cnt--;
+	}
+	return stranger;
+}
+
+void switch_stranger_release(struct switch_domain *domain, struct switch_stranger *stranger)
+{
+	if (stranger && !--stranger->refs)
+		set_idle(domain, stranger);
+}
+
+/* -- sources ------------------------------------------------------------------------- */
+
+uint64_t switch_source_key(struct switch_conn *conn)
+{
+	struct switch_domain *domain = conn->domain;
+	struct switch_stranger *stranger;
+
+	if (conn->fi_addr != FI_ADDR_NOTAVAIL || !conn->ep->source_err)
+		return conn->fi_addr == FI_ADDR_NOTAVAIL ? SESS_SOURCE_ANY : conn->fi_addr;
+	stranger = find(domain, &conn->addr);
+	stranger = stranger ? refer(domain, stranger) : add(domain, &conn->addr);
+	switch_source_forget(conn);
+	conn->stranger = stranger;
+	if (!stranger)
+		SW_WARN(AV, "no memory for the address of a peer in no address vector\n");
+	return STRANGER | (stranger ? stranger->id : 0);
+}
+
+void switch_source_forget(struct switch_conn *conn)
+{
+	switch_stranger_release(conn->domain, conn->stranger);
+	conn->stranger = NULL;
+}
+
+void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
+{
+	const uint64_t key = op->sess.source;
+
+	if (key == SESS_SOURCE_ANY || !ep->av)
+		return;
+	if (!(key & STRANGER)) {
+		op->sess.source = switch_av_user_id(ep->av, key);
+		return;
+	}
+	op->sess.source = FI_ADDR_NOTAVAIL;
+	if (op->sess.flags & SESS_PEEK || (!op->wants_entry && !op->sess.error))
+		return;
+	op->stranger = find_id(ep->domain, key & ~STRANGER);
+	if (op->stranger)
+		refer(ep->domain, op->stranger);
+	if (!op->sess.error) /* one that was truncated, say, stays that */
+		op->sess.error = FI_EADDRNOTAVAIL;
+}
+
+void switch_strangers_free(struct switch_domain *domain)
+{
+	while (domain->strangers)
+		stranger_free(domain, domain->strangers);
+}

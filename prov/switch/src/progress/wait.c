@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Wait objects: the descriptor by which an application sleeps until a queue or
+ * a counter has something, or until there is something to progress.
+ *
+ * Owned by the queue or counter that embeds them, under that one's lock.  A
+ * domain with a progress thread is not in them: its thread sleeps on the core
+ * and signals.  Nothing but switch_wait_sleep() blocks.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/switch.h"
+
+#define CORE_FDS_MAX 8
+
+static int add_fd(int epoll_fd, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST ? -errno : 0;
+}
+
+/* An epoll set with an eventfd in it. */
+static int open_pair(int *epoll_fd, int *event_fd)
+{
+	*event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	*epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return *event_fd < 0 || *epoll_fd < 0 ? -errno : add_fd(*epoll_fd, *event_fd);
+}
+
+static void close_pair(int *epoll_fd, int *event_fd)
+{
+	if (*epoll_fd >= 0)
+		close(*epoll_fd);
+	if (*event_fd >= 0)
+		close(*event_fd);
+	*epoll_fd = *event_fd = -1;
+}
+
+static int wait_init(struct switch_wait *wait)
+{
+	int ret = open_pair(&wait->epoll_fd, &wait->event_fd);
+
+	if (!ret)
+		ret = open_pair(&wait->sleep_fd, &wait->call_fd);
+	if (ret)
+		switch_wait_fini(wait);
+	return ret;
+}
+
+void switch_wait_fini(struct switch_wait *wait)
+{
+	if (wait->set)
+		switch_waitset_leave(wait);
+	close_pair(&wait->epoll_fd, &wait->event_fd);
+	close_pair(&wait->sleep_fd, &wait->call_fd);
+	wait->set = NULL;
+}
+
+int switch_wait_add_fd(struct switch_wait *wait, int fd)
+{
+	int ret;
+
+	if (wait->epoll_fd < 0 || fd < 0)
+		return 0;
+	ret = add_fd(wait->epoll_fd, fd);
+	return ret ? ret : add_fd(wait->sleep_fd, fd);
+}
+
+void switch_wait_del_fd(struct switch_wait *wait, int fd)
+{
+	struct epoll_event event = {0};
+
+	if (wait->epoll_fd < 0 || fd < 0)
+		return;
+	epoll_ctl(wait->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+	epoll_ctl(wait->sleep_fd, EPOLL_CTL_DEL, fd, &event);
+}
+
+static int core_fds(struct switch_domain *domain, int *fds)
+{
+	if (domain->progress == FI_PROGRESS_AUTO)
+		return 0;
+	fds[0] = domain->timer_fd;
+	return 1 + domain->core_ops->wait_fds(domain->core, fds + 1, CORE_FDS_MAX - 1);
+}
+
+int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain)
+{
+	int fds[CORE_FDS_MAX];
+	int cnt, ret = 0;
+
+	if (wait->epoll_fd < 0)
+		return 0;
+	cnt = core_fds(domain, fds);
+	for (int i = 0; i < cnt && !ret; i++)
+		ret = switch_wait_add_fd(wait, fds[i]);
+	return ret;
+}
+
+void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain)
+{
+	int fds[CORE_FDS_MAX];
+	int cnt;
+
+	if (wait->epoll_fd < 0)
+		return;
+	cnt = core_fds(domain, fds);
+	for (int i = 0; i < cnt; i++)
+		switch_wait_del_fd(wait, fds[i]);
+}
+
+int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set)
+{
+	switch (wait_obj) {
+	case FI_WAIT_NONE:
+	case FI_WAIT_UNSPEC:
+	case FI_WAIT_FD:
+	case FI_WAIT_YIELD:
+		return 0;
+	case FI_WAIT_SET:
+		return set ? 0 : -FI_EINVAL;
+	default:
+		return -FI_ENOSYS;
+	}
+}
+
+int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
+		     struct switch_domain *domain)
+{
+	int ret;
+
+	*wait = (struct switch_wait){.epoll_fd = -1, .event_fd = -1, .sleep_fd = -1, .call_fd = -1};
+	wait->obj = wait_obj == FI_WAIT_UNSPEC ? FI_WAIT_FD : wait_obj;
+	if (wait_obj == FI_WAIT_NONE)
+		return 0;
+	ret = wait_init(wait);
+	if (!ret && domain) {
+		ret = switch_wait_add_domain(wait, domain);
+		if (ret)
+			switch_wait_fini(wait);
+	}
+	return ret;
+}
+
+void switch_wait_signal(struct switch_wait *wait)
+{
+	if (wait->armed) {
+		wait->armed = false;
+		wait->signaled = true;
+		eventfd_write(wait->event_fd, 1);
+	}
+	if (wait->called < wait->asleep) {
+		if (!wait->called)
+			eventfd_write(wait->call_fd, 1);
+		wait->called = wait->asleep;
+		wait->calls++;
+	}
+}
+
+bool switch_wait_arm(struct switch_wait *wait)
+{
+	const bool signaled = wait->signaled;
+	eventfd_t cnt;
+
+	if (wait->epoll_fd < 0)
+		return false;
+	if (signaled)
+		eventfd_read(wait->event_fd, &cnt);
+	wait->signaled = false;
+	wait->armed = true;
+	return signaled;
+}
+
+/* -- threads ------------------------------------------------------------------ */
+
+struct switch_sleeper switch_sleeper(int timeout)
+{
+	return (struct switch_sleeper){
+		.deadline = timeout < 0 ? SESS_NEVER : switch_now() + (uint64_t)timeout * 1000000};
+}
+
+void switch_wait_enter(struct switch_wait *wait, struct switch_sleeper *sleeper)
+{
+	sleeper->entered = true;
+	sleeper->calls = wait->calls;
+	wait->asleep++;
+}
+
+bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper)
+{
+	const bool called = sleeper->entered && sleeper->calls != wait->calls;
+	eventfd_t cnt;
+
+	if (!sleeper->entered)
+		return false;
+	sleeper->entered = false;
+	wait->asleep--;
+	if (called && !--wait->called)
+		eventfd_read(wait->call_fd, &cnt);
+	return called;
+}
+
+int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleeper *sleeper)
+{
+	struct epoll_event event;
+	uint64_t now, left;
+	int timeout = -1, ret;
+
+	if (sleeper->deadline != SESS_NEVER) {
+		now = switch_now();
+		if (now >= sleeper->deadline)
+			return -FI_ETIMEDOUT;
+		left = (sleeper->deadline - now + 999999) / 1000000;
+		timeout = left < INT32_MAX ? (int)left : INT32_MAX;
+	}
+	if (!sleeper->entered)
+		return 0;
+	ret = epoll_wait(wait->sleep_fd, &event, 1, timeout);
+	if (ret < 0)
+		return errno == EINTR ? -FI_EAGAIN : -errno;
+	return 0; /* when the time is over, the next call says so */
+}
+
+/* -- the descriptor ------------------------------------------------------------ */
+
+int switch_wait_control(const struct switch_wait *wait, int command, void *arg)
+{
+	if (command != FI_GETWAIT && command != FI_GETWAITOBJ)
+		return -FI_ENOSYS;
+	if (!arg)
+		return -FI_EINVAL;
+	if (command == FI_GETWAITOBJ) {
+		*(enum fi_wait_obj *)arg = wait->obj;
+		return 0;
+	}
+	if (wait->epoll_fd < 0)
+		return -FI_ENODATA;
+	*(int *)arg = wait->epoll_fd;
+	return 0;
+}
+
+void switch_domain_timer(struct switch_domain *domain, uint64_t deadline)
+{
+	struct itimerspec spec = {0};
+
+	if (deadline == domain->timer_set)
+		return;
+	domain->timer_set = deadline;
+	if (deadline != SESS_NEVER) {
+		spec.it_value.tv_sec = deadline / 1000000000;
+		spec.it_value.tv_nsec = deadline % 1000000000;
+	}
+	timerfd_settime(domain->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+int switch_domain_trywait(struct switch_domain *domain)
+{
+	uint64_t now, deadline;
+
+	if (domain->progress == FI_PROGRESS_AUTO)
+		return 0;
+	domain->cm_countdown = 0; /* a connection event left unread would wake us at once */
+	switch_domain_progress(domain);
+	now = switch_now();
+	sess_tick(domain->engine, now);
+	switch_domain_perform(domain); /* of what ended just now */
+	deadline = sess_tick(domain->engine, now);
+	switch_domain_timer(domain, deadline);
+	domain->waited = true;
+	if (deadline <= now)
+		return -FI_EAGAIN;
+	return domain->core_ops->trywait(domain->core);
+}
+
+static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
+{
+	struct switch_domain *domain = cq->domain;
+	int ret;
+
+	if (cq->wait.epoll_fd < 0)
+		return -FI_EINVAL;
+	switch_domain_lock(domain);
+	ret = switch_cq_trywait(cq, ready, signaled);
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+static int cntr_trywait(struct switch_cntr *cntr, bool *ready, bool *signaled)
+{
+	struct switch_domain *domain = cntr->domain;
+	int ret;
+
+	if (cntr->wait.epoll_fd < 0)
+		return -FI_EINVAL;
+	switch_domain_lock(domain);
+	ret = switch_cntr_trywait(cntr, signaled);
+	*ready |= switch_cntr_ready(cntr);
+	switch_domain_unlock(domain);
+	return ret;
+}
+
+static int eq_trywait(struct switch_eq *eq, bool *ready, bool *signaled)
+{
+	int ret;
+
+	if (eq->wait.epoll_fd < 0)
+		return -FI_EINVAL;
+	ret = switch_eq_trywait(eq, signaled);
+	*ready |= switch_eq_ready(eq);
+	return ret;
+}
+
+int switch_fid_trywait(struct fid *fid, bool *ready, bool *signaled)
+{
+	switch (fid->fclass) {
+	case FI_CLASS_CQ:
+		return cq_trywait(container_of(fid, struct switch_cq, cq_fid.fid), ready, signaled);
+	case FI_CLASS_CNTR:
+		return cntr_trywait(container_of(fid, struct switch_cntr, cntr_fid.fid), ready,
+				    signaled);
+	case FI_CLASS_EQ:
+		return eq_trywait(container_of(fid, struct switch_eq, eq_fid.fid), ready, signaled);
+	case FI_CLASS_WAIT:
+		return switch_waitset_trywait(fid);
+	default:
+		return -FI_ENOSYS;
+	}
+}
+
+int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count)
+{
+	bool ready = false, signaled = false;
+	int ret = 0;
+
+	(void)fabric;
+	for (int i = 0; i < count && !ret; i++)
+		ret = switch_fid_trywait(fids[i], &ready, &signaled);
+	return ret;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What peers make us keep: messages and transfers that met no receive, and answers
+ * that wait for credits.  It is counted by session and by receive context.  The more
+ * a session has piled up, the fewer credits its peer is given; a context that keeps
+ * too much has its peers announce only; and past a limit, which holds for a context
+ * however many sessions it has, those go that nobody answers for any more: first what
+ * ended sessions left, then the session that keeps the most.
+ *
+ * Counting never fails a session: its caller may be in the middle of that session's
+ * lists.  backlog_enforce() does, behind each record.
+ */
+#include <errno.h>
+
+#include "session/internal.h"
+
+enum {
+	/* a session may pile up this part of config.throttle, however many do */
+	SHARES_MAX = 16,
+	/* calls for progress in which the application took nothing that was piled up:
+	 * it waits for something else, which may stand behind */
+	IDLE_CALLS = 32,
+	BUDGET_LEAST = 64 << 10, /* bytes of unmatched copies */
+};
+
+#define LOOK_INTERVAL UINT64_C(1000000) /* nanoseconds between looks by the clock */
+
+/* -- promises ---------------------------------------------------------------------- */
+
+/*
+ * What peers may have on their way to us, they may all send before we look, and before
+ * they hear that there is no room for more.  All sessions of a context share out as much
+ * as it may keep before it is full: packets, and the bytes of copies that need not wait
+ * for a receive.  Who comes when that is used up gets the least there is.
+ */
+static int64_t packets_left(const struct sess_rx *rx)
+{
+	const struct sess_config *config = &rx->engine->config;
+
+	return (int64_t)(config->unexpected_max / config->buffer_size) - rx->promised;
+}
+
+void backlog_greet(struct sess *sess)
+{
+	const struct sess_config *config = &sess->engine->config;
+	struct sess_credit *credit = &sess->credit;
+	struct sess_rx *rx = sess->ep->rx;
+	const int64_t bytes = (int64_t)(config->unexpected_max / 2) - rx->budgets;
+	const uint64_t budget = bytes / 8 > BUDGET_LEAST ? (uint64_t)(bytes / 8) : BUDGET_LEAST;
+
+	if (sess->own_budget)
+		return; /* it was said already, or is about to be */
+	if (credit->rx_grant > config->first_credits)
+		credit->rx_grant = (uint16_t)config->first_credits;
+	if (packets_left(rx) < credit->rx_grant)
+		credit->rx_grant = SESS_CREDITS_MIN;
+	sess->own_budget = budget < config->eager_budget ? budget : config->eager_budget;
+	rx->budgets += (int64_t)sess->own_budget;
+}
+
+void backlog_promise(struct sess *sess, int32_t packets)
+{
+	if (sess->state < SESS_FAILED)
+		sess->ep->rx->promised += packets;
+}
+
+/* -- giving fewer credits --------------------------------------------------------- */
+
+/* What a session may pile up, whatever the application waits for. */
+static uint64_t share(const struct sess *sess)
+{
+	const unsigned sharers = sess->ep->rx->piled_up;
+
+	return sess->engine->config.throttle /
+	       (sharers < SHARES_MAX ? sharers + !sharers : SHARES_MAX);
+}
+
+/* What it may pile up before it is throttled. */
+static uint64_t patience(const struct sess *sess)
+{
+	return sess->patience > share(sess) ? sess->patience : share(sess);
+}
+
+static void throttle(struct sess *sess)
+{
+	credit_throttle(&sess->credit);
+	if (sess->told_full != sess->ep->rx->full)
+		sess->credit.owed = true; /* that, it is owed all the same */
+	sess->taken = true;		  /* since it is throttled: not yet looked at */
+	sess->stats.throttles++;
+	TAILQ_INSERT_TAIL(&sess->engine->throttled, sess, throttled);
+}
+
+static void release(struct sess *sess)
+{
+	TAILQ_REMOVE(&sess->engine->throttled, sess, throttled);
+	credit_release(&sess->credit);
+	if (sess->credit.owed)
+		packet_ready(sess);
+}
+
+/* The application takes nothing of what is piled up: it gets as much again to choose
+ * from. */
+static void be_patient(struct sess *sess)
+{
+	sess->patience = 2 * sess->kept;
+	release(sess);
+}
+
+void backlog_grant(struct sess *sess)
+{
+	struct sess_credit *credit = &sess->credit;
+
+	uint32_t grant = credit->rx_grant;
+
+	if (!credit->owed || credit->throttled)
+		return;
+	if (packets_left(sess->ep->rx) < 0)
+		grant /= 2;
+	/* A few messages may lie there for good. */
+	else if (packets_left(sess->ep->rx) > 2 * (int64_t)grant && sess->kept <= share(sess) / 2)
+		grant *= 2;
+	if (grant > credit->rx_window)
+		grant = credit->rx_window;
+	credit->rx_grant = (uint16_t)(grant > SESS_CREDITS_MIN ? grant : SESS_CREDITS_MIN);
+}
+
+void backlog_progress(struct sess_engine *engine)
+{
+	struct sess *sess, *next;
+
+	if (TAILQ_EMPTY(&engine->throttled))
+		return;
+	if (engine->taken) {
+		engine->idle_calls = 0;
+		engine->taken = false;
+		return;
+	}
+	if (++engine->idle_calls < IDLE_CALLS)
+		return;
+	engine->idle_calls = 0;
+	TAILQ_EACH_SAFE (sess, &engine->throttled, throttled, next)
+		be_patient(sess);
+}
+
+uint64_t backlog_tick(struct sess_engine *engine, uint64_t now)
+{
+	struct sess *sess, *next;
+
+	if (TAILQ_EMPTY(&engine->throttled))
+		return SESS_NEVER;
+	if (now < engine->next_look)
+		return engine->next_look;
+	engine->next_look = now + LOOK_INTERVAL;
+	TAILQ_EACH_SAFE (sess, &engine->throttled, throttled, next) {
+		if (sess->taken)
+			sess->taken = false;
+		else
+			be_patient(sess);
+	}
+	return TAILQ_EMPTY(&engine->throttled) ? SESS_NEVER : engine->next_look;
+}
+
+void backlog_forget(struct sess *sess)
+{
+	struct sess_rx *rx = sess->ep->rx;
+
+	if (sess->credit.throttled)
+		TAILQ_REMOVE(&sess->engine->throttled, sess, throttled);
+	sess->credit.throttled = false;
+	if (sess->hello_seen)
+		backlog_promise(sess, -credit_left(&sess->credit));
+	rx->budgets -= (int64_t)sess->own_budget;
+	sess->own_budget = 0;
+}
+
+/* -- announcements only ------------------------------------------------------------ */
+
+/* Full is told with the next packet to each peer; empty enough again, those
+ * that were told get one. */
+static void tell_full(struct sess_ep *ep, bool full)
+{
+	struct sess *sess;
+
+	TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
+		if (sess->told_full != full && !sess->is_self && sess->state == SESS_OPEN) {
+			sess->credit.owed = true;
+			packet_ready(sess);
+		}
+	}
+}
+
+/* What ended sessions left does not count: their peers are gone, and the others
+ * could do nothing about it. */
+static void judge_full(struct sess_rx *rx)
+{
+	const uint64_t most = rx->engine->config.unexpected_max;
+	const uint64_t kept = rx->kept - rx->orphaned;
+	const bool full = kept > (rx->full ? most / 2 : most);
+	struct sess_ep *ep;
+
+	if (rx->full == full)
+		return;
+	rx->full = full;
+	TAILQ_FOREACH (ep, &rx->eps, rx_link)
+		tell_full(ep, full);
+}
+
+/* -- counting ---------------------------------------------------------------------- */
+
+void backlog_add(struct sess *sess, uint64_t bytes)
+{
+	struct sess_rx *rx = sess->ep->rx;
+
+	if (sess->is_self)
+		return; /* what the application does to itself */
+	if (!sess->kept)
+		rx->piled_up++;
+	sess->kept += bytes;
+	rx->kept += bytes;
+	if (!sess->credit.throttled && sess->state < SESS_FAILED && sess->kept > patience(sess))
+		throttle(sess);
+	judge_full(rx);
+}
+
+void backlog_remove(struct sess *sess, uint64_t bytes)
+{
+	struct sess_rx *rx = sess->ep->rx;
+
+	if (sess->is_self)
+		return;
+	sess->kept -= bytes;
+	rx->kept -= bytes;
+	if (!sess->kept)
+		rx->piled_up--;
+	if (sess->kept <= share(sess) / 2)
+		sess->patience = 0;
+	if (sess->credit.throttled && sess->kept <= patience(sess) / 2)
+		release(sess);
+	judge_full(rx);
+}
+
+void backlog_taken(struct sess *sess)
+{
+	sess->taken = true;
+	sess->engine->taken = true;
+}
+
+void backlog_move(struct sess_ep *ep, struct sess_rx *to)
+{
+	struct sess *sess;
+
+	TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
+		ep->rx->kept -= sess->kept;
+		ep->rx->piled_up -= sess->kept != 0;
+		to->kept += sess->kept;
+		to->piled_up += sess->kept != 0;
+		ep->rx->budgets -= (int64_t)sess->own_budget;
+		to->budgets += (int64_t)sess->own_budget;
+		if (sess->state < SESS_FAILED && sess->hello_seen) {
+			ep->rx->promised -= credit_left(&sess->credit);
+			to->promised += credit_left(&sess->credit);
+		}
+	}
+	judge_full(ep->rx);
+}
+
+/* -- the limit --------------------------------------------------------------------- */
+
+uint64_t backlog_max(const struct sess_config *config)
+{
+	return 2 * config->unexpected_max + config->eager_budget +
+	       (uint64_t)config->credits * config->buffer_size +
+	       config->announced_max * (MESSAGE_SIZE_MIN + sizeof(struct sess_xfer));
+}
+
+unsigned backlog_answers_max(const struct sess_config *config)
+{
+	return config->announced_max + config->credits * UINT8_MAX;
+}
+
+/* Whole messages stay receivable after their session, but for one that broke the
+ * rules. */
+void backlog_orphan(struct sess *sess)
+{
+	struct sess_rx *rx = sess->ep->rx;
+	struct sess_message *message;
+
+	if (sess->expelled)
+		session_shed(sess);
+	while ((message = TAILQ_FIRST(&sess->messages))) {
+		TAILQ_REMOVE(&sess->messages, message, sess_link);
+		message->sess = NULL;
+		TAILQ_INSERT_TAIL(&rx->orphans, message, sess_link);
+		if (sess->is_self)
+			continue;
+		backlog_remove(sess, match_message_size(message));
+		rx->kept += match_message_size(message);
+		rx->orphaned += match_message_size(message);
+	}
+}
+
+void backlog_drop(struct sess *sess)
+{
+	struct sess_message *message, *next;
+
+	TAILQ_EACH_SAFE (message, &sess->messages, sess_link, next) {
+		if (message->claimed)
+			continue; /* the application was told that it has it */
+		sess->stats.dropped_msgs++;
+		match_forget(message);
+	}
+}
+
+/* The oldest message of an ended session.  False: there is none. */
+static bool drop_orphan(struct sess_rx *rx)
+{
+	struct sess_message *message;
+
+	TAILQ_FOREACH (message, &rx->orphans, sess_link) {
+		if (message->claimed || !message->counted)
+			continue;
+		message->ep->stats.dropped_msgs++;
+		match_forget(message);
+		return true;
+	}
+	return false;
+}
+
+/* One that has failed already, and was not closed yet, gives up what it left. */
+static bool expel_greatest(struct sess_rx *rx)
+{
+	struct sess *sess, *greatest = NULL;
+	struct sess_ep *ep;
+
+	TAILQ_FOREACH (ep, &rx->eps, rx_link) {
+		TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
+			if (!sess->expelled && (!greatest || sess->kept > greatest->kept))
+				greatest = sess;
+		}
+	}
+	if (!greatest || !greatest->kept)
+		return false;
+	session_expel(greatest, ENOBUFS, "more unmatched messages than it was allowed");
+	greatest->expelled = true;
+	session_shed(greatest);
+	return true;
+}
+
+void backlog_enforce(struct sess *sess)
+{
+	const struct sess_engine *engine = sess->engine;
+	struct sess_rx *rx = sess->ep->rx;
+
+	if (sess->answer_cnt > engine->answers_max)
+		session_expel(sess, ENOBUFS,
+			      "more answers waiting than a peer can cause that takes them");
+	if (sess->expelled)
+		backlog_drop(sess);
+	while (rx->kept > engine->backlog_max && (drop_orphan(rx) || expel_greatest(rx)))
+		;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A packet came in.  Everything that it claims is checked before a handler
+ * runs: header, addressee, number, credits, and for each record its layout
+ * (session/wire.c) and whether its type may come in this state (the table here).
+ * What breaks a rule fails its session and touches no other.
+ */
+#include <errno.h>
+
+#include "session/internal.h"
+
+static void budget_came(struct sess *sess, const struct wire_record *record)
+{
+	if (!copy_budget_came(sess, record->total))
+		session_expel(sess, EPROTO, "a budget that does not add up");
+}
+
+static void bye_came(struct sess *sess, const struct wire_record *record)
+{
+	session_bye_came(sess, record->flags & WIRE_ABORT);
+}
+
+#define UP (1u << SESS_OPEN | 1u << SESS_CLOSING)
+
+/* By type: the states in which it may come (never behind the peer's BYE), how many
+ * credits its packet leaves unused, whether it is dropped behind our own BYE, its
+ * handler. */
+static const struct {
+	uint8_t states;
+	uint8_t class; /* enum credit_class */
+	bool brings;   /* something new: after our BYE nobody takes it */
+	void (*came)(struct sess *sess, const struct wire_record *record);
+} rules[WIRE_TYPES] = {
+	[WIRE_INLINE] = {UP, CREDIT_DATA, true, inline_came},
+	[WIRE_START] = {UP, CREDIT_DATA, true, xfer_start_came},
+	[WIRE_SEGMENT] = {UP, CREDIT_DATA, false, xfer_record_came},
+	[WIRE_GO] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
+	[WIRE_SINK] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
+	[WIRE_WRITTEN] = {UP, CREDIT_CONTROL, false, xfer_record_came},
+	[WIRE_DONE] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
+	[WIRE_CANCEL] = {UP, CREDIT_CONTROL, false, xfer_record_came},
+	[WIRE_BUDGET] = {UP, CREDIT_CONTROL, false, budget_came},
+	/* the last word of a session that failed takes the last credit */
+	[WIRE_BYE] = {UP, CREDIT_GRANT, false, bye_came},
+};
+
+/* Before the hello there is nothing but it; it is alone in its packet. */
+static void greet(struct sess *sess, const struct wire_header *header, const uint8_t *p, size_t len)
+{
+	struct wire_record record;
+
+	if (header->record_cnt != 1 || wire_get_record(p, len, &record) != (long)len)
+		session_expel(sess, EPROTO, "a first packet that is no hello");
+	else if (record.type == WIRE_HELLO && (sess->state == SESS_GREETING || !sess->is_opener))
+		hello_came(sess, header, &record);
+	else if (record.type == WIRE_REFUSE && sess->is_opener)
+		hello_refused(sess, &record);
+	else
+		session_expel(sess, EPROTO, "a first packet that is no hello");
+}
+
+static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size_t len)
+{
+	const int32_t left = credit_left(&sess->credit);
+	struct wire_record record;
+
+	for (; cnt; cnt--) {
+		long used = wire_get_record(p, len, &record);
+
+		if (used < 0) {
+			session_expel(sess, EPROTO, "a malformed record");
+			return;
+		}
+		if (sess->state >= SESS_FAILED)
+			return;
+		if (!(rules[record.type].states & 1u << sess->state) || sess->bye_seen) {
+			session_expel(sess, EPROTO, "a record that may not come now");
+			return;
+		}
+		if (left < (int32_t)rules[record.type].class) {
+			session_expel(sess, EPROTO, "a record on credits that are kept for others");
+			return;
+		}
+		sess->stats.rx_records++;
+		if (!sess->bye_sent || !rules[record.type].brings)
+			rules[record.type].came(sess, &record);
+		backlog_check(sess);
+		p += used;
+		len -= (size_t)used;
+	}
+	if (len && sess->state < SESS_FAILED)
+		session_expel(sess, EPROTO, "bytes behind the last record");
+}
+
+static void take_header(struct sess *sess, const struct wire_header *header)
+{
+	if (!credit_received(&sess->credit, header->seq, header->record_cnt)) {
+		session_expel(sess, EPROTO, "a packet out of order or beyond its credits");
+		return;
+	}
+	backlog_promise(sess, -1);
+	if (!credit_update(&sess->credit, header->ack, header->window)) {
+		session_expel(sess, EPROTO, "credits that do not add up");
+		return;
+	}
+	sess->peer_full = header->flags & WIRE_FULL;
+}
+
+void sess_input(struct sess_engine *engine, const void *packet, size_t len)
+{
+	const uint8_t *p = packet;
+	struct wire_header header;
+	struct sess *sess;
+
+	if (wire_get_header(p, len, &header))
+		return; /* it names nobody */
+	sess = table_find(&engine->sessions, header.session_id);
+	if (!sess || sess->cookie != header.cookie || sess->is_self || sess->state >= SESS_FAILED)
+		return; /* late, or a guess */
+	sess->stats.rx_packets++;
+	if (header.flags & ~WIRE_PACKET_FLAGS) {
+		session_expel(sess, EPROTO, "reserved flags of a packet");
+		backlog_check(sess);
+		return;
+	}
+	if (!sess->hello_seen) {
+		greet(sess, &header, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+		return;
+	}
+	if (!header.record_cnt)
+		sess->stats.rx_credit_packets++;
+	take_header(sess, &header);
+	if (sess->state < SESS_FAILED)
+		read_records(sess, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+	backlog_check(sess); /* the header, or the last record, may have broken a rule */
+	if (sess->state == SESS_CLOSING)
+		session_progress_close(sess);
+	if (sess->state < SESS_FAILED && !sess->work_list && packet_has_work(sess))
+		packet_ready(sess);
+}

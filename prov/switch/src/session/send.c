@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Submitting a send: at once into the open packet where it is small and
+ * nothing is ahead of it, else into the session's queue.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "session/internal.h"
+
+/* The caller's memory may change when sess_send() returns. */
+static int keep_copy(struct sess_op *op)
+{
+	op->held = malloc(op->len ? op->len : 1);
+	if (!op->held)
+		return -ENOMEM;
+	iov_gather(op->iov, op->iov_cnt, 0, op->held, op->len);
+	op->iov[0] = (struct sess_iov){.addr = op->held, .len = op->len};
+	op->iov_cnt = 1;
+	return 0;
+}
+
+static bool goes_now(const struct sess *sess, const struct sess_op *op)
+{
+	return sess->state == SESS_OPEN && STAILQ_EMPTY(&sess->sends) && !sess->hello_due &&
+	       !(op->flags & SESS_DELIVERY) &&
+	       (op->len <= sess->engine->config.copy_max || op->flags & SESS_INJECT) &&
+	       !select_way(sess, op->len);
+}
+
+static int send_to_self(struct sess *sess, struct sess_op *op)
+{
+	int ret = self_send(sess, op, op->len);
+
+	if (ret)
+		op->ep->busy--;
+	return ret;
+}
+
+int sess_send(struct sess *sess, struct sess_op *op)
+{
+	int ret;
+
+	if (sess->state > SESS_OPEN || sess->close_due)
+		return -(sess->error ? sess->error : ESHUTDOWN);
+	op->ep = sess->ep;
+	op->rx = NULL;
+	op->sess = sess;
+	op->xfer = NULL;
+	op->held = NULL;
+	op->error = 0;
+	op->full_len = 0;
+	op->len = iov_len(op->iov, op->iov_cnt);
+	if (op->flags & SESS_INJECT && op->len > sess_engine_inline_max(sess->engine))
+		return -EMSGSIZE;
+	op->ep->busy++;
+	if (sess->is_self)
+		return send_to_self(sess, op);
+	if (!goes_now(sess, op) || !packet_append_now(sess, op)) {
+		if (op->flags & SESS_INJECT) {
+			ret = keep_copy(op);
+			if (ret) {
+				op->ep->busy--;
+				return ret;
+			}
+		}
+		op->state = OP_QUEUED;
+		STAILQ_INSERT_TAIL(&sess->sends, op, link);
+		packet_ready(sess);
+	} else if (!packet_hold(sess, op)) {
+		packet_ready(sess);
+	} else if (!sess->work_list) {
+		engine_set_work(sess, &sess->engine->held);
+	}
+	sess->pending++;
+	return 0;
+}

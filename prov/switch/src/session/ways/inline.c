@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inline: a whole message in one record of one packet.  The sender's half is
+ * in the packet builder; with delivery asked for, a transfer of this way waits
+ * for the peer's DONE.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "session/internal.h"
+
+_Static_assert(SESS_TAGGED == (int)WIRE_TAGGED && SESS_DATA == (int)WIRE_DATA,
+	       "operations and records share these flags");
+
+uint16_t inline_wire_flags(uint16_t op_flags)
+{
+	return (uint16_t)((op_flags & (SESS_TAGGED | SESS_DATA)) |
+			  (op_flags & SESS_DELIVERY ? WIRE_ACK : 0));
+}
+
+static void receive(struct sess_op *op, const void *payload, size_t len)
+{
+	op->len = iov_scatter(op->iov, op->iov_cnt, 0, payload, len);
+	op->full_len = len;
+	op->error = op->len < len ? EMSGSIZE : 0;
+}
+
+/* The stored message meets its receive. */
+void inline_deliver(struct sess_op *op, struct sess_message *message)
+{
+	struct sess_xfer *xfer = message->xfer;
+
+	receive(op, message->bytes, message->have);
+	if (xfer) {
+		packet_answer(xfer->sess, xfer->id, WIRE_OK, op);
+		xfer->message = NULL;
+		xfer_finish(xfer, 0);
+	} else {
+		engine_op_done(op, op->error);
+	}
+}
+
+static void store(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_message *message =
+		match_new_message(sess, record->flags, record->tag, record->len);
+
+	sess->stats.unexpected_msgs++;
+	if (message && record->flags & WIRE_ACK) {
+		message->xfer = xfer_create(sess, NULL, &sess_inline_ops);
+		if (message->xfer) {
+			message->xfer->incoming = true;
+			message->xfer->id = record->id;
+			message->xfer->stage = XFER_UNMATCHED;
+			message->xfer->message = message;
+			xfer_count(message->xfer);
+		}
+	}
+	if (!message || (record->flags & WIRE_ACK && !message->xfer)) {
+		if (message)
+			match_forget(message);
+		session_fail(sess, ENOMEM, "no memory for an unexpected message");
+		return;
+	}
+	message->data = record->data;
+	message->total = record->len;
+	message->have = record->len;
+	memcpy(message->bytes, record->payload, record->len);
+}
+
+/* A side that closes takes what comes as long as nobody waits for an answer;
+ * without an endpoint there is no use for that either. */
+static bool turned_down(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_control *done;
+
+	if (sess->state != SESS_CLOSING || !(record->flags & WIRE_ACK))
+		return sess->ep->closed;
+	done = packet_control(sess, WIRE_DONE, record->id);
+	if (done)
+		done->status = WIRE_CLOSED;
+	return true;
+}
+
+void inline_came(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_op *op = match_posted(sess->ep, record->flags, record->tag, sess->source,
+					  record->len);
+
+	sess->stats.rx_msgs[SESS_INLINE]++;
+	sess->stats.rx_bytes[SESS_INLINE] += record->len;
+	if (!op) {
+		if (!turned_down(sess, record))
+			store(sess, record);
+		return;
+	}
+	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (record->flags & WIRE_DATA));
+	op->tag = record->tag;
+	op->data = record->data;
+	op->source = sess->source;
+	receive(op, record->payload, record->len);
+	if (record->flags & WIRE_ACK)
+		packet_answer(sess, record->id, WIRE_OK, op);
+	else
+		engine_op_done(op, op->error);
+}
+
+static bool usable(const struct sess *sess)
+{
+	(void)sess;
+	return true;
+}
+
+static bool offer(struct sess_xfer *xfer)
+{
+	xfer->stage = XFER_READY;
+	return true;
+}
+
+const struct sess_way_ops sess_inline_ops = {
+	.way = SESS_INLINE,
+	.name = "inline",
+	.usable = usable,
+	.offer = offer,
+};

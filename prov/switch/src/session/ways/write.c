@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Write: START carries the initial portion only; the receiver answers SINK
+ * with the place for the rest; the sender writes it and says WRITTEN behind
+ * the last write; the receiver withdraws its memory, completes and says DONE;
+ * the sender completes.
+ */
+#include "session/internal.h"
+
+static bool usable(const struct sess *sess)
+{
+	return sess->engine->config.can_write && sess->peer_caps & WIRE_WRITE_TARGET;
+}
+
+static bool offer(struct sess_xfer *xfer)
+{
+	xfer->stage = XFER_READY;
+	xfer->initial = xfer_initial(xfer);
+	/* WRITTEN may wait behind the writes after they are reported done, and
+	 * who is told to have sent may never ask for progress again. */
+	xfer->ack = true;
+	return true;
+}
+
+static void offered(struct sess_xfer *xfer)
+{
+	(void)xfer; /* SINK, GO or DONE comes next */
+}
+
+static bool check(struct sess_xfer *xfer, const struct wire_record *record)
+{
+	return xfer->sess->engine->config.write_target && xfer->total > xfer->initial &&
+	       !xfer->held && !record->desc_cnt;
+}
+
+static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
+{
+	(void)stored;
+	(void)have;
+	if (!xfer->want) {
+		xfer->answer = true;
+		xfer_finish(xfer, 0);
+		return;
+	}
+	xfer_slice_rest(xfer);
+	xfer->stage = XFER_SINKING;
+	xfer_register(xfer, SESS_ACCESS_REMOTE_WRITE);
+}
+
+static void start_writing(struct sess_xfer *xfer)
+{
+	xfer->stage = XFER_WRITING;
+	xfer_queue(xfer, WORK_RMA);
+}
+
+/* There will be no writes: the receiver asks for segments, or gives up. */
+static void say_failed(struct sess_xfer *xfer)
+{
+	struct sess_control *control = packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+
+	if (control)
+		control->status = WIRE_FAILED;
+	xfer->stage = XFER_OFFERED;
+	xfer_release(xfer);
+}
+
+static void registered(struct sess_xfer *xfer, int error)
+{
+	struct sess_control *control;
+
+	if (!xfer->incoming) {
+		if (error)
+			say_failed(xfer);
+		else
+			start_writing(xfer);
+	} else if (error) {
+		copy_ask(xfer);
+	} else {
+		control = packet_control(xfer->sess, WIRE_SINK, xfer->id);
+		if (control)
+			control->xfer = xfer;
+	}
+}
+
+/* The receiver tells how much it wants by the sum of its descriptors. */
+bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < record->desc_cnt; i++) {
+		struct wire_desc desc;
+
+		wire_get_desc(record, i, &desc);
+		if (desc.len > xfer->total - xfer->initial - sum)
+			return false;
+		sum += desc.len;
+	}
+	if (xfer->ops != &sess_write_ops || xfer->mem_cnt || !xfer_take_descs(xfer, record, sum))
+		return false;
+	xfer->want = sum;
+	xfer_slice_rest(xfer);
+	if (xfer->sess->engine->config.local_mem) {
+		xfer->stage = XFER_REGISTERING;
+		xfer_register(xfer, SESS_ACCESS_LOCAL_READ);
+	} else {
+		start_writing(xfer);
+	}
+	return true;
+}
+
+bool write_written_came(struct sess_xfer *xfer, uint16_t status)
+{
+	if (status == WIRE_FAILED) {
+		copy_ask(xfer);
+		return true;
+	}
+	if (status != WIRE_OK)
+		return false;
+	xfer->moved = xfer->want;
+	xfer->answer = true;
+	xfer_finish(xfer, 0);
+	return true;
+}
+
+static void say_written(struct sess_xfer *xfer)
+{
+	packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+}
+
+static void issued(struct sess_xfer *xfer)
+{
+	if (xfer->sess->engine->config.send_after_write)
+		say_written(xfer);
+}
+
+static void moved(struct sess_xfer *xfer)
+{
+	if (!xfer->sess->engine->config.send_after_write)
+		say_written(xfer);
+	xfer->stage = XFER_AWAITED;
+}
+
+const struct sess_way_ops sess_write_ops = {
+	.way = SESS_WRITE,
+	.name = "write",
+	.usable = usable,
+	.offer = offer,
+	.offered = offered,
+	.check = check,
+	.matched = matched,
+	.registered = registered,
+	.issued = issued,
+	.moved = moved,
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the tests of the engine share: two engines with one session, messages
+ * between them, and a look inside.  Only for *_test.c files of the engine.
+ */
+#ifndef SESS_FIXTURE_H
+#define SESS_FIXTURE_H
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "lib/link.h"
+#include "session/internal.h"
+
+struct duo {
+	struct link *link;
+	struct link_node *a, *b; /* a opened the session */
+	struct link_end *ab, *ba;
+};
+
+static inline struct duo duo_open(const struct sess_config *a, const struct sess_config *b)
+{
+	struct duo duo = {.link = link_create(1)};
+
+	link_pair(duo.link, a, b);
+	duo.a = duo.link->node[0];
+	duo.b = duo.link->node[1];
+	duo.ab = link_end(duo.a, duo.b);
+	duo.ba = link_end(duo.b, duo.a);
+	return duo;
+}
+
+/* Both configured alike. */
+static inline struct duo duo_of(struct sess_config config)
+{
+	return duo_open(&config, &config);
+}
+
+static inline void duo_close(struct duo *duo)
+{
+	link_destroy(duo->link);
+}
+
+/* A message that is filled and submitted; flags as in sess_op. */
+static inline struct link_op *send_flags(struct link_end *end, size_t size, unsigned cnt,
+					 uint32_t pattern, unsigned flags, uint64_t tag)
+{
+	struct link_op *op = link_op_create(end->node, size, cnt);
+
+	link_op_fill(op, pattern);
+	op->op.flags = (uint16_t)flags;
+	op->op.tag = tag;
+	op->op.data = ~(uint64_t)pattern;
+	cr_assert_eq(link_send(end->sess, op), 0);
+	return op;
+}
+
+static inline struct link_op *send_plain(struct link_end *end, size_t size, uint32_t pattern)
+{
+	return send_flags(end, size, 1, pattern, 0, 0);
+}
+
+static inline struct link_op *recv_flags(struct link_node *node, size_t size, unsigned cnt,
+					 unsigned flags, uint64_t tag, uint64_t ignore)
+{
+	struct link_op *op = link_op_create(node, size, cnt);
+
+	op->op.flags = (uint16_t)flags;
+	op->op.tag = tag;
+	op->op.ignore = ignore;
+	cr_assert_eq(link_recv(op), 0);
+	return op;
+}
+
+static inline struct link_op *recv_plain(struct link_node *node, size_t size)
+{
+	return recv_flags(node, size, 1, 0, 0, 0);
+}
+
+/* Complete, as it should be; and gone. */
+static inline void expect_sent(struct link_op *op)
+{
+	cr_assert(!op->pending, "a send is not complete");
+	cr_assert_eq(op->op.error, 0, "a send failed: %d", op->op.error);
+	link_op_destroy(op);
+}
+
+static inline void expect_received(struct link_op *op, size_t size, uint32_t pattern)
+{
+	cr_assert(!op->pending, "a receive is not complete");
+	cr_assert_eq(op->op.error, 0, "a receive failed: %d", op->op.error);
+	cr_assert_eq(op->op.len, size);
+	cr_assert_eq(op->op.full_len, size);
+	cr_assert(link_op_holds(op, pattern, size), "a message of %zu bytes was damaged", size);
+	link_op_destroy(op);
+}
+
+static inline void expect_error(struct link_op *op, int error)
+{
+	cr_assert(!op->pending, "an operation is not complete");
+	cr_assert_eq(op->op.error, error, "error %d instead of %d", op->op.error, error);
+	link_op_destroy(op);
+}
+
+static inline struct sess_stats stats_of(const struct link_end *end)
+{
+	struct sess_stats stats;
+
+	if (!end->sess)
+		return end->stats;
+	sess_stats(end->sess, &stats);
+	return stats;
+}
+
+/* A packet from nobody: right header, these bytes behind it. */
+static inline void forge(struct link_end *to, uint8_t record_cnt, const void *records, size_t len)
+{
+	struct sess *sess = to->sess;
+	uint8_t packet[1024];
+	const struct wire_header header = {
+		.session_id = sess->id,
+		.cookie = sess->cookie,
+		.seq = sess->credit.rx_next,
+		.ack = sess->credit.tx_acked,
+		.window = (uint16_t)(sess->credit.tx_limit - sess->credit.tx_acked),
+		.record_cnt = record_cnt,
+	};
+
+	wire_put_header(packet, &header);
+	memcpy(packet + WIRE_HEADER_LEN, records, len);
+	sess_input(to->node->engine, packet, WIRE_HEADER_LEN + len);
+}
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Operations, completion queues and counters: operations are completed by hand,
+ * as the pump does it, and read back through libfabric's calls.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "lib/switch_fixture.h"
+
+static struct fid_cq *cq;
+
+static struct switch_cq *the_cq(void)
+{
+	return container_of(cq, struct switch_cq, cq_fid);
+}
+
+static struct fid_cq *open_cq(enum fi_cq_format format, enum fi_wait_obj wait_obj)
+{
+	struct fi_cq_attr attr = {.format = format, .wait_obj = wait_obj};
+	struct fid_cq *fid;
+
+	cr_assert_eq(fi_cq_open(domain, &attr, &fid, NULL), 0);
+	return fid;
+}
+
+static void cq_setup(void)
+{
+	setup();
+	cq = open_cq(FI_CQ_FORMAT_TAGGED, FI_WAIT_UNSPEC);
+}
+
+static void cq_teardown(void)
+{
+	cr_assert_eq(fi_close(&cq->fid), 0);
+	teardown();
+}
+
+TestSuite(cq, .init = cq_setup, .fini = cq_teardown);
+
+/* A receive that reports to fid; tag doubles as its context and length. */
+static struct switch_op *receive(struct fid_cq *fid, uint64_t tag)
+{
+	struct switch_op *op = switch_op_alloc(the_domain());
+
+	cr_assert_not_null(op);
+	op->cq = container_of(fid, struct switch_cq, cq_fid);
+	op->context = (void *)(uintptr_t)tag;
+	op->cq_flags = FI_RECV | FI_TAGGED;
+	op->wants_entry = true;
+	op->sess.flags = SESS_RECV | SESS_TAGGED;
+	op->sess.tag = tag;
+	op->sess.len = op->sess.full_len = tag;
+	op->sess.source = SESS_SOURCE_ANY;
+	return op;
+}
+
+static void complete(struct switch_op *op)
+{
+	switch_domain_lock(the_domain());
+	switch_op_complete(the_domain(), op);
+	switch_domain_unlock(the_domain());
+}
+
+Test(cq, entries_come_in_order_with_all_fields)
+{
+	struct fi_cq_tagged_entry entries[4];
+	fi_addr_t sources[4];
+	struct switch_op *op;
+	char buf[8];
+
+	complete(receive(cq, 1));
+	op = receive(cq, 2);
+	op->sess.flags |= SESS_DATA;
+	op->sess.data = 0x1122334455667788;
+	op->sess.source = 42;
+	op->sess.iov[0].addr = buf;
+	op->sess.iov_cnt = 1;
+	complete(op);
+	op = receive(cq, 3);
+	op->sess.flags = SESS_TAGGED | SESS_DATA; /* a send: data is the peer's affair */
+	op->sess.data = 7;
+	op->cq_flags = FI_SEND | FI_TAGGED;
+	complete(op);
+
+	cr_assert_eq(fi_cq_readfrom(cq, entries, 4, sources), 3);
+	cr_assert_eq(entries[0].op_context, (void *)1);
+	cr_assert_eq(entries[0].flags, FI_RECV | FI_TAGGED);
+	cr_assert_eq(entries[0].len, 1);
+	cr_assert_eq(entries[0].tag, 1);
+	cr_assert_eq(sources[0], FI_ADDR_NOTAVAIL);
+	cr_assert_eq(entries[1].flags, FI_RECV | FI_TAGGED | FI_REMOTE_CQ_DATA);
+	cr_assert_eq(entries[1].data, 0x1122334455667788);
+	cr_assert_eq(entries[1].buf, buf);
+	cr_assert_eq(sources[1], 42);
+	cr_assert_eq(entries[2].flags, FI_SEND | FI_TAGGED);
+	cr_assert_eq(entries[2].data, 0);
+	cr_assert_eq(sources[2], FI_ADDR_NOTAVAIL);
+	cr_assert_eq(fi_cq_read(cq, entries, 4), -FI_EAGAIN);
+	cr_assert_eq(fi_cq_read(cq, NULL, 0), -FI_EAGAIN);
+}
+
+Test(cq, each_format_has_its_size)
+{
+	static const struct {
+		enum fi_cq_format format;
+		size_t size;
+	} formats[] = {
+		{FI_CQ_FORMAT_UNSPEC, sizeof(struct fi_cq_entry)},
+		{FI_CQ_FORMAT_CONTEXT, sizeof(struct fi_cq_entry)},
+		{FI_CQ_FORMAT_MSG, sizeof(struct fi_cq_msg_entry)},
+		{FI_CQ_FORMAT_DATA, sizeof(struct fi_cq_data_entry)},
+		{FI_CQ_FORMAT_TAGGED, sizeof(struct fi_cq_tagged_entry)},
+	};
+	uint8_t buf[3 * sizeof(struct fi_cq_tagged_entry)];
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct fid_cq *fid = open_cq(formats[i].format, FI_WAIT_NONE);
+		const size_t size = formats[i].size;
+		void *context;
+
+		complete(receive(fid, 10));
+		complete(receive(fid, 11));
+		memset(buf, 0xee, sizeof(buf));
+		cr_assert_eq(fi_cq_read(fid, buf, 3), 2);
+		for (uintptr_t j = 0; j < 2; j++) {
+			memcpy(&context, buf + j * size, sizeof(context));
+			cr_assert_eq(context, (void *)(10 + j));
+		}
+		cr_assert_eq(buf[2 * size], 0xee);
+		cr_assert_eq(fi_close(&fid->fid), 0);
+	}
+}
+
+Test(cq, an_error_stands_in_its_place)
+{
+	struct fi_cq_tagged_entry entries[4];
+	struct fi_cq_err_entry err = {0};
+	struct switch_op *op;
+
+	complete(receive(cq, 1));
+	op = receive(cq, 10);
+	op->wants_entry = false; /* an error is reported all the same */
+	op->sess.error = FI_ETRUNC;
+	op->sess.full_len = 25;
+	complete(op);
+	complete(receive(cq, 3));
+	cr_assert_eq(fi_cq_readerr(cq, &err, 0), -FI_EAGAIN);
+	cr_assert_eq(fi_cq_read(cq, entries, 4), 1);
+	cr_assert_eq(fi_cq_read(cq, entries, 4), -FI_EAVAIL);
+	cr_assert_eq(fi_cq_read(cq, NULL, 0), -FI_EAVAIL);
+	cr_assert_eq(fi_cq_sread(cq, entries, 4, NULL, -1), -FI_EAVAIL);
+	cr_assert_eq(fi_cq_readerr(cq, &err, 0), 1);
+	cr_assert_eq(err.op_context, (void *)10);
+	cr_assert_eq(err.err, FI_ETRUNC);
+	cr_assert_eq(err.len, 10);
+	cr_assert_eq(err.olen, 15);
+	cr_assert_eq(err.tag, 10);
+	cr_assert_eq(err.err_data_size, 0);
+	cr_assert_str_eq(fi_cq_strerror(cq, err.prov_errno, NULL, NULL, 0), fi_strerror(FI_ETRUNC));
+	cr_assert_eq(fi_cq_read(cq, entries, 4), 1);
+	cr_assert_eq(entries[0].op_context, (void *)3);
+}
+
+Test(cq, an_old_application_has_a_shorter_error_entry)
+{
+	struct fi_cq_err_entry err;
+	struct switch_op *op = receive(cq, 1);
+
+	the_domain()->fabric->fabric_fid.api_version = FI_VERSION(1, 4);
+	op->sess.error = FI_EIO;
+	complete(op);
+	memset(&err, 0xee, sizeof(err));
+	cr_assert_eq(fi_cq_readerr(cq, &err, 0), 1);
+	cr_assert_null(err.err_data);
+	cr_assert_eq(err.err_data_size, 0xeeeeeeeeeeeeeeee);
+}
+
+Test(cq, what_is_not_wanted_is_counted_only)
+{
+	struct fi_cq_tagged_entry entry;
+	struct fi_cntr_attr attr = {.wait_obj = FI_WAIT_UNSPEC};
+	struct switch_op *op = receive(cq, 1);
+	struct fid_cntr *cntr;
+
+	cr_assert_eq(fi_cntr_open(domain, &attr, &cntr, NULL), 0);
+	op->cntr = container_of(cntr, struct switch_cntr, cntr_fid);
+	op->wants_entry = false;
+	complete(op);
+	cr_assert_eq(fi_cq_read(cq, &entry, 1), -FI_EAGAIN);
+	cr_assert_eq(fi_cntr_read(cntr), 1);
+	cr_assert_eq(fi_cntr_wait(cntr, 1, 0), 0);
+	cr_assert_eq(fi_cntr_wait(cntr, 2, 10), -FI_ETIMEDOUT);
+	op = receive(cq, 2);
+	op->cntr = container_of(cntr, struct switch_cntr, cntr_fid);
+	op->cq = NULL;
+	op->sess.error = FI_ECANCELED;
+	complete(op);
+	cr_assert_eq(fi_cntr_read(cntr), 1);
+	cr_assert_eq(fi_cntr_readerr(cntr), 1);
+	cr_assert_eq(fi_cntr_add(cntr, 10), 0);
+	cr_assert_eq(fi_cntr_read(cntr), 11);
+	cr_assert_eq(fi_cntr_set(cntr, 5), 0);
+	cr_assert_eq(fi_cntr_adderr(cntr, 2), 0);
+	cr_assert_eq(fi_cntr_readerr(cntr), 3);
+	cr_assert_eq(fi_cntr_seterr(cntr, 0), 0);
+	cr_assert_eq(fi_cntr_read(cntr), 5);
+	cr_assert_eq(fi_close(&cntr->fid), 0);
+}
+
+Test(cq, operations_return_their_place_to_the_endpoint)
+{
+	enum { CNT = 100 };
+	struct switch_ep ep = {.tx_left = 0};
+	struct switch_rx rx = {.ep = &ep}, other = {.ep = &ep};
+	struct fi_cq_tagged_entry entries[CNT];
+	struct switch_op *ops[CNT];
+
+	for (size_t i = 0; i < CNT; i++) {
+		ops[i] = receive(cq, i);
+		ops[i]->rx = i % 2 ? &rx : &other;
+	}
+	for (size_t i = 0; i < CNT / 2; i++)
+		complete(ops[i]);
+	cr_assert_eq(rx.left, 0, "an entry that was not read holds its place");
+	cr_assert_eq(fi_cq_read(cq, entries, CNT), CNT / 2);
+	cr_assert_eq(rx.left, CNT / 4);
+	cr_assert_eq(other.left, CNT / 4);
+	complete(ops[CNT - 1]);
+	switch_op_forget(the_domain(), &ep, &rx);
+	for (size_t i = CNT / 2; i < CNT - 1; i++)
+		complete(ops[i]);
+	/* what was queued before stays, the rest of the closed endpoint is gone */
+	cr_assert_eq(fi_cq_read(cq, entries, CNT), 1 + CNT / 4);
+	cr_assert_eq(rx.left, CNT / 4);
+	cr_assert_eq(other.left, CNT / 2);
+}
+
+/* -- waiting ------------------------------------------------------------- */
+
+static void *complete_later(void *op)
+{
+	const struct timespec moment = {.tv_nsec = 50000000};
+
+	nanosleep(&moment, NULL); /* the reader is asleep by then, most likely */
+	complete(op);
+	return NULL;
+}
+
+Test(cq, a_completion_wakes_a_blocking_read)
+{
+	struct fi_cq_tagged_entry entry;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, complete_later, receive(cq, 9));
+	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, -1), 1);
+	cr_assert_eq(entry.tag, 9);
+	pthread_join(thread, NULL);
+}
+
+static void *signal_later(void *fid)
+{
+	const struct timespec moment = {.tv_nsec = 50000000};
+
+	nanosleep(&moment, NULL);
+	cr_assert_eq(fi_cq_signal(fid), 0);
+	return NULL;
+}
+
+Test(cq, a_signal_wakes_a_blocking_read_once)
+{
+	struct fi_cq_tagged_entry entry;
+	const uint64_t begin = switch_now();
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, signal_later, cq);
+	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, -1), -FI_EAGAIN);
+	pthread_join(thread, NULL);
+	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, 20), -FI_EAGAIN);
+	cr_assert_geq(switch_now() - begin, UINT64_C(70000000));
+}
+
+Test(cq, a_threshold_is_waited_for)
+{
+	struct fi_cq_attr attr = {
+		.format = FI_CQ_FORMAT_TAGGED,
+		.wait_obj = FI_WAIT_FD,
+		.wait_cond = FI_CQ_COND_THRESHOLD,
+	};
+	struct fi_cq_tagged_entry entries[4];
+	struct fid_cq *fid;
+	pthread_t thread;
+
+	cr_assert_eq(fi_cq_open(domain, &attr, &fid, NULL), 0);
+	complete(receive(fid, 1));
+	pthread_create(&thread, NULL, complete_later, receive(fid, 2));
+	cr_assert_eq(fi_cq_sread(fid, entries, 4, (void *)2, -1), 2);
+	cr_assert_eq(entries[1].tag, 2);
+	pthread_join(thread, NULL);
+	complete(receive(fid, 3));
+	cr_assert_eq(fi_cq_sread(fid, entries, 4, (void *)2, 20), 1);
+	cr_assert_eq(fi_close(&fid->fid), 0);
+}
+
+Test(cq, the_descriptor_sleeps_after_trywait_and_wakes)
+{
+	struct fid_cq *fid = open_cq(FI_CQ_FORMAT_TAGGED, FI_WAIT_FD);
+	struct pollfd pfd = {.events = POLLIN};
+	struct fid *fids[] = {&fid->fid};
+	struct fi_cq_tagged_entry entry;
+	enum fi_wait_obj obj;
+
+	cr_assert_eq(fi_control(&fid->fid, FI_GETWAIT, &pfd.fd), 0);
+	cr_assert_eq(fi_control(&fid->fid, FI_GETWAITOBJ, &obj), 0);
+	cr_assert_eq(obj, FI_WAIT_FD);
+	for (uint64_t round = 1; round < 4; round++) {
+		cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
+		cr_assert_eq(poll(&pfd, 1, 0), 0);
+		complete(receive(fid, round));
+		complete(receive(fid, round));
+		cr_assert_eq(poll(&pfd, 1, 10000), 1);
+		cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+		cr_assert_eq(fi_cq_read(fid, &entry, 1), 1);
+		cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+		cr_assert_eq(fi_cq_read(fid, &entry, 1), 1);
+	}
+	cr_assert_eq(fi_close(&fid->fid), 0);
+}
+
+Test(cq, a_counter_tells_of_change_before_it_lets_sleep)
+{
+	struct fi_cntr_attr attr = {.wait_obj = FI_WAIT_FD};
+	struct pollfd pfd = {.events = POLLIN};
+	struct fid_cntr *cntr;
+	struct fid *fids[1];
+
+	cr_assert_eq(fi_cntr_open(domain, &attr, &cntr, NULL), 0);
+	fids[0] = &cntr->fid;
+	cr_assert_eq(fi_control(&cntr->fid, FI_GETWAIT, &pfd.fd), 0);
+	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	fi_cntr_add(cntr, 1);
+	cr_assert_eq(poll(&pfd, 1, 10000), 1);
+	cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+	cr_assert_eq(fi_cntr_read(cntr), 1);
+	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	cr_assert_eq(fi_close(&cntr->fid), 0);
+}
+
+Test(cq, without_a_wait_object_nothing_blocks)
+{
+	struct fid_cq *fid = open_cq(FI_CQ_FORMAT_TAGGED, FI_WAIT_NONE);
+	struct fi_cq_tagged_entry entry;
+	struct fid *fids[] = {&fid->fid};
+	int fd;
+
+	cr_assert_eq(fi_cq_sread(fid, &entry, 1, NULL, -1), -FI_ENOSYS);
+	cr_assert_eq(fi_cq_signal(fid), -FI_ENOSYS);
+	cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EINVAL);
+	cr_assert_eq(fi_control(&fid->fid, FI_GETWAIT, &fd), -FI_ENODATA);
+	cr_assert_eq(fi_close(&fid->fid), 0);
+}
+
+Test(cq, attributes_are_checked)
+{
+	struct fi_cq_attr bad_format = {.format = FI_CQ_FORMAT_TAGGED + 1};
+	struct fi_cq_attr bad_wait = {.wait_obj = FI_WAIT_MUTEX_COND};
+	struct fi_cntr_attr bad_cntr = {.flags = 1};
+	struct fid_cntr *cntr;
+	struct fid_cq *fid;
+
+	cr_assert_eq(fi_cq_open(domain, &bad_format, &fid, NULL), -FI_EINVAL);
+	cr_assert_eq(fi_cq_open(domain, &bad_wait, &fid, NULL), -FI_ENOSYS);
+	cr_assert_eq(fi_cq_open(domain, NULL, &fid, NULL), -FI_EINVAL);
+	cr_assert_eq(fi_cntr_open(domain, &bad_cntr, &cntr, NULL), -FI_EINVAL);
+	the_cq()->refs++;
+	cr_assert_eq(fi_close(&cq->fid), -FI_EBUSY);
+	the_cq()->refs--;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Event queues: what is pushed comes out again, or is dropped with its object. */
+#include <poll.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "lib/switch_fixture.h"
+
+static struct fid_eq *eq;
+static struct fid one, two; /* stand for objects */
+
+static struct switch_eq *the_eq(void)
+{
+	return container_of(eq, struct switch_eq, eq_fid);
+}
+
+static void eq_setup(void)
+{
+	struct fi_eq_attr attr = {.wait_obj = FI_WAIT_FD, .flags = FI_WRITE};
+
+	setup();
+	cr_assert_eq(fi_eq_open(fabric, &attr, &eq, NULL), 0);
+}
+
+static void eq_teardown(void)
+{
+	cr_assert_eq(fi_close(&eq->fid), 0);
+	teardown();
+}
+
+TestSuite(eq, .init = eq_setup, .fini = eq_teardown);
+
+static void push(struct fid *fid)
+{
+	const struct fi_eq_entry entry = {.fid = fid};
+
+	cr_assert_eq(switch_eq_push(the_eq(), FI_MR_COMPLETE, &entry, sizeof(entry)), 0);
+}
+
+Test(eq, an_event_is_peeked_and_read)
+{
+	struct fi_eq_entry entry;
+	uint32_t event;
+
+	push(&one);
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry) - 1, 0), -FI_ETOOSMALL);
+	for (int i = 0; i < 2; i++) {
+		memset(&entry, 0, sizeof(entry));
+		cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), FI_PEEK), sizeof(entry));
+		cr_assert_eq(event, FI_MR_COMPLETE);
+		cr_assert_eq(entry.fid, &one);
+	}
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), -FI_EAGAIN);
+}
+
+Test(eq, connection_data_follows_the_entry)
+{
+	uint8_t buf[sizeof(struct fi_eq_cm_entry) + 8];
+	struct fi_eq_cm_entry *entry = (void *)buf;
+	uint32_t event;
+
+	memset(buf, 0, sizeof(buf));
+	entry->fid = &one;
+	memcpy(entry->data, "abc", 3);
+	cr_assert_eq(switch_eq_push(the_eq(), FI_CONNECTED, buf, sizeof(*entry) + 3), 0);
+	memset(buf, 0xee, sizeof(buf));
+	cr_assert_eq(fi_eq_read(eq, &event, buf, sizeof(buf), 0), sizeof(*entry) + 3);
+	cr_assert_eq(memcmp(entry->data, "abc\xee", 4), 0);
+}
+
+/* The peer chooses how long they are: who has no room for them reads the rest. */
+Test(eq, connection_data_are_cut)
+{
+	uint8_t buf[sizeof(struct fi_eq_cm_entry) + 8];
+	struct fi_eq_cm_entry *entry = (void *)buf;
+	const size_t len = sizeof(*entry);
+	uint32_t event;
+
+	memset(buf, 0, sizeof(buf));
+	entry->fid = &one;
+	memcpy(entry->data, "abcdef", 6);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(switch_eq_push(the_eq(), FI_CONNREQ + (uint32_t)i, buf, len + 6), 0);
+	memset(buf, 0xee, sizeof(buf));
+	cr_assert_eq(fi_eq_read(eq, &event, buf, len - 1, 0), -FI_ETOOSMALL);
+	cr_assert_eq(fi_eq_read(eq, &event, buf, len, 0), len);
+	cr_assert_eq(event, FI_CONNREQ);
+	cr_assert_eq(entry->fid, &one);
+	cr_assert_eq(entry->data[0], 0xee);
+	cr_assert_eq(fi_eq_read(eq, &event, buf, len + 2, 0), len + 2);
+	cr_assert_eq(event, FI_CONNECTED);
+	cr_assert_eq(memcmp(entry->data, "ab\xee", 3), 0);
+	cr_assert_eq(fi_eq_read(eq, &event, buf, sizeof(buf), 0), -FI_EAGAIN);
+}
+
+Test(eq, errors_stand_in_their_place)
+{
+	struct fi_eq_entry entry;
+	struct fi_eq_err_entry err = {0};
+	char data[2];
+	uint32_t event;
+
+	push(&one);
+	cr_assert_eq(switch_eq_push_error(the_eq(), &two, &event, FI_ECONNREFUSED, 111, "why", 3),
+		     0);
+	cr_assert_eq(fi_eq_readerr(eq, &err, 0), -FI_EAGAIN);
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), -FI_EAVAIL);
+	err.err_data = data;
+	err.err_data_size = sizeof(data);
+	cr_assert_eq(fi_eq_readerr(eq, &err, FI_PEEK), sizeof(err));
+	cr_assert_eq(err.fid, &two);
+	cr_assert_eq(err.context, &event);
+	cr_assert_eq(err.err, FI_ECONNREFUSED);
+	cr_assert_eq(err.err_data_size, 2, "what the application has room for");
+	cr_assert_arr_eq(data, "wh", 2);
+	memset(&err, 0, sizeof(err));
+	cr_assert_eq(fi_eq_readerr(eq, &err, 0), sizeof(err));
+	cr_assert_eq(err.err_data_size, 3);
+	cr_assert_arr_eq(err.err_data, "why", 3);
+	cr_assert_str_eq(fi_eq_strerror(eq, err.prov_errno, err.err_data, NULL, 0),
+			 fi_strerror(111));
+}
+
+Test(eq, an_old_application_has_a_shorter_error_entry)
+{
+	struct fi_eq_err_entry err;
+
+	the_domain()->fabric->fabric_fid.api_version = FI_VERSION(1, 4);
+	switch_eq_push_error(the_eq(), &two, NULL, FI_EIO, 0, "x", 1);
+	memset(&err, 0xee, sizeof(err));
+	cr_assert_gt(fi_eq_readerr(eq, &err, 0), 0);
+	cr_assert_arr_eq(err.err_data, "x", 1);
+	cr_assert_eq(err.err_data_size, 0xeeeeeeeeeeeeeeee);
+}
+
+Test(eq, what_belongs_to_a_closed_object_goes_with_it)
+{
+	struct fi_eq_entry entry = {.fid = &one, .data = 5};
+	uint32_t event;
+
+	push(&one);
+	push(&two);
+	switch_eq_push_error(the_eq(), &one, NULL, FI_EIO, 0, NULL, 0);
+	cr_assert_eq(fi_eq_write(eq, FI_NOTIFY, &entry, sizeof(entry), 0), sizeof(entry));
+	push(&one);
+	switch_eq_remove(the_eq(), &one);
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
+	cr_assert_eq(entry.fid, &two);
+	/* what the application wrote is the application's */
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
+	cr_assert_eq(event, FI_NOTIFY);
+	cr_assert_eq(entry.data, 5);
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), -FI_EAGAIN);
+}
+
+Test(eq, a_request_nobody_reads_frees_its_info)
+{
+	struct fi_eq_cm_entry entry = {.fid = &one};
+
+	for (int i = 0; i < 2; i++) {
+		entry.info = fi_allocinfo();
+		switch_eq_push(the_eq(), FI_CONNREQ, &entry, sizeof(entry));
+		if (!i)
+			switch_eq_remove(the_eq(), &one);
+	}
+}
+
+static void *push_later(void *fid)
+{
+	const struct timespec moment = {.tv_nsec = 50000000};
+
+	nanosleep(&moment, NULL);
+	push(fid);
+	return NULL;
+}
+
+Test(eq, an_event_wakes_a_blocking_read)
+{
+	struct fi_eq_entry entry;
+	pthread_t thread;
+	uint32_t event;
+
+	pthread_create(&thread, NULL, push_later, &two);
+	cr_assert_eq(fi_eq_sread(eq, &event, &entry, sizeof(entry), -1, 0), sizeof(entry));
+	cr_assert_eq(entry.fid, &two);
+	pthread_join(thread, NULL);
+	cr_assert_eq(fi_eq_sread(eq, &event, &entry, sizeof(entry), 10, 0), -FI_EAGAIN);
+}
+
+Test(eq, the_descriptor_sleeps_after_trywait_and_wakes)
+{
+	struct pollfd pfd = {.events = POLLIN};
+	struct fid *fids[] = {&eq->fid};
+	struct fi_eq_entry entry;
+	uint32_t event;
+
+	cr_assert_eq(fi_control(&eq->fid, FI_GETWAIT, &pfd.fd), 0);
+	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	push(&one);
+	cr_assert_eq(poll(&pfd, 1, 10000), 1);
+	cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
+	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
+	cr_assert_eq(poll(&pfd, 1, 0), 0);
+}
+
+Test(eq, attributes_are_checked)
+{
+	struct fi_eq_attr plain = {.wait_obj = FI_WAIT_NONE}, set = {.wait_obj = FI_WAIT_SET};
+	struct fi_eq_attr mutex = {.wait_obj = FI_WAIT_MUTEX_COND};
+	struct fi_eq_entry entry = {.fid = &one};
+	struct fid_eq *fid;
+	uint32_t event;
+
+	cr_assert_eq(fi_eq_open(fabric, NULL, &fid, NULL), -FI_EINVAL);
+	cr_assert_eq(fi_eq_open(fabric, &set, &fid, NULL), -FI_EINVAL, "it names none");
+	cr_assert_eq(fi_eq_open(fabric, &mutex, &fid, NULL), -FI_ENOSYS);
+	cr_assert_eq(fi_eq_open(fabric, &plain, &fid, NULL), 0);
+	cr_assert_eq(fi_eq_write(fid, FI_NOTIFY, &entry, sizeof(entry), 0), -FI_ENOSYS);
+	cr_assert_eq(fi_eq_sread(fid, &event, &entry, sizeof(entry), -1, 0), -FI_ENOSYS);
+	cr_assert_eq(fi_close(&fabric->fid), -FI_EBUSY);
+	cr_assert_eq(fi_close(&fid->fid), 0);
+}

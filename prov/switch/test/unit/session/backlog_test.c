@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What peers can make an endpoint keep: bounds that hold whatever they send and
+ * however many they are, what becomes of what they leave behind, and credits that
+ * grow fewer while nobody receives.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/sess_fixture.h"
+
+/* A packet of a peer that has consumed all that was sent to it, and gives at least
+ * window credits. */
+static void forge_giving(struct link_end *to, unsigned window, uint8_t record_cnt,
+			 const void *records, size_t len)
+{
+	struct sess *sess = to->sess;
+	const struct sess_credit *credit = &sess->credit;
+	const int32_t left = credit_diff(credit->tx_limit, credit->tx_next);
+	uint8_t *packet = malloc(WIRE_HEADER_LEN + len);
+	const struct wire_header header = {
+		.session_id = sess->id,
+		.cookie = sess->cookie,
+		.seq = credit->rx_next,
+		.ack = credit->tx_next,
+		.window = (uint16_t)(left > (int32_t)window ? left : (int32_t)window),
+		.record_cnt = record_cnt,
+	};
+
+	cr_assert_not_null(packet);
+	wire_put_header(packet, &header);
+	memcpy(packet + WIRE_HEADER_LEN, records, len);
+	sess_input(to->node->engine, packet, WIRE_HEADER_LEN + len);
+	free(packet);
+	if (to->sess)
+		link_act(to->node);
+}
+
+/* Whether the peer may send data, if not now then when the victim's application has
+ * asked for progress in vain for a while. */
+static bool may_send(const struct link_end *end)
+{
+	for (unsigned idle = 0; idle < 100; idle++) {
+		if (!end->sess || end->sess->state != SESS_OPEN)
+			return false;
+		if (credit_left(&end->sess->credit) > (int32_t)CREDIT_DATA)
+			return true;
+		link_progress(end->node);
+		while (link_step(end->node->link))
+			;
+	}
+	return false;
+}
+
+static void expect_expelled(struct link_end *end, const char *reason)
+{
+	end->node->link->node[end->peer_idx]->silent = false;
+	link_run(end->node->link);
+	cr_assert(end->down);
+	cr_assert_str_eq(end->reason, reason);
+	cr_assert_eq(end->error, ENOBUFS);
+}
+
+/* START and CANCEL: each pair makes the victim owe a DONE. */
+static size_t put_canceled(uint8_t *records, unsigned cnt, uint32_t *id)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < cnt; i++, ++*id) {
+		len += wire_put_start(records + len, WIRE_HELD, 0, *id, 100000, 0, 0, SESS_COPY,
+				      NULL, 0, 0);
+		len += wire_put_reply(records + len, WIRE_CANCEL, WIRE_OK, *id);
+	}
+	return len;
+}
+
+/* It gives just enough credit for a grant, and none for an answer. */
+Test(backlog, answers_that_nobody_takes_are_bounded)
+{
+	static uint8_t records[4096];
+	struct sess_config config = link_config();
+	const unsigned most = backlog_answers_max(&config);
+	struct duo duo = duo_of(config);
+	uint32_t id = 0;
+	size_t len;
+
+	duo.a->silent = true;
+	/* it lets the victim use up what it was given */
+	while (credit_may_send(&duo.ba->sess->credit, CREDIT_CONTROL)) {
+		len = put_canceled(records, 1, &id);
+		forge_giving(duo.ba, 0, 2, records, len);
+	}
+	while (may_send(duo.ba)) {
+		cr_assert_leq(duo.ba->sess->answer_cnt, most);
+		cr_assert_leq(duo.ba->sess->kept,
+			      most * sizeof(struct sess_control) + sizeof(struct sess_xfer));
+		len = put_canceled(records, 100, &id);
+		forge_giving(duo.ba, CREDIT_CONTROL, 200, records, len);
+	}
+	expect_expelled(duo.ba, "more answers waiting than a peer can cause that takes them");
+	cr_assert_eq(duo.b->ep->rx->kept, 0);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* An honest peer of the same endpoint, with a message that waits; and others. */
+struct crowd {
+	struct link *link;
+	struct link_node *victim;
+	struct link_end *honest; /* at its own node */
+	struct link_end *at[3];	 /* at the victim: those who flood it */
+	struct link_op *waiting;
+};
+
+enum { HONEST_SIZE = 700, HONEST_TAG = 77 };
+
+static struct crowd crowd_open(struct sess_config config)
+{
+	struct crowd crowd = {.link = link_create(1)};
+	struct link_node *node;
+
+	crowd.victim = link_node(crowd.link, &config);
+	node = link_node(crowd.link, &config);
+	crowd.honest = link_connect(node, crowd.victim);
+	link_run(crowd.link);
+	crowd.waiting = send_flags(crowd.honest, HONEST_SIZE, 1, 5, SESS_TAGGED, HONEST_TAG);
+	link_run(crowd.link);
+	for (unsigned i = 0; i < 3; i++) {
+		node = link_node(crowd.link, &config);
+		link_connect(node, crowd.victim);
+		link_run(crowd.link);
+		crowd.at[i] = link_end(crowd.victim, node);
+	}
+	return crowd;
+}
+
+/* Those at the other ends hear and say nothing: their part is played here. */
+static void crowd_silence(struct crowd *crowd)
+{
+	for (unsigned i = 0; i < 3; i++)
+		crowd->link->node[crowd->at[i]->peer_idx]->silent = true;
+}
+
+/* All that the honest peer sent is received, and all is well with it. */
+static void crowd_close(struct crowd *crowd)
+{
+	struct link_op *op = recv_flags(crowd->victim, HONEST_SIZE, 1, SESS_TAGGED, HONEST_TAG, 0);
+
+	link_run(crowd->link);
+	expect_received(op, HONEST_SIZE, 5);
+	expect_sent(crowd->waiting);
+	cr_assert(!crowd->honest->down);
+	link_destroy(crowd->link);
+	link_leak_check();
+}
+
+/* Whole messages that nobody receives, each peer in turn, as long as they may. */
+static void flood(struct crowd *crowd, const void *record, size_t len)
+{
+	const uint64_t most = backlog_max(&crowd->victim->config);
+	bool any = true;
+
+	while (any) {
+		any = false;
+		for (unsigned i = 0; i < 3; i++) {
+			if (!may_send(crowd->at[i]))
+				continue;
+			any = true;
+			forge_giving(crowd->at[i], 16, 1, record, len);
+			cr_assert_leq(crowd->victim->ep->rx->kept, most);
+		}
+	}
+}
+
+static void expect_bounded(size_t payload_len)
+{
+	static uint8_t record[4000];
+	struct sess_config config = link_config();
+	struct crowd crowd;
+	size_t len;
+
+	config.unexpected_max = 100000;
+	config.throttle = UINT64_MAX; /* or they would get no credits */
+	crowd = crowd_open(config);
+	crowd_silence(&crowd);
+	len = wire_put_inline(record, 0, (uint16_t)payload_len, 0, 0, 0) + payload_len;
+	flood(&crowd, record, len);
+	for (unsigned i = 0; i < 3; i++)
+		expect_expelled(crowd.at[i], "more unmatched messages than it was allowed");
+	/* What they left is gone as well, and the others are not bothered by it. */
+	cr_assert_lt(crowd.victim->ep->rx->kept, 10000u);
+	cr_assert(!crowd.victim->ep->rx->full);
+	crowd_close(&crowd);
+}
+
+Test(backlog, what_all_sessions_leave_is_bounded)
+{
+	expect_bounded(3000);
+	expect_bounded(0);
+}
+
+/* Transfers that never come to an end, unmatched as they are. */
+Test(backlog, transfers_that_never_end_are_bounded)
+{
+	static uint8_t records[4096];
+	struct sess_config config = link_config();
+	struct crowd crowd;
+	size_t len;
+
+	config.unexpected_max = 100000;
+	config.throttle = UINT64_MAX;
+	crowd = crowd_open(config);
+	crowd_silence(&crowd);
+	for (uint32_t id = 0; may_send(crowd.at[0]);) {
+		len = 0;
+		for (unsigned i = 0; i < 150; i++)
+			len += wire_put_start(records + len, 0, 0, id++, 1, 0, 0, SESS_COPY, NULL,
+					      0, 0);
+		forge_giving(crowd.at[0], 16, 150, records, len);
+		cr_assert_leq(crowd.victim->ep->rx->kept, backlog_max(&config));
+	}
+	expect_expelled(crowd.at[0], "more unmatched messages than it was allowed");
+	crowd_close(&crowd);
+}
+
+/* -- what sessions leave behind ---------------------------------------------------- */
+
+/* Sends one message after the other to b, closes, and begins anew. */
+static void come_and_go(struct duo *duo, unsigned sessions, unsigned messages, size_t size)
+{
+	for (unsigned i = 0; i < sessions; i++) {
+		struct link_end *end = link_connect(duo->a, duo->b);
+
+		link_run(duo->link);
+		for (unsigned k = 0; k < messages; k++) {
+			struct link_op *sent = send_plain(end, size, i * messages + k);
+
+			link_run(duo->link);
+			expect_sent(sent);
+		}
+		sess_close(end->sess);
+		link_run(duo->link);
+		cr_assert(end->down);
+		cr_assert_eq(end->error, 0);
+	}
+}
+
+Test(backlog, what_a_closed_session_left_is_received)
+{
+	struct duo duo = duo_of(link_config());
+
+	sess_close(duo.ab->sess);
+	link_run(duo.link);
+	come_and_go(&duo, 3, 4, 1000);
+	cr_assert_gt(duo.b->ep->rx->orphaned, 12 * 1000u);
+	cr_assert_eq(duo.b->ep->rx->orphaned, duo.b->ep->rx->kept);
+	for (unsigned i = 0; i < 12; i++) {
+		struct link_op *op = recv_plain(duo.b, 1000);
+
+		link_act(duo.b);
+		expect_received(op, 1000, i);
+	}
+	cr_assert_eq(duo.b->ep->rx->kept, 0);
+	cr_assert_eq(duo.b->ep->rx->orphaned, 0);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(backlog, what_closed_sessions_left_fills_nobody_up_and_is_bounded)
+{
+	enum { SIZE = 20000, MESSAGES = 30 };
+	struct sess_config config = link_config();
+	struct sess_stats stats;
+	struct link_op *op;
+	struct sess_rx *rx;
+	struct duo duo;
+	uint64_t most;
+	unsigned sessions = 0;
+
+	config.unexpected_max = 16 << 20;
+	config.eager_budget = 1 << 20;
+	duo = duo_of(config);
+	sess_close(duo.ab->sess);
+	link_run(duo.link);
+	rx = duo.b->ep->rx;
+	most = backlog_max(&config);
+	do {
+		come_and_go(&duo, 1, MESSAGES, SIZE);
+		cr_assert_leq(rx->kept, most);
+		cr_assert(!rx->full, "those who are here can do nothing about it");
+		cr_assert_lt(++sessions, 2000u, "there is no end to it");
+		sess_ep_stats(duo.b->ep, &stats);
+	} while (stats.dropped_msgs < 2);
+	cr_assert_eq(stats.failures, 0);
+	/* The oldest went, and no more of them than had to. */
+	cr_assert_geq(rx->kept, most - 2 * SIZE);
+	op = recv_plain(duo.b, SIZE);
+	link_act(duo.b);
+	expect_received(op, SIZE, (uint32_t)stats.dropped_msgs % MESSAGES);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(backlog, what_a_peer_left_that_broke_the_rules_goes_with_it)
+{
+	static uint8_t record[1000];
+	struct duo duo = duo_of(link_config());
+	size_t len = wire_put_inline(record, 0, 900, 0, 0, 0) + 900;
+
+	for (unsigned i = 0; i < 10; i++)
+		forge_giving(duo.ba, 16, 1, record, len);
+	cr_assert_gt(duo.b->ep->rx->kept, 9000u);
+	forge_giving(duo.ba, 16, 1, "\xff\0\0\0", 4);
+	link_run(duo.link);
+	cr_assert(duo.ba->down);
+	cr_assert_eq(duo.ba->error, EPROTO);
+	cr_assert_eq(duo.b->ep->rx->kept, 0);
+	cr_assert_eq(duo.b->ep->stats.dropped_msgs, 10);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* -- fewer credits ----------------------------------------------------------------- */
+
+static struct sess_config throttling(uint64_t throttle)
+{
+	struct sess_config config = link_config();
+
+	config.throttle = throttle;
+	return config;
+}
+
+/* As long as the application receives, what is piled up stays near the throttle, and
+ * everything comes. */
+Test(backlog, a_flood_is_received_at_the_pace_of_the_receiver)
+{
+	enum { MESSAGES = 2000, SIZE = 1500 };
+	static struct link_op *sent[MESSAGES];
+	struct sess_config config = throttling(20000);
+	struct duo duo = duo_of(config);
+	/* until it is throttled, and then what it was given */
+	const uint64_t once = 20000 + (config.credits + 2u) * config.buffer_size;
+	uint64_t most_late = 0;
+
+	for (unsigned i = 0; i < MESSAGES; i++)
+		sent[i] = send_plain(duo.ab, SIZE, i);
+	for (unsigned i = 0; i < MESSAGES; i++) {
+		struct link_op *op = recv_plain(duo.b, SIZE);
+
+		while (op->pending) {
+			link_progress(duo.a);
+			link_progress(duo.b);
+			link_step(duo.link);
+		}
+		expect_received(op, SIZE, i);
+		link_progress(duo.b);
+		while (link_step(duo.link))
+			;
+		cr_assert_leq(duo.b->ep->rx->kept, 2 * once);
+		if (i > MESSAGES / 2 && duo.b->ep->rx->kept > most_late)
+			most_late = duo.b->ep->rx->kept;
+	}
+	cr_assert_leq(most_late, 20000 + 2 * (SESS_CREDITS_MIN + 1u) * config.buffer_size);
+	cr_assert_gt(stats_of(duo.ba).throttles, 0);
+	for (unsigned i = 0; i < MESSAGES; i++)
+		expect_sent(sent[i]);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* It waits for what stands behind all the rest: that comes, however much it is. */
+static void wait_for_the_last(bool asleep)
+{
+	enum { MESSAGES = 500, SIZE = 1500 };
+	static struct link_op *sent[MESSAGES];
+	struct duo duo = duo_of(throttling(1));
+	struct link_op *op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 1, 0);
+
+	for (unsigned i = 0; i < MESSAGES; i++)
+		sent[i] = send_flags(duo.ab, SIZE, 1, i, SESS_TAGGED, i == MESSAGES - 1);
+	if (asleep)
+		link_wait(duo.link, 500000000);
+	else
+		link_run(duo.link);
+	expect_received(op, SIZE, MESSAGES - 1);
+	cr_assert_gt(stats_of(duo.ba).throttles, 3);
+	for (unsigned i = 0; i < MESSAGES - 1; i++) {
+		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 0, 0);
+		link_run(duo.link);
+		expect_received(op, SIZE, i);
+	}
+	for (unsigned i = 0; i < MESSAGES; i++)
+		expect_sent(sent[i]);
+	cr_assert_eq(duo.b->ep->rx->kept, 0);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(backlog, what_stands_behind_unreceived_messages_comes)
+{
+	wait_for_the_last(false);
+	wait_for_the_last(true);
+}
+
+/* The application takes what others bring, and waits for one whose messages pile up. */
+Test(backlog, a_busy_neighbour_does_not_keep_a_session_throttled)
+{
+	enum { MESSAGES = 100, SIZE = 1500 };
+	static struct link_op *sent[MESSAGES];
+	struct sess_config config = throttling(1);
+	struct duo duo = duo_of(config);
+	struct link_node *c = link_node(duo.link, &config);
+	struct link_end *cb = link_connect(c, duo.b);
+	struct link_op *last = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 1, 0), *op, *from_c;
+
+	link_run(duo.link);
+	for (unsigned i = 0; i < MESSAGES; i++)
+		sent[i] = send_flags(duo.ab, SIZE, 1, i, SESS_TAGGED, i == MESSAGES - 1);
+	for (unsigned round = 0; last->pending; round++) {
+		cr_assert_lt(round, 10000u, "it waits for ever");
+		from_c = send_flags(cb, SIZE, 1, round, SESS_TAGGED, 2);
+		while (duo.b->ep->rx->tagged.unexpected.tqh_first == NULL || from_c->pending)
+			link_wait(duo.link, 1000);
+		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 2, 0);
+		while (op->pending)
+			link_wait(duo.link, 1000);
+		expect_received(op, SIZE, round);
+		expect_sent(from_c);
+		link_wait(duo.link, 300000);
+	}
+	expect_received(last, SIZE, MESSAGES - 1);
+	for (unsigned i = 0; i < MESSAGES - 1; i++) {
+		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 0, 0);
+		link_run(duo.link);
+		expect_received(op, SIZE, i);
+	}
+	for (unsigned i = 0; i < MESSAGES; i++)
+		expect_sent(sent[i]);
+	link_destroy(duo.link);
+	link_leak_check();
+}
+
+/* Credits come back when little is unreceived any more; a message that is received at
+ * the very end does not keep them away. */
+static void credits_grow(bool beside_one_that_waits)
+{
+	struct sess_config config = throttling(3000);
+	struct duo duo = duo_of(config);
+	struct link_op *sent[40], *last = NULL, *op;
+
+	if (beside_one_that_waits)
+		last = send_flags(duo.ab, 10, 1, 99, SESS_TAGGED, 99);
+	for (unsigned i = 0; i < 40; i++)
+		sent[i] = send_plain(duo.ab, 1500, i);
+	link_run(duo.link);
+	cr_assert_eq(duo.ba->sess->credit.rx_grant, SESS_CREDITS_MIN);
+	for (unsigned i = 0; i < 40; i++) {
+		op = recv_plain(duo.b, 1500);
+		link_run(duo.link);
+		expect_received(op, 1500, i);
+		expect_sent(sent[i]);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		struct link_op *one = send_plain(duo.ab, 4000, i);
+
+		op = recv_plain(duo.b, 4000);
+		link_run(duo.link);
+		expect_received(op, 4000, i);
+		expect_sent(one);
+	}
+	cr_assert_eq(duo.ba->sess->credit.rx_grant, config.credits);
+	if (last) {
+		op = recv_flags(duo.b, 10, 1, SESS_TAGGED, 99, 0);
+		link_run(duo.link);
+		expect_received(op, 10, 99);
+		expect_sent(last);
+	}
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(backlog, credits_grow_again)
+{
+	credits_grow(false);
+	credits_grow(true);
+}
+
+/* -- packets ----------------------------------------------------------------------- */
+
+/* The core takes packets and sends none: the peer does not read. */
+Test(backlog, packets_that_the_core_has_are_bounded)
+{
+	static uint8_t record[64];
+	struct sess_config config = link_config();
+	struct duo duo;
+	size_t len;
+
+	config.credits = 1000;
+	config.unexpected_max = 64 << 20;
+	duo = duo_of(config);
+	duo.link->habits.delay_max = 1000000000;
+	duo.ab->node->asleep = true;
+	for (uint32_t id = 0; id < 500; id++) {
+		len = wire_put_start(record, WIRE_HELD, 0, id, 100000, 0, 0, SESS_COPY, NULL, 0, 0);
+		len += wire_put_reply(record + len, WIRE_CANCEL, WIRE_OK, id);
+		forge_giving(duo.ba, 900, 2, record, len);
+		cr_assert_leq(duo.ba->sess->out_cnt, (unsigned)PACKETS_OUT_MAX);
+	}
+	cr_assert_eq(duo.ba->sess->out_cnt, (unsigned)PACKETS_OUT_MAX);
+	cr_assert_gt(duo.ba->sess->answer_cnt, 0);
+	duo.a->asleep = false;
+	link_break(duo.ab);
+	link_run(duo.link);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* -- honest peers ------------------------------------------------------------------- */
+
+/* All that peers may send before the receiver looks is within what it keeps: none of
+ * them is ended for it, however many they are. */
+static void fan_in(enum sess_way way, size_t size, uint64_t unexpected_max)
+{
+	enum { PEERS = LINK_NODE_MAX - 1, EACH = 14 };
+	struct link_op *sent[PEERS][EACH];
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_end *end[PEERS];
+	struct link_node *victim;
+
+	config.unexpected_max = unexpected_max;
+	config.announced_max = (uint32_t)(unexpected_max / 2000);
+	config.throttle = 20000;
+	config.transfer = way;
+	victim = link_node(link, &config);
+	for (unsigned i = 0; i < PEERS; i++) {
+		end[i] = link_connect(link_node(link, &config), victim);
+		link_run(link);
+	}
+	victim->asleep = true;
+	for (unsigned i = 0; i < PEERS; i++)
+		for (unsigned k = 0; k < EACH; k++)
+			sent[i][k] = send_plain(end[i], size, i * EACH + k);
+	for (unsigned i = 0; i < PEERS; i++)
+		link_progress(end[i]->node);
+	while (link_step(link))
+		;
+	victim->asleep = false;
+	link_run(link);
+	cr_assert_leq(victim->ep->rx->kept, backlog_max(&config));
+	for (unsigned i = 0; i < PEERS * EACH; i++) {
+		struct link_op *op = recv_plain(victim, size);
+
+		link_run(link);
+		cr_assert(!op->pending, "message %u does not come", i);
+		cr_assert_eq(op->op.error, 0);
+		cr_assert_eq(op->op.len, size);
+		link_op_destroy(op);
+	}
+	for (unsigned i = 0; i < PEERS; i++) {
+		cr_assert(!end[i]->down, "an honest peer was ended: %s", end[i]->reason);
+		for (unsigned k = 0; k < EACH; k++)
+			expect_sent(sent[i][k]);
+	}
+	cr_assert_eq(victim->ep->rx->kept, 0);
+	link_destroy(link);
+	link_leak_check();
+}
+
+Test(backlog, honest_peers_that_all_send_at_once_are_not_ended)
+{
+	fan_in(SESS_AUTO, 3800, 20000);
+	fan_in(SESS_COPY, 20000, 200000);
+}
+
+/* What was promised is given back, whatever becomes of a session. */
+Test(backlog, promises_end_with_their_sessions)
+{
+	struct duo duo = duo_of(link_config());
+	struct sess_rx *rx = duo.b->ep->rx;
+
+	cr_assert_eq(rx->promised, credit_left(&duo.ba->sess->credit));
+	cr_assert_gt(rx->budgets, 0);
+	link_break(duo.ab);
+	link_run(duo.link);
+	cr_assert_eq(rx->promised, 0);
+	cr_assert_eq(rx->budgets, 0);
+	duo_close(&duo);
+}
+
+/* Whoever spends on data what is kept for control records breaks the rules: he would be
+ * granted more at once. */
+Test(backlog, data_on_credits_of_control_fail_the_session)
+{
+	static uint8_t record[4000];
+	struct duo duo = duo_of(throttling(3000));
+	size_t len = wire_put_inline(record, 0, 3000, 0, 0, 0) + 3000;
+	unsigned cnt = 0;
+
+	duo.a->silent = true;
+	for (; duo.ba->sess && duo.ba->sess->state == SESS_OPEN; cnt++)
+		forge_giving(duo.ba, 16, 1, record, len);
+	cr_assert_leq(cnt, link_config().credits);
+	duo.a->silent = false;
+	link_run(duo.link);
+	cr_assert_eq(duo.ba->error, EPROTO);
+	cr_assert_str_eq(duo.ba->reason, "a record on credits that are kept for others");
+	duo_close(&duo);
+	link_leak_check();
+}

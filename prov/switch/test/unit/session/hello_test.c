@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * How sessions begin: what the hello tells, what is refused and what the other
+ * side hears of it, silence, the connection's preamble, crossing connects in
+ * every order, restarts.
+ */
+#include "lib/sess_fixture.h"
+
+/* -- hello --------------------------------------------------------------------------- */
+
+Test(hello, tells_the_name_and_comes_up)
+{
+	struct duo duo = duo_of(link_config());
+	size_t len;
+
+	cr_assert(!memcmp(sess_peer_name(duo.ab->sess, &len), "node 1", 7));
+	cr_assert_eq(len, 7);
+	cr_assert(!memcmp(sess_peer_name(duo.ba->sess, &len), "node 0", 7));
+	cr_assert_eq(duo.a->ups, 1);
+	cr_assert_eq(duo.b->ups, 1);
+	cr_assert_eq(sess_user(duo.ab->sess), duo.ab);
+	cr_assert_eq(sess_source(duo.ab->sess), duo.b->idx);
+	cr_assert_str_eq(sess_reason(duo.ab->sess), "");
+	cr_assert_leq(duo.link->longest_packet, WIRE_HELLO_MAX);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(hello, sends_wait_until_it_is_up)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b);
+	struct link_op *sent[30], *received[30];
+
+	for (unsigned i = 0; i < 30; i++) {
+		sent[i] = send_plain(ab, i * 1500, i);
+		received[i] = recv_plain(b, i * 1500);
+	}
+	cr_assert(!sess_is_up(ab->sess));
+	cr_assert(sess_is_open(ab->sess));
+	link_run(link);
+	for (unsigned i = 0; i < 30; i++) {
+		expect_sent(sent[i]);
+		expect_received(received[i], i * 1500, i);
+	}
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* Where the field of a hello begins in its packet. */
+enum { AT = WIRE_HEADER_LEN };
+
+struct change {
+	size_t at;
+	uint8_t value, from; /* node that said it */
+	uint8_t len;	     /* bytes that change: the first, and those behind it to 0 */
+};
+
+static void change_hello(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	const struct change *change = link->tap_arg;
+
+	if (len <= AT || packet[AT] != WIRE_HELLO || to->peer_idx != change->from)
+		return;
+	for (unsigned i = 1; i < change->len; i++)
+		packet[AT + change->at + i] = 0;
+	packet[AT + change->at] = change->value;
+}
+
+/* A session whose opener's or answerer's hello is changed on the way: error
+ * and reason at both ends. */
+static void refused(struct change change, int opener, int answerer, const char *reason)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *ba;
+	struct link_op *sent = send_plain(ab, 10, 1);
+
+	link->tap = change_hello;
+	link->tap_arg = &change;
+	link_run(link);
+	ba = TAILQ_FIRST(&b->ends);
+	cr_assert_eq(ab->error, opener, "%s", ab->reason);
+	cr_assert_eq(ba->error, answerer, "%s", ba->reason);
+	cr_assert_str_eq(change.from ? ab->reason : ba->reason, reason);
+	if (opener == ECONNREFUSED)
+		cr_assert_str_eq(ab->reason, reason, "the other side hears the reason");
+	expect_error(sent, opener);
+	link->tap = NULL;
+	link_destroy(link);
+	link_leak_check();
+}
+
+Test(hello, another_version)
+{
+	refused((struct change){8, 2, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
+	refused((struct change){10, 0, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
+}
+
+Test(hello, limits_out_of_bounds)
+{
+	refused((struct change){14, 3, 0, 1}, ECONNREFUSED, EPROTO,
+		"control buffers, window or RMA operations too small");
+	refused((struct change){21, 1, 0, 1}, ECONNREFUSED, EPROTO,
+		"control buffers, window or RMA operations too small");
+}
+
+/* One byte at a time, and all but one below what is worth its while. */
+Test(hello, rma_operations_that_are_too_small)
+{
+	static const uint64_t sizes[] = {1, SESS_RMA_MIN - 1};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct sess_config config = link_config(), small = config;
+		struct link_op *sent, *received;
+		struct duo duo;
+
+		/* An engine of ours that cannot do more does neither, and says so. */
+		small.rma_max = sizes[i];
+		duo = duo_open(&config, &small);
+		received = recv_plain(duo.b, 100000);
+		sent = send_plain(duo.ab, 100000, 3);
+		link_run(duo.link);
+		expect_received(received, 100000, 3);
+		expect_sent(sent);
+		cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_COPY], 1);
+		duo_close(&duo);
+	}
+	/* One that says it does. */
+	refused((struct change){48, 1, 0, 8}, ECONNREFUSED, EPROTO,
+		"control buffers, window or RMA operations too small");
+	link_leak_check();
+}
+
+Test(hello, another_byte_order)
+{
+	refused((struct change){12, 1, 0, 1}, ECONNREFUSED, EPROTO, "another byte order");
+}
+
+Test(hello, another_instance_than_it_connected_with)
+{
+	refused((struct change){33, 0, 0, 1}, ECONNREFUSED, EPROTO,
+		"the hello answers another attempt");
+}
+
+Test(hello, answer_that_does_not_fit)
+{
+	refused((struct change){8, 2, 1, 1}, EPROTO, ECONNRESET, "no common protocol version");
+	refused((struct change){28, 77, 1, 1}, EPROTO, ECONNRESET,
+		"the hello answers another attempt");
+	refused((struct change){14, 2, 1, 1}, EPROTO, ECONNRESET,
+		"control buffers, window or RMA operations too small");
+}
+
+Test(hello, malformed)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b);
+	struct change change = {4, 0, 0, 1};
+
+	link->tap = change_hello;
+	link->tap_arg = &change;
+	link_run(link);
+	cr_assert_eq(TAILQ_FIRST(&b->ends)->error, EPROTO);
+	cr_assert_str_eq(TAILQ_FIRST(&b->ends)->reason, "a hello that is malformed");
+	cr_assert_eq(ab->error, ECONNREFUSED, "the path is closed without an answer");
+	link_destroy(link);
+	link_leak_check();
+}
+
+Test(hello, a_later_version_that_still_speaks_ours)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct change change = {10, 9, 0, 1};
+
+	link->tap = change_hello;
+	link->tap_arg = &change;
+	link_pair(link, &config, &config);
+	link_destroy(link);
+}
+
+/* Something else than a hello first. */
+Test(hello, no_switch)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *ba;
+	uint8_t record[WIRE_INLINE_LEN];
+
+	link->habits.silent = true;
+	link_run(link);
+	ba = TAILQ_FIRST(&b->ends);
+	forge(ba, 1, record, wire_put_inline(record, 0, 0, 0, 0, 0));
+	link_run(link);
+	cr_assert_eq(ba->error, EPROTO);
+	cr_assert_str_eq(ba->reason, "a first packet that is no hello");
+	cr_assert_eq(ab->error, ECONNREFUSED, "the path went before the hello came");
+	link_destroy(link);
+	link_leak_check();
+}
+
+Test(hello, silence_is_bounded_and_harms_no_other)
+{
+	struct sess_config config = link_config();
+	struct duo duo = duo_of(config);
+	struct link_node *c = link_node(duo.link, &config);
+	struct link_op *waits, *sent, *received;
+	struct link_end *ac;
+
+	duo.link->habits.deaf = true;
+	ac = link_connect(duo.a, c);
+	waits = send_plain(ac, 10, 1);
+	link_wait(duo.link, config.hello_timeout / 2);
+	received = recv_plain(duo.b, 10);
+	sent = send_plain(duo.ab, 10, 2);
+	link_wait(duo.link, config.hello_timeout / 4);
+	expect_sent(sent);
+	expect_received(received, 10, 2);
+	cr_assert(waits->pending);
+	link_wait(duo.link, config.hello_timeout);
+	cr_assert_eq(ac->error, ETIMEDOUT);
+	expect_error(waits, ETIMEDOUT);
+	cr_assert(sess_is_up(duo.ab->sess));
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* Both ends of a path whose packets go nowhere give up. */
+Test(hello, silent_path)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b);
+
+	link->habits.silent = true;
+	link_wait(link, 2 * config.hello_timeout);
+	cr_assert_eq(ab->error, ETIMEDOUT);
+	cr_assert_not_null(TAILQ_FIRST(&b->ends));
+	cr_assert(TAILQ_FIRST(&b->ends)->down);
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* The core's acceptance without our preamble. */
+Test(hello, answer_without_preamble)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab;
+
+	link->habits.deaf = true;
+	ab = link_connect(a, b);
+	link_run(link);
+	sess_path_up(ab->sess, NULL);
+	link_run(link);
+	cr_assert_eq(ab->error, EPROTO);
+	link_destroy(link);
+}
+
+Test(hello, path_that_cannot_be_made)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b);
+	struct link_op *sent = send_plain(ab, 10, 1);
+
+	link->habits.deaf = true;
+	sess_path_down(ab->sess, EHOSTUNREACH);
+	link_run(link);
+	cr_assert_eq(ab->error, EHOSTUNREACH);
+	expect_error(sent, EHOSTUNREACH);
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* -- crossing connects ------------------------------------------------------------------- */
+
+/* Each side connects after so many events; both send at once. */
+static void cross(uint64_t seed, unsigned apart)
+{
+	struct link *link = link_create(seed);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *ba;
+	struct link_op *there = send_plain(ab, 40000, 1), *back;
+	struct link_op *in = recv_plain(a, 40000), *out = recv_plain(b, 40000);
+
+	for (unsigned i = 0; i < apart; i++)
+		link_step(link);
+	ba = link_end(b, a);
+	if (!ba)
+		ba = link_connect(b, a);
+	back = send_plain(ba, 40000, 2);
+	link_run(link);
+	expect_sent(there);
+	expect_sent(back);
+	expect_received(in, 40000, 2);
+	expect_received(out, 40000, 1);
+	cr_assert_eq(a->ups, 1, "one session");
+	cr_assert_eq(b->ups, 1);
+	cr_assert_eq(a->downs, 0);
+	cr_assert_eq(b->downs, 0);
+	cr_assert_eq(TAILQ_NEXT(TAILQ_FIRST(&a->ends), node_link), NULL);
+	link_destroy(link);
+}
+
+Test(hello, crossing_connects_make_one_session)
+{
+	for (uint64_t seed = 0; seed < 100; seed++)
+		for (unsigned apart = 0; apart < 4; apart++)
+			cross(seed, apart);
+	link_leak_check();
+}
+
+/* What the rule says, state by state; the smaller instance's request wins. */
+Test(hello, crossing_rule)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab;
+	struct sess_request request = {.instance = a->ep->instance, .attempt = 1};
+
+	link->habits.silent = true;
+	ab = link_connect(a, b);
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_SELF);
+	cr_assert(sess_ep_is_self(a->ep, &request));
+	request.instance = a->ep->instance - 1;
+	cr_assert(!sess_ep_is_self(a->ep, &request));
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_ADOPT);
+	request.instance = a->ep->instance + 1;
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE);
+	link_run(link);
+	cr_assert(!sess_is_up(ab->sess));
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE, "path up, no hello yet");
+	request.instance = a->ep->instance - 1;
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_RENEW);
+	link_wait(link, 2 * config.hello_timeout);
+
+	link->habits.silent = false;
+	ab = link_connect(a, b);
+	link_run(link);
+	cr_assert(sess_is_up(ab->sess));
+	request.instance = b->ep->instance;
+	request.attempt = ab->sess->peer_attempt;
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE, "a late loser");
+	request.attempt--;
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE);
+	request.attempt += 2;
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_RENEW, "it gave up");
+	request.instance++;
+	request.attempt = 1;
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_RENEW, "it restarted");
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* One side lost its session and connects anew while the other still has it. */
+Test(hello, renewed)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *lost = send_plain(duo.ba, 40000, 1), *sent, *received;
+	struct link_end *ab;
+
+	link_run(duo.link);
+	duo.link->habits.lose_on_close = true;
+	duo.link->habits.delay_max = 1000000;
+	sess_abort(duo.ab->sess, ECANCELED);
+	link_act(duo.a); /* the other side will hear of it late */
+	duo.link->habits.delay_max = 1;
+	ab = link_connect(duo.a, duo.b);
+	sent = send_plain(ab, 10, 2);
+	received = recv_plain(duo.b, 10);
+	link_run(duo.link);
+	expect_error(lost, ECONNRESET);
+	expect_sent(sent);
+	expect_received(received, 10, 2);
+	cr_assert_eq(duo.b->downs, 1);
+	cr_assert(sess_is_up(link_end(duo.b, duo.a)->sess));
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* A session that failed, and the next to the same peer. */
+Test(hello, next_session_is_fresh)
+{
+	struct duo duo = duo_of(link_config());
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct link_end *end = i ? link_connect(duo.a, duo.b) : duo.ab;
+		struct link_op *sent, *received = recv_plain(duo.b, 50000);
+
+		sent = send_plain(end, 50000, i);
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 50000, i);
+		link_break(end);
+		link_run(duo.link);
+		cr_assert_null(end->sess);
+	}
+	duo_close(&duo);
+	link_leak_check();
+}

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * How sessions end: in order, with traffic under way, at once, when the path
+ * breaks at any moment, when the peer is silent or breaks the rules.  The link
+ * sees to it that each operation completes once and that no memory is touched
+ * or registered afterwards.
+ */
+#include "lib/sess_fixture.h"
+
+static struct sess_config forced(enum sess_way way)
+{
+	struct sess_config config = link_config();
+
+	config.transfer = way;
+	return config;
+}
+
+static void expect_over(const struct link_end *end, int error)
+{
+	cr_assert_null(end->sess, "the session is not over");
+	cr_assert(end->down);
+	cr_assert_eq(end->error, error, "%s: error %d instead of %d", end->reason, end->error,
+		     error);
+}
+
+/* -- in order --------------------------------------------------------------------- */
+
+/* Closed right behind the last send: everything arrives, whether its receive
+ * was there before or comes when the session is long gone. */
+static void close_behind(enum sess_way way, size_t size, bool expected)
+{
+	struct sess_config config = forced(way);
+	struct link_op *sent[8], *received[8];
+	struct duo duo;
+
+	config.eager_budget = 100000;
+	config.unexpected_max = 64 << 20;
+	duo = duo_of(config);
+	for (unsigned i = 0; i < 8; i++)
+		sent[i] = send_plain(duo.ab, size, i);
+	for (unsigned i = 0; expected && i < 8; i++)
+		received[i] = recv_plain(duo.b, size);
+	sess_ep_close(duo.a->ep, ECANCELED);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	expect_over(duo.ba, 0);
+	cr_assert(duo.ba->bye);
+	for (unsigned i = 0; !expected && i < 8; i++)
+		received[i] = recv_plain(duo.b, size);
+	link_run(duo.link);
+	for (unsigned i = 0; i < 8; i++) {
+		expect_sent(sent[i]);
+		expect_received(received[i], size, i);
+	}
+	duo_close(&duo);
+}
+
+Test(session, closing_right_behind_a_send_loses_nothing)
+{
+	close_behind(SESS_AUTO, 0, true);
+	close_behind(SESS_AUTO, 100, true);
+	close_behind(SESS_AUTO, 4000, true);
+	for (int way = SESS_READ; way < SESS_WAYS; way++)
+		close_behind((enum sess_way)way, 100000, true);
+	link_leak_check();
+}
+
+/* Copied messages that came as a whole were sent as far as their sender
+ * knows: they outlive the session. */
+Test(session, closing_leaves_what_came_unmatched)
+{
+	close_behind(SESS_AUTO, 100, false);
+	close_behind(SESS_AUTO, 4000, false);
+	close_behind(SESS_COPY, 10000, false);
+	link_leak_check();
+}
+
+/* Neither waits for what the other had still to say: that was not delivered,
+ * and the other learns it. */
+Test(session, both_close_at_once)
+{
+	for (unsigned steps = 0; steps < 40; steps++) {
+		struct duo duo = duo_of(forced(SESS_READ));
+		struct link_op *there = send_plain(duo.ab, 20000, 1);
+		struct link_op *back = send_plain(duo.ba, 20000, 2);
+		struct link_op *in = recv_plain(duo.a, 20000), *out = recv_plain(duo.b, 20000);
+
+		link_progress(duo.a);
+		for (unsigned i = 0; i < steps; i++)
+			link_step(duo.link);
+		sess_ep_close(duo.a->ep, ESHUTDOWN);
+		sess_ep_close(duo.b->ep, ESHUTDOWN);
+		link_run(duo.link);
+		expect_over(duo.ab, 0);
+		expect_over(duo.ba, 0);
+		cr_assert_eq(there->op.error, out->op.error ? ECONNRESET : 0);
+		cr_assert_eq(back->op.error, in->op.error ? ECONNRESET : 0);
+		cr_assert(!in->pending && !out->pending);
+		link_op_destroy(there);
+		link_op_destroy(back);
+		link_op_destroy(in);
+		link_op_destroy(out);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+Test(session, closed_before_it_is_up)
+{
+	for (unsigned sends = 0; sends < 2; sends++) {
+		struct link *link = link_create(1);
+		struct sess_config config = link_config();
+		struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+		struct link_end *ab = link_connect(a, b);
+		struct link_op *sent = NULL, *late, *received = NULL;
+
+		if (sends) {
+			received = recv_plain(b, 50000);
+			sent = send_plain(ab, 50000, 1);
+		}
+		sess_close(ab->sess);
+		cr_assert(!sess_is_open(ab->sess));
+		late = link_op_create(a, 1, 1);
+		cr_assert_eq(link_send(ab->sess, late), -ESHUTDOWN);
+		link_op_destroy(late);
+		link_run(link);
+		expect_over(ab, 0);
+		if (sends) {
+			expect_sent(sent);
+			expect_received(received, 50000, 1);
+		}
+		link_destroy(link);
+	}
+	link_leak_check();
+}
+
+/* The last thing that a closing session waits for is cancelled. */
+Test(session, closing_goes_on_after_a_cancel)
+{
+	struct sess_config config = link_config();
+	struct link_op *sent[20];
+	struct duo duo;
+
+	config.credits = 4;
+	config.buffer_size = 512;
+	duo = duo_of(config);
+	duo.link->habits.silent = true;
+	for (unsigned i = 0; i < 20; i++)
+		sent[i] = send_plain(duo.ab, 400, i);
+	link_run(duo.link);
+	cr_assert(!sent[0]->pending && sent[19]->pending);
+	sess_close(duo.ab->sess);
+	link_run(duo.link);
+	for (unsigned i = 0; i < 20; i++)
+		if (sess_cancel(&sent[i]->op))
+			cr_assert_lt(i, 3, "send %u has not left", i);
+	link_run(duo.link);
+	cr_assert(duo.ab->sess->bye_sent);
+	duo.link->habits.silent = false;
+	link_wait(duo.link, 2 * config.close_timeout);
+	for (unsigned i = 0; i < 20; i++)
+		link_op_destroy(sent[i]);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* The receiver closes: what it has not taken was not delivered, and it takes
+ * nothing more, although the announcement is still there. */
+static void receiver_closes(enum sess_way way, size_t size, bool delivery)
+{
+	struct sess_config config = forced(way);
+	struct link_op *sent, *received;
+	struct duo duo;
+
+	config.eager_budget = delivery ? 100000 : 1;
+	duo = duo_of(config);
+	sent = send_flags(duo.ab, size, 1, 1, delivery ? SESS_DELIVERY : 0, 0);
+	link_run(duo.link);
+	sess_close(duo.ba->sess);
+	received = recv_plain(duo.b, size);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	expect_over(duo.ba, 0);
+	cr_assert(!sent->pending);
+	if (received->pending) {
+		cr_assert_eq(sess_cancel(&received->op), 0);
+		link_run(duo.link);
+		cr_assert_eq(sent->op.error, ECONNRESET);
+	}
+	link_op_destroy(sent);
+	link_op_destroy(received);
+	duo_close(&duo);
+}
+
+Test(session, receiver_closes)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		receiver_closes((enum sess_way)way, 50000, false);
+		receiver_closes((enum sess_way)way, 50000, true);
+		receiver_closes((enum sess_way)way, 100, true);
+	}
+	link_leak_check();
+}
+
+/* Segments are still coming when the receiver has said BYE: a receive that is
+ * posted now waits for another peer. */
+Test(session, receiver_closes_amid_segments)
+{
+	struct sess_config config = forced(SESS_COPY);
+	struct link_op *sent, *received;
+	struct duo duo;
+
+	config.eager_budget = 100000;
+	duo = duo_of(config);
+	sent = send_plain(duo.ab, 50000, 1);
+	link_progress(duo.a);
+	while (!duo.b->ep->rx->kept)
+		link_step(duo.link);
+	sess_close(duo.ba->sess);
+	link_act(duo.b);
+	cr_assert(duo.ba->sess->bye_sent);
+	cr_assert(TAILQ_EMPTY(&duo.b->ep->messages));
+	received = recv_plain(duo.b, 50000);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	expect_over(duo.ba, 0);
+	cr_assert(received->pending);
+	cr_assert(!sent->pending);
+	link_op_destroy(sent);
+	sess_cancel(&received->op);
+	link_run(duo.link);
+	expect_error(received, ECANCELED);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* A message finds its receive when BYE is due but has not left: it is finished
+ * first. */
+Test(session, bye_waits_for_what_was_matched_meanwhile)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+		struct link_op *sent, *received;
+		struct duo duo;
+
+		config.eager_budget = 1;
+		duo = duo_of(config);
+		received = recv_plain(duo.b, 50000);
+		sent = send_plain(duo.ab, 50000, 1);
+		link_progress(duo.a);
+		sess_close(duo.ba->sess);
+		cr_assert(duo.ba->sess->bye_due);
+		while (!received->op.xfer)
+			cr_assert(link_step(duo.link));
+		link_run(duo.link);
+		expect_over(duo.ab, 0);
+		expect_over(duo.ba, 0);
+		expect_sent(sent);
+		expect_received(received, 50000, 1);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* Each has announced something that nobody asked for yet. */
+Test(session, both_close_with_announcements)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+		struct link_op *there, *back;
+		struct duo duo;
+
+		config.eager_budget = 1;
+		duo = duo_of(config);
+		there = send_plain(duo.ab, 50000, 1);
+		back = send_flags(duo.ba, way == SESS_READ ? 10 : 50000, 1, 2, SESS_DELIVERY, 0);
+		link_run(duo.link);
+		sess_close(duo.ab->sess);
+		sess_close(duo.ba->sess);
+		link_run(duo.link);
+		expect_over(duo.ab, 0);
+		expect_over(duo.ba, 0);
+		expect_error(there, ECONNRESET);
+		expect_error(back, ECONNRESET);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* At each step of a transfer, either side closes its endpoint. */
+static void close_at(enum sess_way way, bool receiver, unsigned steps, unsigned later)
+{
+	struct sess_config config = forced(way);
+	struct link_op *sent[3], *received[3];
+	struct duo duo;
+
+	config.credits = 4;
+	duo = duo_of(config);
+	duo.link->habits.reg_later = later;
+	for (unsigned i = 0; i < 3; i++) {
+		sent[i] = send_flags(duo.ab, 30000 * i, 2, i, i == 2 ? SESS_DELIVERY : 0, 0);
+		received[i] = i == 1 ? NULL : recv_plain(duo.b, 60000);
+	}
+	link_progress(duo.a);
+	for (unsigned i = 0; i < steps; i++)
+		link_step(duo.link);
+	sess_ep_close(receiver ? duo.b->ep : duo.a->ep, ECANCELED);
+	if (!receiver)
+		received[1] = recv_plain(duo.b, 60000);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	expect_over(duo.ba, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert(!sent[i]->pending);
+		cr_assert(receiver || !sent[i]->op.error);
+		cr_assert(!received[i] || receiver || !received[i]->op.error);
+		if (i == 2 && !sent[i]->op.error)
+			cr_assert_eq(received[i]->op.error, 0, "it was told to be delivered");
+		link_op_destroy(sent[i]);
+		if (received[i])
+			link_op_destroy(received[i]);
+	}
+	duo_close(&duo);
+}
+
+Test(session, closed_at_every_step)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++)
+		for (unsigned steps = 0; steps < 60; steps += 1 + steps / 20)
+			for (unsigned how = 0; how < 4; how++)
+				close_at((enum sess_way)way, how & 1, steps, how & 2 ? 100 : 0);
+	link_leak_check();
+}
+
+/* A send that waits for its registration when the peer says BYE, called back
+ * by the application, too. */
+Test(session, canceled_after_bye)
+{
+	struct duo duo = duo_of(forced(SESS_READ));
+	struct link_op *sent;
+
+	duo.link->habits.reg_later = 100;
+	duo.link->habits.delay_max = 1000000;
+	sent = send_plain(duo.ab, 50000, 1);
+	link_progress(duo.a);
+	cr_assert(sent->op.xfer->registering);
+	session_bye_came(duo.ab->sess, false);
+	cr_assert_eq(sess_cancel(&sent->op), -ENOENT);
+	link_run(duo.link);
+	expect_error(sent, ECONNRESET);
+	link_break(duo.ab);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* -- at once ------------------------------------------------------------------------ */
+
+static void sleep_at_the_hello(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	(void)packet;
+	(void)len;
+	to->node->asleep = to->node == link->node[1];
+}
+
+/* The answerer is up by the opener's hello, but has not answered it yet: the first
+ * that the opener hears has to be a hello, not BYE. */
+Test(session, aborted_before_the_hello)
+{
+	struct sess_config config = link_config();
+	struct link *link = link_create(1);
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *ba;
+
+	link->tap = sleep_at_the_hello;
+	while (!b->asleep)
+		cr_assert(link_step(link), "no hello");
+	ba = link_end(b, a);
+	cr_assert(sess_is_up(ba->sess));
+	sess_abort(ba->sess, ECANCELED);
+	link->tap = NULL;
+	b->asleep = false;
+	link_run(link);
+	cr_assert_eq(ba->error, ECANCELED);
+	cr_assert_eq(ab->error, ECONNREFUSED, "%s (error %d)", ab->reason, ab->error);
+	link_destroy(link);
+}
+
+Test(session, aborted)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *there = send_plain(duo.ab, 100000, 1);
+	struct link_op *back = send_plain(duo.ba, 100000, 2), *late = link_op_create(duo.a, 1, 1);
+
+	link_run(duo.link);
+	sess_abort(duo.ab->sess, ECANCELED);
+	cr_assert_eq(link_send(duo.ab->sess, late), -ECANCELED);
+	link_op_destroy(late);
+	link_run(duo.link);
+	expect_over(duo.ab, ECANCELED);
+	expect_over(duo.ba, ECONNRESET);
+	expect_error(there, ECANCELED);
+	expect_error(back, ECONNRESET);
+	cr_assert_eq(stats_of(duo.ab).failures, 1);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+enum ending { BREAK, ABORT, PEER_ABORTS, ENDINGS };
+
+/* Everything is under way in both directions when the path goes. */
+static void end_at(const struct sess_config *config, unsigned steps, enum ending ending)
+{
+	struct duo duo = duo_open(config, config);
+	struct link_op *op[24];
+
+	duo.link->habits.reg_later = 50;
+	duo.link->habits.lose_on_close = steps & 1;
+	for (unsigned i = 0; i < 12; i++) {
+		struct link_end *end = i & 1 ? duo.ab : duo.ba;
+		struct link_node *to = i & 1 ? duo.b : duo.a;
+
+		op[i] = send_flags(end, i * 5000, 1 + i % 4, i, i & 2 ? SESS_DELIVERY : 0, 0);
+		op[12 + i] = recv_flags(to, i * 5000, 1 + i % 3, 0, 0, 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		link_progress(duo.link->node[i]);
+	for (unsigned i = 0; i < steps; i++)
+		link_step(duo.link);
+	if (ending == BREAK)
+		link_break(duo.ab);
+	else
+		sess_abort(ending == ABORT ? duo.ab->sess : duo.ba->sess, ECANCELED);
+	link_run(duo.link);
+	cr_assert_null(duo.ab->sess);
+	cr_assert_null(duo.ba->sess);
+	cr_assert_neq(duo.ab->error, 0);
+	sess_ep_close(duo.a->ep, ENOTCONN);
+	sess_ep_close(duo.b->ep, ENOTCONN);
+	link_run(duo.link);
+	for (unsigned i = 0; i < 24; i++) {
+		cr_assert(!op[i]->pending);
+		cr_assert_eq(op[i]->completions, 1);
+		if (i < 12 && i & 2 && !op[i]->op.error)
+			cr_assert_eq(op[12 + i]->op.error, 0, "it was told to be delivered");
+		link_op_destroy(op[i]);
+	}
+	duo_close(&duo);
+}
+
+Test(session, path_broken_at_every_step)
+{
+	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+
+		config.credits = 6;
+		config.buffer_size = 1024;
+		config.local_mem = way == SESS_WRITE;
+		for (unsigned steps = 0; steps < 400; steps += 1 + steps / 8)
+			for (int ending = BREAK; ending < ENDINGS; ending++)
+				end_at(&config, steps, (enum ending)ending);
+	}
+	link_leak_check();
+}
+
+/* The session has failed, its path is being closed: what was announced on it
+ * is gone for the receives that come now. */
+Test(session, receive_between_failure_and_close)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+		struct link_op *sent, *whole, *received, *waits;
+		struct duo duo;
+
+		config.eager_budget = 1;
+		duo = duo_of(config);
+		whole = send_plain(duo.ab, 10, 1);
+		sent = send_plain(duo.ab, 50000, 2);
+		link_run(duo.link);
+		sess_abort(duo.ba->sess, ECANCELED);
+		received = recv_plain(duo.b, 50000);
+		waits = recv_plain(duo.b, 50000);
+		link_run(duo.link);
+		expect_received(received, 10, 1);
+		cr_assert(waits->pending);
+		expect_sent(whole);
+		expect_error(sent, ECONNRESET);
+		sess_cancel(&waits->op);
+		link_run(duo.link);
+		expect_error(waits, ECANCELED);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* -- time ------------------------------------------------------------------------------ */
+
+Test(session, silent_peer_bounds_the_close)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *sent = send_plain(duo.ab, 50000, 1);
+
+	duo.link->habits.silent = true;
+	sess_ep_close(duo.a->ep, ECANCELED);
+	link_wait(duo.link, duo.a->config.close_timeout / 2);
+	cr_assert_not_null(duo.ab->sess);
+	link_wait(duo.link, duo.a->config.close_timeout);
+	expect_over(duo.ab, ETIMEDOUT);
+	expect_error(sent, ETIMEDOUT);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(session, deadlines_are_told)
+{
+	struct duo duo = duo_of(link_config());
+	uint64_t now = duo.link->now;
+
+	cr_assert_eq(sess_tick(duo.a->engine, now), SESS_NEVER);
+	duo.link->habits.silent = true;
+	sess_close(duo.ab->sess);
+	cr_assert_eq(sess_tick(duo.a->engine, now), now + duo.a->config.close_timeout);
+	cr_assert_eq(sess_tick(duo.a->engine, now + 5), now + duo.a->config.close_timeout);
+	link_wait(duo.link, 3 * duo.a->config.close_timeout);
+	cr_assert_eq(sess_tick(duo.a->engine, duo.link->now), SESS_NEVER);
+	duo_close(&duo);
+}
+
+/* -- statistics ----------------------------------------------------------------------------- */
+
+Test(session, endpoint_sums_up)
+{
+	struct duo duo = duo_of(link_config());
+	struct sess_stats stats;
+	struct link_op *sent, *received;
+
+	for (unsigned round = 0; round < 3; round++) {
+		struct link_end *end = link_end(duo.a, duo.b);
+
+		if (!end)
+			end = link_connect(duo.a, duo.b);
+		received = recv_plain(duo.b, 100);
+		sent = send_plain(end, 100, 1);
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 100, 1);
+		sess_close(end->sess);
+		link_run(duo.link);
+	}
+	sess_ep_stats(duo.a->ep, &stats);
+	cr_assert_eq(stats.tx_msgs[SESS_INLINE], 3);
+	cr_assert_eq(stats.tx_bytes[SESS_INLINE], 300);
+	sess_ep_stats(duo.b->ep, &stats);
+	cr_assert_eq(stats.rx_msgs[SESS_INLINE], 3);
+	cr_assert_eq(stats.failures, 0);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* Whoever leaves has said everything and waits for no answer: the peer gets it all, and
+ * its session ends in order, however far it has come when it finds the path closed. */
+Test(session, left_behind_its_bye)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *sent, *received;
+
+	sent = send_plain(duo.ab, 100, 1);
+	link_act(duo.a);
+	sess_leave(duo.ab->sess); /* it is open: it stays */
+	cr_assert(sess_is_open(duo.ab->sess));
+	duo.b->asleep = true;
+	sess_ep_close(duo.a->ep, ECANCELED);
+	link_run(duo.link);
+	cr_assert_not_null(duo.ab->sess);
+	sess_leave(duo.ab->sess);
+	link_run(duo.link);
+	expect_over(duo.ab, 0);
+	duo.b->asleep = false;
+	received = recv_plain(duo.b, 100);
+	link_run(duo.link);
+	if (duo.ba->sess) {
+		sess_path_down(duo.ba->sess, 0);
+		link_run(duo.link);
+	}
+	expect_over(duo.ba, 0);
+	cr_assert(duo.ba->bye);
+	expect_sent(sent);
+	expect_received(received, 100, 1);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* The path is found closed before our own BYE could be made: in order all the same. */
+Test(session, path_closed_right_behind_a_bye)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *late = send_plain(duo.ba, 100000, 1);
+
+	session_bye_came(duo.ba->sess, false);
+	sess_path_down(duo.ba->sess, 0);
+	link_run(duo.link);
+	expect_over(duo.ba, 0);
+	expect_error(late, ECONNRESET);
+	duo_close(&duo);
+	link_leak_check();
+}

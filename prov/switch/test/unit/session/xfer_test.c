@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Messages by each way: sizes, pieces, expected and unexpected, too short a
+ * receive, delivery, remote data; what is cancelled and what cannot be
+ * registered.
+ */
+#include "lib/sess_fixture.h"
+
+static const size_t sizes[] = {0,    1,	   511,	  512,	 513,	 4051,	  4052,	  4053,
+			       8000, 8192, 32767, 32768, 100000, 1000000, 3000000};
+
+enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
+
+static struct sess_config forced(enum sess_way way)
+{
+	struct sess_config config = link_config();
+
+	config.transfer = way;
+	return config;
+}
+
+static enum sess_way way_for(enum sess_way way, size_t size)
+{
+	if (size <= 4052)
+		return SESS_INLINE;
+	if (way == SESS_AUTO)
+		return size < 32768 ? SESS_COPY : SESS_READ;
+	return way;
+}
+
+/* One message over the session; says in the statistics which way it went. */
+static void one(struct duo *duo, size_t size, unsigned cnt, enum sess_way way, bool expected,
+		unsigned flags)
+{
+	struct sess_stats before = stats_of(duo->ab), after;
+	struct link_op *sent, *received = NULL;
+	uint64_t tag = flags & SESS_TAGGED ? 3 : 0;
+
+	if (expected)
+		received = recv_flags(duo->b, size + 9, 5 - cnt, flags & SESS_TAGGED, tag, 0);
+	sent = send_flags(duo->ab, size, cnt, (uint32_t)size, flags, tag);
+	link_run(duo->link);
+	if (!expected) {
+		cr_assert(!(flags & SESS_DELIVERY) || sent->pending, "nobody has it yet");
+		received = recv_flags(duo->b, size + 9, 5 - cnt, flags & SESS_TAGGED, tag, 0);
+		link_run(duo->link);
+	}
+	cr_assert_eq(!!(received->op.flags & SESS_DATA), !!(flags & SESS_DATA));
+	if (flags & SESS_DATA)
+		cr_assert_eq(received->op.data, ~(uint64_t)size);
+	cr_assert_eq(received->op.source, duo->a->idx);
+	expect_sent(sent);
+	expect_received(received, size, (uint32_t)size);
+	after = stats_of(duo->ab);
+	for (unsigned i = 0; i < SESS_WAYS; i++) {
+		bool here = i == way_for(way, size);
+
+		cr_assert_eq(after.tx_msgs[i], before.tx_msgs[i] + here);
+		cr_assert_eq(after.tx_bytes[i], before.tx_bytes[i] + (here ? size : 0));
+	}
+	after = stats_of(duo->ba);
+	cr_assert_gt(after.rx_msgs[way_for(way, size)], 0);
+}
+
+static void every_size(struct sess_config config, enum sess_way way)
+{
+	struct duo duo = duo_of(config);
+
+	for (unsigned i = 0; i < SIZES; i++) {
+		for (unsigned cnt = 1; cnt <= 4; cnt++) {
+			if (sizes[i] > 200000 && cnt != 3)
+				continue;
+			one(&duo, sizes[i], cnt, way, true, 0);
+			one(&duo, sizes[i], cnt, way, false, SESS_TAGGED);
+			one(&duo, sizes[i], cnt, way, true, SESS_DELIVERY | SESS_DATA);
+			one(&duo, sizes[i], cnt, way, false,
+			    SESS_TAGGED | SESS_DELIVERY | SESS_DATA);
+		}
+	}
+	cr_assert_eq(duo.link->reads > 0, way == SESS_READ || way == SESS_AUTO);
+	cr_assert_eq(duo.link->writes > 0, way == SESS_WRITE);
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_INLINE], stats_of(duo.ba).rx_msgs[SESS_INLINE]);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+Test(xfer, by_read)
+{
+	every_size(forced(SESS_READ), SESS_READ);
+}
+
+Test(xfer, by_write)
+{
+	every_size(forced(SESS_WRITE), SESS_WRITE);
+}
+
+Test(xfer, by_copy)
+{
+	every_size(forced(SESS_COPY), SESS_COPY);
+}
+
+Test(xfer, by_choice)
+{
+	every_size(link_config(), SESS_AUTO);
+}
+
+/* A core that wants local memory registered, takes one piece, completes
+ * writes only when they are delivered, and addresses by offset. */
+Test(xfer, over_a_demanding_core)
+{
+	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE, SESS_COPY};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct sess_config config = forced(ways[i]);
+
+		config.local_mem = true;
+		config.send_iov_limit = 1;
+		config.send_after_write = false;
+		config.virtual_addr = false;
+		every_size(config, ways[i]);
+	}
+}
+
+/* Pieces, chunks and limits that cut each other. */
+Test(xfer, in_odd_chunks)
+{
+	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct sess_config config = forced(ways[i]), peer;
+		struct duo duo;
+
+		config.rma_iov_limit = 3;
+		config.chunk = 9970;
+		config.buffer_size = 512;
+		config.credits = 4;
+		peer = config;
+		peer.rma_max = 5010;
+		peer.rma_iov_limit = 1;
+		duo = duo_open(&config, &peer);
+		for (unsigned cnt = 1; cnt <= 4; cnt++) {
+			struct link_op *sent = send_flags(duo.ab, 30000, cnt, cnt, 0, 0);
+			struct link_op *received = recv_flags(duo.b, 30000, 5 - cnt, 0, 0, 0);
+
+			link_run(duo.link);
+			expect_sent(sent);
+			expect_received(received, 30000, cnt);
+		}
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* -- too short a receive ----------------------------------------------------------- */
+
+static void truncated(enum sess_way way, size_t size, size_t space, bool expected, bool delivery)
+{
+	struct duo duo = duo_of(forced(way));
+	struct link_op *received = NULL, *sent;
+
+	if (expected)
+		received = recv_flags(duo.b, space, 2, 0, 0, 0);
+	sent = send_flags(duo.ab, size, 3, 9, delivery ? SESS_DELIVERY : 0, 0);
+	link_run(duo.link);
+	if (!expected)
+		received = recv_flags(duo.b, space, 2, 0, 0, 0);
+	link_run(duo.link);
+	expect_sent(sent);
+	cr_assert_eq(received->op.len, space);
+	cr_assert_eq(received->op.full_len, size);
+	cr_assert(link_op_holds(received, 9, space));
+	expect_error(received, EMSGSIZE);
+	/* The session lives. */
+	received = recv_plain(duo.b, size);
+	sent = send_plain(duo.ab, size, 5);
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_received(received, size, 5);
+	duo_close(&duo);
+}
+
+Test(xfer, truncated)
+{
+	static const size_t spaces[] = {0, 1, 99, 1024, 1025, 4000, 50000, 99999};
+
+	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
+		for (unsigned i = 0; i < 8; i++) {
+			for (unsigned how = 0; how < 4; how++) {
+				truncated((enum sess_way)way, 100000, spaces[i], how & 1, how & 2);
+				if (spaces[i] < 100)
+					truncated((enum sess_way)way, 100, spaces[i], how & 1,
+						  how & 2);
+			}
+		}
+	}
+	link_leak_check();
+}
+
+/* No more is moved by RMA than fits. */
+Test(xfer, truncated_moves_only_what_fits)
+{
+	struct duo duo = duo_of(forced(SESS_READ));
+	struct link_op *received = recv_plain(duo.b, 70000), *sent = send_plain(duo.ab, 1000000, 1);
+
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_error(received, EMSGSIZE);
+	cr_assert_eq(duo.link->reads, 2, "64 KiB, and the rest");
+	received = recv_plain(duo.b, 500);
+	sent = send_plain(duo.ab, 1000000, 1);
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_error(received, EMSGSIZE);
+	cr_assert_eq(duo.link->reads, 2, "the initial portion is enough");
+	duo_close(&duo);
+}
+
+/* -- one side that cannot ------------------------------------------------------------- */
+
+Test(xfer, peer_that_cannot_read_is_written_to)
+{
+	struct sess_config can = link_config(), cannot = link_config();
+	struct duo duo;
+
+	cannot.can_read = false;
+	duo = duo_open(&can, &cannot);
+	for (unsigned i = 0; i < 3; i++) {
+		struct link_op *there = send_plain(duo.ab, 100000, i);
+		struct link_op *back = send_plain(duo.ba, 100000, i);
+		struct link_op *in = recv_plain(duo.a, 100000), *out = recv_plain(duo.b, 100000);
+
+		link_run(duo.link);
+		expect_sent(there);
+		expect_sent(back);
+		expect_received(in, 100000, i);
+		expect_received(out, 100000, i);
+	}
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_WRITE], 3);
+	cr_assert_eq(stats_of(duo.ba).tx_msgs[SESS_READ], 3);
+	cr_assert_eq(stats_of(duo.ba).rx_msgs[SESS_WRITE], 3);
+	cr_assert_eq(stats_of(duo.ab).rx_msgs[SESS_READ], 3);
+	duo_close(&duo);
+}
+
+/* Memory of a side that is no target is never registered for its peer; that of its peer
+ * is, for what goes either way. */
+static void no_target(bool both, enum sess_way transfer, enum sess_way there, enum sess_way back)
+{
+	struct sess_config a = forced(transfer), b = a;
+	struct duo duo;
+
+	b.read_target = b.write_target = false;
+	if (both)
+		a.read_target = a.write_target = false;
+	duo = duo_open(&a, &b);
+	for (unsigned i = 0; i < 3; i++) {
+		struct link_op *out = send_plain(duo.ab, 300000, i);
+		struct link_op *home = send_plain(duo.ba, 300000, i + 9);
+		struct link_op *in, *arrived = recv_plain(duo.b, 300000);
+
+		link_run(duo.link);
+		in = recv_plain(duo.a, 300000);
+		link_run(duo.link);
+		expect_sent(out);
+		expect_sent(home);
+		expect_received(arrived, 300000, i);
+		expect_received(in, 300000, i + 9);
+	}
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[there], 3);
+	cr_assert_eq(stats_of(duo.ba).tx_msgs[back], 3);
+	cr_assert_eq(stats_of(duo.ba).registrations, 0, "exposed for way %d", transfer);
+	cr_assert_eq(stats_of(duo.ab).registrations, both ? 0 : 6);
+	duo_close(&duo);
+}
+
+Test(xfer, memory_of_one_that_is_no_target)
+{
+	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
+		if (way == SESS_COPY)
+			continue;
+		no_target(false, (enum sess_way)way, SESS_READ, SESS_WRITE);
+		no_target(true, (enum sess_way)way, SESS_COPY, SESS_COPY);
+	}
+	link_leak_check();
+}
+
+/* Keys that the other side cannot use are not given to it. */
+Test(xfer, longer_keys_are_for_their_own_side)
+{
+	struct sess_config longer = link_config();
+	const struct sess_config shorter = link_config();
+	struct duo duo;
+
+	longer.key_len = 16;
+	duo = duo_open(&longer, &shorter);
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_op *sent = send_plain(i ? duo.ba : duo.ab, 100000, i);
+		struct link_op *received = recv_plain(i ? duo.a : duo.b, 100000);
+
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 100000, i);
+	}
+	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_WRITE], 1, "with the other side's key");
+	cr_assert_eq(stats_of(duo.ba).tx_msgs[SESS_READ], 1, "with the sender's key");
+	duo_close(&duo);
+}
+
+Test(xfer, both_ways_at_once)
+{
+	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
+		struct sess_config config = forced((enum sess_way)way);
+		struct link_op *op[4][20];
+		struct duo duo;
+
+		config.credits = 4;
+		config.buffer_size = 512;
+		duo = duo_of(config);
+		for (unsigned i = 0; i < 20; i++) {
+			op[0][i] = send_plain(duo.ab, 50000 + i, i);
+			op[1][i] = send_plain(duo.ba, 50000 + i, i);
+			op[2][i] = recv_plain(duo.a, 50000 + i);
+			op[3][i] = recv_plain(duo.b, 50000 + i);
+		}
+		link_run(duo.link);
+		for (unsigned i = 0; i < 20; i++) {
+			expect_sent(op[0][i]);
+			expect_sent(op[1][i]);
+			expect_received(op[2][i], 50000 + i, i);
+			expect_received(op[3][i], 50000 + i, i);
+		}
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* -- cancel ------------------------------------------------------------------------------ */
+
+/* Called back at each step of its life: it completes once, and either the
+ * message comes as a whole or it never does. */
+static void cancel_after(enum sess_way way, unsigned steps, bool receive_first, unsigned later)
+{
+	struct sess_config config = forced(way);
+	struct link_op *received, *sent, *marker;
+	struct duo duo;
+
+	config.eager_budget = 1;
+	duo = duo_of(config);
+	duo.link->habits.reg_later = later;
+	received = receive_first ? recv_plain(duo.b, 100000) : NULL;
+	sent = send_plain(duo.ab, 100000, 1);
+	link_progress(duo.a);
+	while (steps-- && link_step(duo.link))
+		;
+	if (sent->pending) {
+		int ret = sess_cancel(&sent->op);
+
+		cr_assert(!ret || ret == -ENOENT);
+		/* Again: of no use, but harmless. */
+		ret = sess_cancel(&sent->op);
+		cr_assert(!ret || ret == -ENOENT);
+	}
+	link_run(duo.link);
+	if (!received)
+		received = recv_plain(duo.b, 100000);
+	marker = send_plain(duo.ab, 10, 2);
+	link_run(duo.link);
+	cr_assert(!sent->pending);
+	if (sent->op.error) {
+		cr_assert_eq(sent->op.error, ECANCELED);
+		expect_received(received, 10, 2);
+	} else {
+		expect_received(received, 100000, 1);
+		received = recv_plain(duo.b, 10);
+		link_run(duo.link);
+		expect_received(received, 10, 2);
+	}
+	link_op_destroy(sent);
+	expect_sent(marker);
+	cr_assert_eq(duo.a->downs, 0);
+	duo_close(&duo);
+}
+
+Test(xfer, canceled_at_every_step)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++)
+		for (unsigned steps = 0; steps < 16; steps++)
+			for (unsigned how = 0; how < 4; how++)
+				cancel_after((enum sess_way)way, steps, how & 1, how & 2 ? 100 : 0);
+	link_leak_check();
+}
+
+Test(xfer, canceled_before_it_is_up)
+{
+	struct link *link = link_create(1);
+	struct sess_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b);
+	struct link_op *first = send_plain(ab, 10, 1), *second = send_plain(ab, 100000, 2);
+	struct link_op *third = send_plain(ab, 10, 3), *received = recv_plain(b, 10);
+
+	cr_assert_eq(sess_cancel(&second->op), 0);
+	cr_assert_eq(sess_cancel(&first->op), 0);
+	link_run(link);
+	expect_error(first, ECANCELED);
+	expect_error(second, ECANCELED);
+	expect_sent(third);
+	expect_received(received, 10, 3);
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* A transfer of which the budget was asked, but that never left, gives it
+ * back: else all later ones had to wait for GO. */
+Test(xfer, cancel_returns_the_budget)
+{
+	struct sess_config config = forced(SESS_COPY);
+	struct duo duo;
+	struct link_op *small, *large;
+
+	duo = duo_of(config);
+	for (unsigned i = 0; i < 50; i++) {
+		/* The large one does not fit behind the small one. */
+		small = send_plain(duo.ab, 300, i);
+		large = send_plain(duo.ab, 8000, i);
+		link_act(duo.a);
+		cr_assert(large->pending);
+		sess_cancel(&large->op);
+		link_run(duo.link);
+		expect_sent(small);
+		small = recv_plain(duo.b, 9000);
+		link_run(duo.link);
+		expect_received(small, 300, i);
+		if (large->op.error) {
+			expect_error(large, ECANCELED);
+		} else {
+			expect_sent(large);
+			large = recv_plain(duo.b, 9000);
+			link_run(duo.link);
+			expect_received(large, 8000, i);
+		}
+	}
+	cr_assert_leq(duo.ab->sess->eager_sent - duo.ab->sess->eager_released, config.eager_budget);
+	cr_assert_eq(duo.ab->sess->eager_sent, duo.ba->sess->eager_came);
+	duo_close(&duo);
+	link_leak_check();
+}
+
+/* -- memory that cannot be registered ------------------------------------------------------- */
+
+static void unregistered(enum sess_way way, bool local, size_t size)
+{
+	struct sess_config config = link_config();
+	struct duo duo;
+
+	config.local_mem = local;
+	config.can_read = way == SESS_READ;
+	config.can_write = way == SESS_WRITE;
+	duo = duo_of(config);
+	for (unsigned chance = 30; chance <= 100; chance += 35) {
+		for (unsigned cnt = 1; cnt <= 4; cnt++) {
+			struct link_op *sent, *received = recv_flags(duo.b, size, cnt, 0, 0, 0);
+
+			sent = send_flags(duo.ab, size, cnt, cnt, 0, 0);
+			duo.link->habits.reg_fail = chance;
+			link_run(duo.link);
+			expect_sent(sent);
+			expect_received(received, size, cnt);
+		}
+	}
+	cr_assert_eq(duo.a->downs, 0);
+	cr_assert_gt(stats_of(duo.ab).tx_msgs[SESS_COPY], 0);
+	cr_assert_gt(stats_of(duo.ab).fallbacks + stats_of(duo.ba).fallbacks, 0);
+	duo_close(&duo);
+}
+
+Test(xfer, unregistered_memory_is_copied)
+{
+	for (unsigned local = 0; local < 2; local++) {
+		unregistered(SESS_READ, local, 100000);
+		unregistered(SESS_WRITE, local, 100000);
+	}
+	link_leak_check();
+}
+
+Test(xfer, unregistered_memory_fails_where_forced)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct duo duo = duo_of(forced(i ? SESS_WRITE : SESS_READ));
+		struct link_op *sent, *received = recv_plain(duo.b, 100000);
+
+		duo.link->habits.reg_fail = 100;
+		sent = send_plain(duo.ab, 100000, 1);
+		link_run(duo.link);
+		expect_error(sent, ENOBUFS);
+		if (i) /* announced, and turned down by the receiver */
+			expect_error(received, ENOBUFS);
+		duo.link->habits.reg_fail = 0;
+		if (i)
+			received = recv_plain(duo.b, 100000);
+		sent = send_plain(duo.ab, 100000, 2);
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 100000, 2);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* The core reports START as sent when SINK has come and the memory to write
+ * from is being registered: that alone begins no write. */
+Test(xfer, start_done_while_registering)
+{
+	struct sess_config config = forced(SESS_WRITE);
+
+	config.local_mem = true;
+	for (unsigned i = 0; i < 200; i++) {
+		struct duo duo = duo_of(config);
+		struct link_op *received = recv_plain(duo.b, 10000), *sent;
+
+		for (unsigned k = 0; k < i; k++)
+			link_rand(duo.link, 2);
+		duo.link->habits.reg_later = 100;
+		sent = send_plain(duo.ab, 10000, i);
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 10000, i);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* -- unmatched data ---------------------------------------------------------------------------- */
+
+/* Within the budget segments come unasked; beyond it they wait. */
+Test(xfer, eager_budget)
+{
+	struct sess_config config = forced(SESS_COPY);
+	struct link_op *sent[20], *op;
+	struct duo duo;
+
+	config.eager_budget = 50000;
+	duo = duo_of(config);
+	for (unsigned i = 0; i < 20; i++)
+		sent[i] = send_plain(duo.ab, 20000, i);
+	link_run(duo.link);
+	cr_assert(!sent[0]->pending && !sent[1]->pending);
+	for (unsigned i = 2; i < 20; i++)
+		cr_assert(sent[i]->pending);
+	cr_assert_leq(duo.b->ep->rx->kept,
+		      50000 + 20 * (4096 + sizeof(struct sess_message) + sizeof(struct sess_xfer)));
+	for (unsigned i = 0; i < 20; i++) {
+		op = recv_plain(duo.b, 20000);
+		link_run(duo.link);
+		expect_received(op, 20000, i);
+		expect_sent(sent[i]);
+	}
+	/* Released again. */
+	for (unsigned i = 0; i < 6; i++) {
+		sent[0] = send_plain(duo.ab, 20000, i);
+		link_run(duo.link);
+		cr_assert(!sent[0]->pending, "message %u had to wait", i);
+		expect_sent(sent[0]);
+		op = recv_plain(duo.b, 20000);
+		link_run(duo.link);
+		expect_received(op, 20000, i);
+	}
+	duo_close(&duo);
+	link_leak_check();
+}
