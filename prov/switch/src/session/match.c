@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Matching: receives that wait for messages and messages that wait for
- * receives, each in the order in which they came.  Both are of a receive
- * context, an endpoint's own or one that several share.  An unmatched message
- * lives in storage of its exact size, never in a control buffer; how much of that is
- * kept is for session/backlog.c.
+ * Matching: receives that wait for messages and messages that wait for receives, each
+ * in the order in which they came.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "session/internal.h"
 
@@ -50,87 +45,6 @@ struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, u
 	return NULL;
 }
 
-/* -- storage ------------------------------------------------------------------ */
-
-size_t match_message_size(const struct sess_message *message)
-{
-	return sizeof(*message) + (message->small ? (size_t)SMALL_MESSAGE : message->size);
-}
-
-struct sess_message *match_new_message(struct sess *sess, uint16_t flags, uint64_t tag, size_t size)
-{
-	struct sess_rx *rx = sess->ep->rx;
-	struct sess_engine *engine = rx->engine;
-	struct sess_message *message = TAILQ_FIRST(&engine->spare_messages);
-	bool small = size <= SMALL_MESSAGE;
-
-	if (small && message) {
-		TAILQ_REMOVE(&engine->spare_messages, message, link);
-		engine->spare_message_cnt--;
-	} else {
-		message = malloc(sizeof(*message) + (small ? (size_t)SMALL_MESSAGE : size));
-		if (!message)
-			return NULL;
-	}
-	*message = (struct sess_message){
-		.ep = sess->ep,
-		.flags = flags & (SESS_TAGGED | SESS_DATA),
-		.small = small,
-		.size = size,
-		.source = sess->source,
-		.tag = tag,
-		.sess = sess,
-		.counted = !sess->is_self,
-	};
-	index_message_add(match_queue(rx, flags), message);
-	TAILQ_INSERT_TAIL(&sess->ep->messages, message, ep_link);
-	TAILQ_INSERT_TAIL(&sess->messages, message, sess_link);
-	backlog_add(sess, match_message_size(message));
-	return message;
-}
-
-/* Frees a message that is in no list any more. */
-void match_drop(struct sess_message *message)
-{
-	struct sess_rx *rx = message->ep->rx;
-	struct sess_engine *engine = rx->engine;
-
-	TAILQ_REMOVE(&message->ep->messages, message, ep_link);
-	TAILQ_REMOVE(message->sess ? &message->sess->messages : &rx->orphans, message, sess_link);
-	if (message->sess) {
-		backlog_remove(message->sess, match_message_size(message));
-	} else if (message->counted) {
-		rx->kept -= match_message_size(message);
-		rx->orphaned -= match_message_size(message);
-	}
-	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
-		free(message);
-		return;
-	}
-	TAILQ_INSERT_HEAD(&engine->spare_messages, message, link);
-	engine->spare_message_cnt++;
-}
-
-/* Out of the list of those that wait. */
-static void take(struct sess_message *message)
-{
-	struct sess_rx *rx = message->ep->rx;
-
-	if (message->claimed)
-		TAILQ_REMOVE(&rx->claimed, message, link);
-	else
-		index_message_remove(match_queue(rx, message->flags), message);
-}
-
-/* Takes a message that met no receive out of its list, and frees it. */
-void match_forget(struct sess_message *message)
-{
-	take(message);
-	match_drop(message);
-}
-
-/* -- receives -------------------------------------------------------------------- */
-
 void match_describe(struct sess_op *op, const struct sess_message *message)
 {
 	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (message->flags & SESS_DATA));
@@ -157,9 +71,9 @@ static void deliver(struct sess_op *op, struct sess_message *message)
 
 /* Nobody will receive the message: thrown away by the application (OK), or
  * its endpoint is closed. */
-static void discard(struct sess_message *message, enum wire_status status)
+void match_discard(struct sess_message *message, enum wire_status status)
 {
-	take(message);
+	message_take(message);
 	if (message->sess)
 		backlog_taken(message->sess);
 	if (message->loop)
@@ -178,7 +92,7 @@ static struct sess_message *find_claimed(struct sess_rx *rx, const struct sess_o
 {
 	struct sess_message *message;
 
-	TAILQ_FOREACH(message, &rx->claimed, link)
+	TAILQ_FOREACH (message, &rx->claimed, link)
 		if (message->claim == op->claim)
 			return message;
 	return NULL;
@@ -197,9 +111,9 @@ static void peek(struct sess_rx *rx, struct sess_op *op)
 	match_describe(op, message);
 	op->len = message->total;
 	if (op->flags & SESS_DISCARD) {
-		discard(message, WIRE_OK);
+		match_discard(message, WIRE_OK);
 	} else if (op->flags & SESS_CLAIM) {
-		take(message);
+		message_take(message);
 		message->claim = op->claim;
 		message->claimed = true;
 		TAILQ_INSERT_TAIL(&rx->claimed, message, link);
@@ -218,15 +132,15 @@ static void claim(struct sess_rx *rx, struct sess_op *op)
 	match_begin(op, message->ep);
 	if (op->flags & SESS_DISCARD) {
 		match_describe(op, message);
-		discard(message, WIRE_OK);
+		match_discard(message, WIRE_OK);
 		engine_op_done(op, 0);
 	} else {
-		take(message);
+		message_take(message);
 		deliver(op, message);
 	}
 }
 
-static void end_posted(struct match_queue *queue, int error)
+void match_end_posted(struct match_queue *queue, int error)
 {
 	struct sess_op *op;
 
@@ -272,11 +186,11 @@ static void recv_multi(struct sess_rx *rx, struct sess_op *whole)
 		part = multi_part(whole, message->ep, message->total);
 		if (!part)
 			return;
-		take(message);
+		message_take(message);
 		deliver(part, message);
 	}
 	if (whole->state == OP_POSTED && rx->ended)
-		end_posted(match_queue(rx, whole->flags), rx->ended);
+		match_end_posted(match_queue(rx, whole->flags), rx->ended);
 }
 
 static bool is_sound(const struct sess_op *op)
@@ -305,7 +219,7 @@ int sess_recv(struct sess_rx *rx, struct sess_op *op)
 		claim(rx, op);
 	} else if ((message = find_unexpected(rx, op))) {
 		match_begin(op, message->ep);
-		take(message);
+		message_take(message);
 		deliver(op, message);
 	} else if (rx->ended) {
 		engine_op_done(op, rx->ended);
@@ -313,167 +227,4 @@ int sess_recv(struct sess_rx *rx, struct sess_op *op)
 		post(op);
 	}
 	return 0;
-}
-
-/* -- contexts ------------------------------------------------------------------------- */
-
-void match_rx_init(struct sess_rx *rx, struct sess_engine *engine)
-{
-	rx->engine = engine;
-	TAILQ_INIT(&rx->eps);
-	index_init(&rx->plain);
-	index_init(&rx->tagged);
-	TAILQ_INIT(&rx->claimed);
-	TAILQ_INIT(&rx->orphans);
-}
-
-int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx)
-{
-	*rx = calloc(1, sizeof(**rx));
-	if (!*rx)
-		return -ENOMEM;
-	match_rx_init(*rx, engine);
-	return 0;
-}
-
-struct sess_rx *sess_ep_rx(struct sess_ep *ep)
-{
-	return ep->rx;
-}
-
-void sess_ep_share_rx(struct sess_ep *ep, struct sess_rx *rx)
-{
-	TAILQ_REMOVE(&ep->rx->eps, ep, rx_link);
-	backlog_move(ep, rx);
-	ep->rx = rx;
-	TAILQ_INSERT_TAIL(&rx->eps, ep, rx_link);
-}
-
-void sess_rx_close(struct sess_rx *rx, int error)
-{
-	rx->closed = true;
-	end_posted(&rx->plain, error);
-	end_posted(&rx->tagged, error);
-}
-
-void match_rx_fini(struct sess_rx *rx)
-{
-	index_fini(&rx->plain);
-	index_fini(&rx->tagged);
-}
-
-void sess_rx_destroy(struct sess_rx *rx)
-{
-	match_rx_fini(rx);
-	free(rx);
-}
-
-/* -- ends --------------------------------------------------------------------------- */
-
-/* Those that share theirs go on. */
-void sess_ep_end(struct sess_ep *ep, int error)
-{
-	struct sess_rx *own = &ep->own_rx;
-
-	own->ended = error;
-	end_posted(&own->plain, error);
-	end_posted(&own->tagged, error);
-}
-
-/* What comes from here on meets the endpoint's own context, where nobody waits. */
-void match_close(struct sess_ep *ep, int error)
-{
-	struct sess_message *message;
-
-	sess_rx_close(&ep->own_rx, error);
-	while ((message = TAILQ_FIRST(&ep->messages)))
-		discard(message, WIRE_CLOSED);
-	sess_ep_share_rx(ep, &ep->own_rx);
-}
-
-static void forget_loops(struct message_list *list, struct sess *sess, int error)
-{
-	struct sess_message *message, *next;
-
-	TAILQ_EACH_SAFE(message, list, link, next) {
-		if (!message->loop || message->loop->sess != sess)
-			continue;
-		take(message);
-		engine_op_done(message->loop, error);
-		match_drop(message);
-	}
-}
-
-void match_forget_session(struct sess *sess, int error)
-{
-	struct sess_rx *rx = sess->ep->rx;
-
-	if (!sess->is_self)
-		return;
-	forget_loops(&rx->plain.unexpected, sess, error);
-	forget_loops(&rx->tagged.unexpected, sess, error);
-	forget_loops(&rx->claimed, sess, error);
-}
-
-/* Receives posted for this peer and no other can never match. */
-void match_fail_source(struct sess *sess, int error)
-{
-	struct sess_rx *rx = sess->ep->rx;
-	struct match_queue *const queues[] = {&rx->plain, &rx->tagged};
-	struct sess_op *op, *next;
-
-	if (sess->source == SESS_SOURCE_ANY)
-		return;
-	for (unsigned i = 0; i < 2; i++) {
-		TAILQ_EACH_SAFE(op, &queues[i]->posted, posted, next) {
-			if (op->source != sess->source)
-				continue;
-			index_receive_remove(queues[i], op);
-			engine_op_done(op, error);
-		}
-	}
-}
-
-void sess_set_source(struct sess *sess, uint64_t source)
-{
-	struct sess_message *message;
-
-	sess->source = source;
-	TAILQ_FOREACH (message, &sess->messages, sess_link) {
-		if (message->claimed)
-			message->source = source;
-		else
-			index_message_source(match_queue(sess->ep->rx, message->flags), message,
-					     source);
-	}
-}
-
-int sess_cancel(struct sess_op *op)
-{
-	struct sess *sess;
-
-	switch ((enum op_state)op->state) {
-	case OP_POSTED:
-		match_unpost(op);
-		engine_op_done(op, ECANCELED);
-		return 0;
-	case OP_QUEUED:
-		if (op->xfer)
-			return xfer_cancel(op);
-		sess = op->sess;
-		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
-		sess->pending--;
-		engine_op_done(op, ECANCELED);
-		session_progress_close(sess);
-		return 0;
-	case OP_MOVING:
-		return op->flags & SESS_RECV ? -ENOENT : xfer_cancel(op);
-	case OP_LOOPED:
-		return self_cancel(op);
-	case OP_IDLE:
-	case OP_PACKED:
-	case OP_DONE:
-		break;
-	}
-	return -ENOENT;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Transfers: what read, write and copy share.  Their life: made, registered,
- * announced, matched, moved, released, completed.  Which record may come in
- * which stage is one table here; what it does is the way's own file.
+ * Transfers: what the ways share.  Their life: made, registered, announced, matched,
+ * moved, released, completed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,8 +11,7 @@
 
 /* -- making, queueing, freeing -------------------------------------------------- */
 
-struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op,
-			      const struct sess_way_ops *ops)
+struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op, const struct sess_way_ops *ops)
 {
 	struct sess_engine *engine = sess->engine;
 	struct sess_xfer *xfer = calloc(1, sizeof(*xfer));
@@ -43,7 +41,7 @@ void xfer_count(struct sess_xfer *xfer)
 	backlog_add(xfer->sess, sizeof(*xfer));
 }
 
-static void xfer_uncount(struct sess_xfer *xfer)
+void xfer_uncount(struct sess_xfer *xfer)
 {
 	if (xfer->counted)
 		backlog_remove(xfer->sess, sizeof(*xfer));
@@ -307,278 +305,6 @@ void xfer_abandon(struct sess_xfer *xfer, int error)
 		xfer_advance_finish(xfer);
 	else
 		xfer_finish(xfer, error);
-}
-
-/* -- the receiver ----------------------------------------------------------------------- */
-
-static bool sum_descs(const struct sess_xfer *xfer, uint64_t *sum)
-{
-	*sum = 0;
-	for (unsigned i = 0; i < xfer->desc_cnt; i++) {
-		const struct wire_desc *desc = &xfer->desc[i];
-
-		if (!desc->len || desc->len > UINT64_MAX - *sum ||
-		    desc->addr > UINT64_MAX - desc->len)
-			return false;
-		*sum += desc->len;
-	}
-	return true;
-}
-
-/* Takes the peer's descriptors.  False: they are not len bytes in all, or their
- * keys are longer than we said we can use. */
-bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, uint64_t len)
-{
-	uint64_t sum;
-
-	if (record->key_len > xfer->sess->engine->config.key_len)
-		return false;
-	xfer->desc_cnt = record->desc_cnt;
-	xfer->key_len = record->key_len;
-	for (unsigned i = 0; i < record->desc_cnt; i++)
-		wire_get_desc(record, i, &xfer->desc[i]);
-	return sum_descs(xfer, &sum) && sum == len;
-}
-
-/* A receive was found (or op is NULL: nobody wants it). */
-void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have)
-{
-	uint64_t rest = xfer->total - xfer->initial;
-	size_t space = op ? iov_len(op->iov, op->iov_cnt) : 0;
-
-	xfer->message = NULL;
-	xfer->op = op;
-	xfer->want = space > xfer->initial ? space - xfer->initial : 0;
-	if (xfer->want > rest)
-		xfer->want = rest;
-	if (op) {
-		xfer_uncount(xfer);
-		op->xfer = xfer;
-		op->state = OP_MOVING;
-		xfer->sess->pending++;
-		xfer->delivered = iov_scatter(op->iov, op->iov_cnt, 0, stored, xfer->initial);
-	}
-	xfer->ops->matched(xfer, stored, have);
-}
-
-void xfer_discard(struct sess_xfer *xfer, enum wire_status status)
-{
-	const struct sess_message *message = xfer->message;
-
-	xfer->status = status;
-	if (xfer->ops == &sess_inline_ops) {
-		xfer->message = NULL;
-		xfer->answer = true;
-		xfer_finish(xfer, 0);
-	} else {
-		xfer_match(xfer, NULL, message->bytes, message->have);
-	}
-}
-
-static void store(struct sess_xfer *xfer, const struct wire_record *record)
-{
-	struct sess *sess = xfer->sess;
-	bool whole = xfer->ops->way == SESS_COPY && !xfer->held;
-	struct sess_message *message = match_new_message(sess, record->flags, record->tag,
-							 whole ? (size_t)xfer->total : record->len);
-
-	if (!message) {
-		session_fail(sess, ENOMEM, "no memory for an unexpected message");
-		return;
-	}
-	sess->stats.unexpected_msgs++;
-	message->data = record->data;
-	message->total = record->total;
-	message->have = record->len;
-	message->xfer = xfer;
-	memcpy(message->bytes, record->payload, record->len);
-	xfer->message = message;
-	xfer->stage = XFER_UNMATCHED;
-}
-
-static void turn_down(struct sess_xfer *xfer, const uint8_t *payload, size_t len)
-{
-	xfer->status = WIRE_CLOSED;
-	xfer_match(xfer, NULL, payload, len);
-}
-
-/* We close: an unmatched message whose sender waits for our answer is turned
- * down, or both sides would wait for each other. */
-void xfer_turn_down(struct sess_xfer *xfer)
-{
-	struct sess_message *message = xfer->message;
-
-	if (!message || (xfer->ops == &sess_copy_ops && !xfer->held && !xfer->ack))
-		return;
-	xfer_discard(xfer, WIRE_CLOSED);
-	match_forget(message);
-}
-
-/* Makes the receiver's half of a transfer.  NULL: the session failed. */
-static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_record *record)
-{
-	struct sess_engine *engine = sess->engine;
-	struct sess_xfer *xfer, *twin;
-	struct xfer_key key;
-
-	memset(&key, 0, sizeof(key));
-	key.sess = sess;
-	key.id = record->id;
-	HASH_FIND(hh, engine->incoming, &key, sizeof(key), twin);
-	if (twin) {
-		session_expel(sess, EPROTO, "two transfers with one id");
-		return NULL;
-	}
-	xfer = xfer_create(sess, NULL, select_ops((enum sess_way)record->way));
-	if (!xfer) {
-		session_fail(sess, ENOMEM, "no memory for a transfer");
-		return NULL;
-	}
-	xfer->incoming = true;
-	xfer->id = record->id;
-	xfer->key = key;
-	xfer->total = record->total;
-	xfer->initial = record->len;
-	xfer->held = record->flags & WIRE_HELD;
-	xfer->ack = record->flags & WIRE_ACK;
-	xfer->stage = XFER_UNMATCHED;
-	xfer_count(xfer);
-	HASH_ADD(hh, engine->incoming, key, sizeof(xfer->key), xfer);
-	if (!xfer->hh.tbl) {
-		session_fail(sess, ENOMEM, "no memory for a transfer");
-		return NULL;
-	}
-	return xfer;
-}
-
-void xfer_start_came(struct sess *sess, const struct wire_record *record)
-{
-	struct sess_xfer *xfer = incoming_create(sess, record);
-	struct sess_op *op;
-
-	if (!xfer)
-		return;
-	if (!xfer->ops->check(xfer, record)) {
-		session_expel(sess, EPROTO, "a START that contradicts itself");
-		return;
-	}
-	op = match_posted(sess->ep, record->flags, record->tag, sess->source, record->total);
-	if (!op) {
-		if (sess->state == SESS_CLOSING)
-			turn_down(xfer, record->payload, record->len);
-		else
-			store(xfer, record);
-		return;
-	}
-	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (record->flags & WIRE_DATA));
-	op->tag = record->tag;
-	op->data = record->data;
-	op->source = sess->source;
-	xfer_match(xfer, op, record->payload, record->len);
-}
-
-/* -- records that concern a transfer ------------------------------------------------------ */
-
-#define BIT(type) (1u << (type))
-
-/* By stage: the records that may come.  Anything else breaks the rules. */
-static const uint16_t allowed[] = {
-	[XFER_REGISTERING] = 0,
-	[XFER_READY] = 0,
-	[XFER_OFFERED] = BIT(WIRE_GO) | BIT(WIRE_SINK) | BIT(WIRE_DONE),
-	[XFER_SENDING] = BIT(WIRE_DONE),
-	[XFER_WRITING] = BIT(WIRE_DONE),
-	[XFER_AWAITED] = BIT(WIRE_DONE),
-	[XFER_UNMATCHED] = BIT(WIRE_SEGMENT) | BIT(WIRE_CANCEL),
-	[XFER_SINKING] = BIT(WIRE_CANCEL),
-	[XFER_READING] = BIT(WIRE_CANCEL),
-	[XFER_SUNK] = BIT(WIRE_WRITTEN) | BIT(WIRE_CANCEL),
-	[XFER_GATHERING] = BIT(WIRE_SEGMENT) | BIT(WIRE_CANCEL),
-	[XFER_FINISHING] = BIT(WIRE_CANCEL),
-};
-
-static bool is_allowed(const struct sess_xfer *xfer, const struct wire_record *record)
-{
-	return allowed[xfer->stage] & BIT(record->type);
-}
-
-static const int status_error[WIRE_STATUSES] = {
-	[WIRE_OK] = 0,
-	[WIRE_CANCELED] = ECANCELED,
-	[WIRE_FAILED] = ENOBUFS,
-	[WIRE_CLOSED] = ECONNRESET,
-};
-
-/* The receiver moved what it wanted, or never will. */
-static bool done_came(struct sess_xfer *xfer, uint16_t status)
-{
-	/* Before everything has left, only an announcement is answered so. */
-	if (xfer->stage != XFER_OFFERED && (xfer->issued < xfer->want || !xfer->ack))
-		return false;
-	xfer_finish(xfer, status_error[status]);
-	return true;
-}
-
-/* From the receiver of one of our transfers: GO, SINK, DONE. */
-void xfer_reply_came(struct sess *sess, const struct wire_record *record)
-{
-	struct sess_xfer *xfer = table_find(&sess->engine->xfers, record->id);
-	bool fits;
-
-	if (!xfer || xfer->sess != sess || xfer->stage == XFER_FINISHING) {
-		sess->stats.stale++;
-		return;
-	}
-	fits = is_allowed(xfer, record);
-	if (fits && record->type == WIRE_GO)
-		fits = copy_go_came(xfer, record);
-	else if (fits && record->type == WIRE_SINK)
-		fits = write_sink_came(xfer, record);
-	else if (fits)
-		fits = done_came(xfer, record->status);
-	if (!fits)
-		session_expel(sess, EPROTO, "a reply that does not fit its transfer");
-}
-
-/* The sender takes the announcement back: answered if nobody took it yet. */
-static void cancel_came(struct sess_xfer *xfer)
-{
-	struct sess_message *message = xfer->message;
-
-	if (xfer->stage != XFER_UNMATCHED || (xfer->ops == &sess_copy_ops && !xfer->held))
-		return; /* too late: it goes its way */
-	match_forget(message);
-	xfer->message = NULL;
-	xfer->answer = true;
-	xfer->status = WIRE_CANCELED;
-	xfer_finish(xfer, 0);
-}
-
-/* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
-void xfer_record_came(struct sess *sess, const struct wire_record *record)
-{
-	struct sess_xfer *xfer;
-	struct xfer_key key;
-	bool fits;
-
-	memset(&key, 0, sizeof(key));
-	key.sess = sess;
-	key.id = record->id;
-	HASH_FIND(hh, sess->engine->incoming, &key, sizeof(key), xfer);
-	if (!xfer) {
-		if (record->type != WIRE_CANCEL && !sess->bye_sent)
-			session_expel(sess, EPROTO, "data for a transfer that does not exist");
-		return;
-	}
-	fits = is_allowed(xfer, record);
-	if (fits && record->type == WIRE_SEGMENT)
-		fits = copy_segment_came(xfer, record);
-	else if (fits && record->type == WIRE_WRITTEN)
-		fits = write_written_came(xfer, record->status);
-	else if (fits)
-		cancel_came(xfer);
-	if (!fits)
-		session_expel(sess, EPROTO, "data that do not fit their transfer");
 }
 
 /* fi_cancel of a send that has a transfer. */

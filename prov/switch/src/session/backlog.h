@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What peers make us keep: counted, throttled, limited. */
+#ifndef SESSION_BACKLOG_H
+#define SESSION_BACKLOG_H
+
+#include "session/engine.h"
+#include "session/ep.h"
+#include "session/session.h"
+
+/* Something that the peer makes us keep, and that it is over. */
+void backlog_add(struct sess *sess, uint64_t bytes);
+void backlog_remove(struct sess *sess, uint64_t bytes);
+/* The application took a message that was piled up. */
+void backlog_taken(struct sess *sess);
+/* The endpoint, in no context's list, is about to change to another one. */
+void backlog_move(struct sess_ep *ep, struct sess_rx *to);
+/* Fixes the peer's first window and its eager budget: before our hello tells them, and
+ * before the peer's, which may be ahead of ours. */
+void backlog_greet(struct sess *sess);
+/* The peer may send so many packets more. */
+void backlog_promise(struct sess *sess, int32_t packets);
+/* A packet is about to tell the peer its window. */
+void backlog_grant(struct sess *sess);
+void backlog_progress(struct sess_engine *engine);
+/* Returns when it wants to look again, or SESS_NEVER. */
+uint64_t backlog_tick(struct sess_engine *engine, uint64_t now);
+/* The session is about to fail, or to end: it gives no more credits. */
+void backlog_forget(struct sess *sess);
+/* The session is over: who owns what it brought. */
+void backlog_orphan(struct sess *sess);
+/* Drops what an expelled session brought. */
+void backlog_drop(struct sess *sess);
+/* What exceeds the limits goes. */
+void backlog_enforce(struct sess *sess);
+/* Bytes that a context keeps at most, but for the last record. */
+uint64_t backlog_max(const struct sess_config *config);
+/* Answers that wait in one session, likewise. */
+unsigned backlog_answers_max(const struct sess_config *config);
+/* A record of this session was handled. */
+static inline void backlog_check(struct sess *sess)
+{
+	if (sess->ep->rx->kept > sess->engine->backlog_max || sess->expelled ||
+	    sess->answer_cnt > sess->engine->answers_max)
+		backlog_enforce(sess);
+}
+
+#endif

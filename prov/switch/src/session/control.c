@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Records of control: they wait in a queue of the session's own, and leave ahead of
+ * data.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "session/internal.h"
+
+/* It answers the peer: the others are for operations of our own. */
+static bool is_answer(const struct sess_control *control)
+{
+	return control->type == WIRE_DONE || control->type == WIRE_GO || control->type == WIRE_SINK;
+}
+
+struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint32_t id)
+{
+	struct sess_engine *engine = sess->engine;
+	struct sess_control *control = STAILQ_FIRST(&engine->spare_controls);
+
+	if (sess->bye_sent || sess->state >= SESS_FAILED)
+		return NULL;
+	if (control) {
+		STAILQ_REMOVE_HEAD(&engine->spare_controls, link);
+		engine->spare_control_cnt--;
+	} else {
+		control = malloc(sizeof(*control));
+		if (!control) {
+			session_fail(sess, ENOMEM, "no memory for a control record");
+			return NULL;
+		}
+	}
+	*control = (struct sess_control){.type = type, .id = id};
+	STAILQ_INSERT_TAIL(&sess->controls, control, link);
+	if (is_answer(control)) {
+		sess->answer_cnt++;
+		backlog_add(sess, sizeof(*control));
+	}
+	packet_ready(sess);
+	return control;
+}
+
+void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op)
+{
+	struct sess_control *control = packet_control(sess, WIRE_DONE, id);
+
+	if (control) {
+		control->status = status;
+		control->op = op;
+	}
+	if (op && control) {
+		op->state = OP_PACKED;
+		op->xfer = NULL;
+		sess->pending++;
+	} else if (op) {
+		engine_op_done(op, op->error);
+	}
+}
+
+/* Takes the first record of control out of the queue. */
+void packet_control_remove(struct sess *sess)
+{
+	struct sess_engine *engine = sess->engine;
+	struct sess_control *control = STAILQ_FIRST(&sess->controls);
+
+	STAILQ_REMOVE_HEAD(&sess->controls, link);
+	if (is_answer(control)) {
+		sess->answer_cnt--;
+		backlog_remove(sess, sizeof(*control));
+	}
+	if (engine->spare_control_cnt == SPARE_MAX) {
+		free(control);
+		return;
+	}
+	STAILQ_INSERT_HEAD(&engine->spare_controls, control, link);
+	engine->spare_control_cnt++;
+}

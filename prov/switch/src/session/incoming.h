@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Transfers of the peer, up to the receive that they meet. */
+#ifndef SESSION_INCOMING_H
+#define SESSION_INCOMING_H
+
+#include "session/xfer.h"
+
+void xfer_start_came(struct sess *sess, const struct wire_record *record);
+void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have);
+/* Answers a message whose receive will never come. */
+void xfer_discard(struct sess_xfer *xfer, enum wire_status status);
+void xfer_turn_down(struct sess_xfer *xfer);
+
+#endif

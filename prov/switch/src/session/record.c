@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Putting records into a packet: a whole message, an announcement, a segment, a
+ * record of control.  Each says whether there was room.
+ */
+#include <string.h>
+
+#include "session/internal.h"
+
+/* Bytes that still fit; none behind application memory. */
+size_t record_room(const struct sess *sess, const struct sess_packet *packet)
+{
+	return packet->tail_cnt || packet->record_cnt == UINT8_MAX ? 0
+								   : sess->packet_max - packet->len;
+}
+
+void record_added(struct sess *sess, struct sess_packet *packet, size_t len)
+{
+	packet->len += (uint32_t)len;
+	if (packet->record_cnt++)
+		sess->stats.coalesced_records++;
+	sess->stats.tx_records++;
+}
+
+/* Puts len bytes of the op's memory from offset behind the records: copied
+ * while small or injected, else sent from where they are. */
+static void add_payload(struct sess *sess, struct sess_packet *packet, const struct sess_op *op,
+			uint64_t offset, size_t len)
+{
+	const struct sess_config *config = &sess->engine->config;
+	struct sess_iov part[SESS_IOV_MAX];
+
+	if (len > config->copy_max && !config->local_mem && !(op->flags & SESS_INJECT)) {
+		unsigned part_cnt = iov_slice(op->iov, op->iov_cnt, offset, len, part);
+
+		if (part_cnt < config->send_iov_limit) {
+			memcpy(packet->tail, part, sizeof(part));
+			packet->tail_cnt = (uint8_t)part_cnt;
+			packet->tail_len = (uint32_t)len;
+			return;
+		}
+	}
+	iov_gather(op->iov, op->iov_cnt, offset, packet->bytes + packet->len, len);
+	packet->len += (uint32_t)len;
+}
+
+static void count_sent(struct sess *sess, enum sess_way way, size_t len)
+{
+	sess->stats.tx_msgs[way]++;
+	sess->stats.tx_bytes[way] += len;
+}
+
+/* A whole message in one record.  False: no room. */
+bool record_add_inline(struct sess *sess, struct sess_packet *packet, struct sess_op *op)
+{
+	uint8_t flags = (uint8_t)inline_wire_flags(op->flags);
+	size_t head = wire_inline_len(flags);
+
+	if (head + op->len > record_room(sess, packet) || (op->xfer && packet->xfer))
+		return false;
+	wire_put_inline(packet->bytes + packet->len, flags, (uint16_t)op->len, op->tag, op->data,
+			op->xfer ? op->xfer->id : 0);
+	record_added(sess, packet, head);
+	add_payload(sess, packet, op, 0, op->len);
+	packet->has_data = true;
+	count_sent(sess, SESS_INLINE, op->len);
+	if (op->xfer) {
+		op->state = OP_MOVING;
+		op->xfer->stage = XFER_AWAITED;
+		packet->xfer = op->xfer;
+		op->xfer->io_out++;
+	} else {
+		op->state = OP_PACKED;
+		STAILQ_INSERT_TAIL(&packet->ops, op, link);
+	}
+	packet->must_leave |= op->xfer || !(op->flags & SESS_INJECT);
+	return true;
+}
+
+/*
+ * How much of left bytes goes into a packet with room: as much as fits, but so
+ * that the last packet is too long for the core to report it as sent before it
+ * is.  May be 0: the next packet takes it all.
+ */
+static size_t leave_last(const struct sess *sess, uint64_t left, size_t with_room)
+{
+	uint64_t last = sess->engine->config.stage;
+
+	if (left <= with_room)
+		return (size_t)left;
+	if (last + WIRE_HEADER_LEN + WIRE_SEGMENT_LEN > sess->packet_max ||
+	    left - with_room >= last)
+		return with_room;
+	return left > last ? (size_t)(left - last) : 0;
+}
+
+bool record_add_start(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer)
+{
+	struct sess_op *op = xfer->op;
+	uint8_t flags = (uint8_t)inline_wire_flags(op->flags);
+	unsigned desc_cnt = xfer->ops->way == SESS_READ ? xfer->mem_cnt : 0;
+	size_t key_len = desc_cnt ? xfer->own_key_len : 0;
+	size_t head = wire_start_len(flags, desc_cnt, key_len), left = record_room(sess, packet);
+
+	if (xfer->ops == &sess_copy_ops && !xfer->held && !packet->record_cnt)
+		xfer->initial = leave_last(sess, xfer->total, left - head);
+	/* A portion that fills a packet is worth one of its own. */
+	if (head > left || (xfer->initial > left - head && packet->record_cnt) || packet->xfer)
+		return false;
+	if (xfer->initial > left - head)
+		xfer->initial = left - head;
+	if (xfer->held)
+		flags |= WIRE_HELD;
+	wire_put_start(packet->bytes + packet->len, flags, (uint16_t)xfer->initial, xfer->id,
+		       xfer->total, op->tag, op->data, xfer->ops->way, xfer->own, desc_cnt,
+		       key_len);
+	record_added(sess, packet, head);
+	add_payload(sess, packet, op, 0, xfer->initial);
+	packet->xfer = xfer;
+	packet->must_leave = true;
+	xfer->io_out++;
+	packet->has_data = true;
+	op->state = OP_MOVING;
+	count_sent(sess, xfer->ops->way, xfer->total);
+	xfer->stage = XFER_OFFERED;
+	xfer->ops->offered(xfer);
+	return true;
+}
+
+bool record_add_segment(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer)
+{
+	size_t left = record_room(sess, packet);
+	uint64_t len = xfer->want - xfer->issued;
+
+	if (left < WIRE_SEGMENT_LEN + 1 || packet->xfer)
+		return false;
+	len = leave_last(sess, len, left - WIRE_SEGMENT_LEN);
+	if (!len)
+		return false;
+	/* Do not shred what fits the next packet whole. */
+	if (packet->record_cnt && len < xfer->want - xfer->issued && left < sess->packet_max / 2)
+		return false;
+	wire_put_segment(packet->bytes + packet->len, (uint16_t)len, xfer->id, xfer->issued);
+	record_added(sess, packet, WIRE_SEGMENT_LEN);
+	add_payload(sess, packet, xfer->op, xfer->initial + xfer->issued, len);
+	packet->xfer = xfer;
+	packet->must_leave = true;
+	xfer->io_out++;
+	packet->has_data = true;
+	xfer->issued += len;
+	if (xfer->issued == xfer->want)
+		xfer->ops->issued(xfer);
+	else
+		xfer_queue(xfer, WORK_BULK); /* to the end: the others' turn */
+	return true;
+}
+
+static void add_control(struct sess *sess, struct sess_packet *packet,
+			const struct sess_control *control)
+{
+	uint8_t *at = packet->bytes + packet->len;
+	size_t len;
+
+	switch (control->type) {
+	case WIRE_GO:
+		len = wire_put_go(at, control->id, control->want);
+		break;
+	case WIRE_SINK:
+		len = wire_put_sink(at, control->id, control->xfer->own, control->xfer->mem_cnt,
+				    control->xfer->own_key_len);
+		control->xfer->stage = XFER_SUNK; /* not before: WRITTEN ends it */
+		break;
+	default:
+		len = wire_put_reply(at, control->type, control->status, control->id);
+		if (control->op)
+			STAILQ_INSERT_TAIL(&packet->ops, control->op, link);
+		packet->must_leave |= control->op != NULL;
+		break;
+	}
+	record_added(sess, packet, len);
+}
+
+static size_t control_len(const struct sess_control *control)
+{
+	switch (control->type) {
+	case WIRE_GO:
+		return WIRE_GO_LEN;
+	case WIRE_SINK:
+		return WIRE_SINK_LEN + control->xfer->mem_cnt *
+					       (WIRE_DESC_LEN + (size_t)control->xfer->own_key_len);
+	default:
+		return WIRE_REPLY_LEN;
+	}
+}
+
+void record_add_controls(struct sess *sess, struct sess_packet *packet)
+{
+	struct sess_control *control;
+
+	while ((control = STAILQ_FIRST(&sess->controls)) &&
+	       control_len(control) <= record_room(sess, packet)) {
+		add_control(sess, packet, control);
+		packet_control_remove(sess);
+	}
+}
+
+/* How many of the peer's unmatched bytes found a receive: told when it is
+ * half of what the peer may have out, or some and a packet goes anyway. */
+bool record_budget_due(const struct sess *sess, unsigned fraction)
+{
+	return sess->eager_freed - sess->eager_told > sess->own_budget / fraction &&
+	       !sess->bye_sent;
+}
+
+void record_add_budget(struct sess *sess, struct sess_packet *packet)
+{
+	if (!record_budget_due(sess, 8) || record_room(sess, packet) < WIRE_BUDGET_LEN)
+		return;
+	record_added(sess, packet, wire_put_budget(packet->bytes + packet->len, sess->eager_freed));
+	sess->eager_told = sess->eager_freed;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Records that concern a transfer.  Which one may come in which stage is one table
+ * here; what it does is the way's own file.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "session/internal.h"
+
+#define BIT(type) (1u << (type))
+
+/* By stage: the records that may come.  Anything else breaks the rules. */
+static const uint16_t allowed[] = {
+	[XFER_REGISTERING] = 0,
+	[XFER_READY] = 0,
+	[XFER_OFFERED] = BIT(WIRE_GO) | BIT(WIRE_SINK) | BIT(WIRE_DONE),
+	[XFER_SENDING] = BIT(WIRE_DONE),
+	[XFER_WRITING] = BIT(WIRE_DONE),
+	[XFER_AWAITED] = BIT(WIRE_DONE),
+	[XFER_UNMATCHED] = BIT(WIRE_SEGMENT) | BIT(WIRE_CANCEL),
+	[XFER_SINKING] = BIT(WIRE_CANCEL),
+	[XFER_READING] = BIT(WIRE_CANCEL),
+	[XFER_SUNK] = BIT(WIRE_WRITTEN) | BIT(WIRE_CANCEL),
+	[XFER_GATHERING] = BIT(WIRE_SEGMENT) | BIT(WIRE_CANCEL),
+	[XFER_FINISHING] = BIT(WIRE_CANCEL),
+};
+
+static bool is_allowed(const struct sess_xfer *xfer, const struct wire_record *record)
+{
+	return allowed[xfer->stage] & BIT(record->type);
+}
+
+static const int status_error[WIRE_STATUSES] = {
+	[WIRE_OK] = 0,
+	[WIRE_CANCELED] = ECANCELED,
+	[WIRE_FAILED] = ENOBUFS,
+	[WIRE_CLOSED] = ECONNRESET,
+};
+
+/* The receiver moved what it wanted, or never will. */
+static bool done_came(struct sess_xfer *xfer, uint16_t status)
+{
+	/* Before everything has left, only an announcement is answered so. */
+	if (xfer->stage != XFER_OFFERED && (xfer->issued < xfer->want || !xfer->ack))
+		return false;
+	xfer_finish(xfer, status_error[status]);
+	return true;
+}
+
+/* From the receiver of one of our transfers: GO, SINK, DONE. */
+void xfer_reply_came(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_xfer *xfer = table_find(&sess->engine->xfers, record->id);
+	bool fits;
+
+	if (!xfer || xfer->sess != sess || xfer->stage == XFER_FINISHING) {
+		sess->stats.stale++;
+		return;
+	}
+	fits = is_allowed(xfer, record);
+	if (fits && record->type == WIRE_GO)
+		fits = copy_go_came(xfer, record);
+	else if (fits && record->type == WIRE_SINK)
+		fits = write_sink_came(xfer, record);
+	else if (fits)
+		fits = done_came(xfer, record->status);
+	if (!fits)
+		session_expel(sess, EPROTO, "a reply that does not fit its transfer");
+}
+
+/* The sender takes the announcement back: answered if nobody took it yet. */
+static void cancel_came(struct sess_xfer *xfer)
+{
+	struct sess_message *message = xfer->message;
+
+	if (xfer->stage != XFER_UNMATCHED || (xfer->ops == &sess_copy_ops && !xfer->held))
+		return; /* too late: it goes its way */
+	match_forget(message);
+	xfer->message = NULL;
+	xfer->answer = true;
+	xfer->status = WIRE_CANCELED;
+	xfer_finish(xfer, 0);
+}
+
+/* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
+void xfer_record_came(struct sess *sess, const struct wire_record *record)
+{
+	struct sess_xfer *xfer;
+	struct xfer_key key;
+	bool fits;
+
+	memset(&key, 0, sizeof(key));
+	key.sess = sess;
+	key.id = record->id;
+	HASH_FIND(hh, sess->engine->incoming, &key, sizeof(key), xfer);
+	if (!xfer) {
+		if (record->type != WIRE_CANCEL && !sess->bye_sent)
+			session_expel(sess, EPROTO, "data for a transfer that does not exist");
+		return;
+	}
+	fits = is_allowed(xfer, record);
+	if (fits && record->type == WIRE_SEGMENT)
+		fits = copy_segment_came(xfer, record);
+	else if (fits && record->type == WIRE_WRITTEN)
+		fits = write_written_came(xfer, record->status);
+	else if (fits)
+		cancel_came(xfer);
+	if (!fits)
+		session_expel(sess, EPROTO, "data that do not fit their transfer");
+}

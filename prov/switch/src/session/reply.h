@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Records that concern a transfer. */
+#ifndef SESSION_REPLY_H
+#define SESSION_REPLY_H
+
+#include "session/xfer.h"
+
+/* From the receiver of one of our transfers: GO, SINK, DONE. */
+void xfer_reply_came(struct sess *sess, const struct wire_record *record);
+/* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
+void xfer_record_came(struct sess *sess, const struct wire_record *record);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Receive contexts: an endpoint's own, or one that several share; and what happens to
+ * posted receives and unmatched messages when a context, an endpoint or a session ends.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "session/internal.h"
+
+void match_rx_init(struct sess_rx *rx, struct sess_engine *engine)
+{
+	rx->engine = engine;
+	TAILQ_INIT(&rx->eps);
+	index_init(&rx->plain);
+	index_init(&rx->tagged);
+	TAILQ_INIT(&rx->claimed);
+	TAILQ_INIT(&rx->orphans);
+}
+
+int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx)
+{
+	*rx = calloc(1, sizeof(**rx));
+	if (!*rx)
+		return -ENOMEM;
+	match_rx_init(*rx, engine);
+	return 0;
+}
+
+struct sess_rx *sess_ep_rx(struct sess_ep *ep)
+{
+	return ep->rx;
+}
+
+void sess_ep_share_rx(struct sess_ep *ep, struct sess_rx *rx)
+{
+	TAILQ_REMOVE(&ep->rx->eps, ep, rx_link);
+	backlog_move(ep, rx);
+	ep->rx = rx;
+	TAILQ_INSERT_TAIL(&rx->eps, ep, rx_link);
+}
+
+void sess_rx_close(struct sess_rx *rx, int error)
+{
+	rx->closed = true;
+	match_end_posted(&rx->plain, error);
+	match_end_posted(&rx->tagged, error);
+}
+
+void match_rx_fini(struct sess_rx *rx)
+{
+	index_fini(&rx->plain);
+	index_fini(&rx->tagged);
+}
+
+void sess_rx_destroy(struct sess_rx *rx)
+{
+	match_rx_fini(rx);
+	free(rx);
+}
+
+/* -- ends --------------------------------------------------------------------------- */
+
+/* Those that share theirs go on. */
+void sess_ep_end(struct sess_ep *ep, int error)
+{
+	struct sess_rx *own = &ep->own_rx;
+
+	own->ended = error;
+	match_end_posted(&own->plain, error);
+	match_end_posted(&own->tagged, error);
+}
+
+/* What comes from here on meets the endpoint's own context, where nobody waits. */
+void match_close(struct sess_ep *ep, int error)
+{
+	struct sess_message *message;
+
+	sess_rx_close(&ep->own_rx, error);
+	while ((message = TAILQ_FIRST(&ep->messages)))
+		match_discard(message, WIRE_CLOSED);
+	sess_ep_share_rx(ep, &ep->own_rx);
+}
+
+static void forget_loops(struct message_list *list, struct sess *sess, int error)
+{
+	struct sess_message *message, *next;
+
+	TAILQ_EACH_SAFE (message, list, link, next) {
+		if (!message->loop || message->loop->sess != sess)
+			continue;
+		message_take(message);
+		engine_op_done(message->loop, error);
+		match_drop(message);
+	}
+}
+
+void match_forget_session(struct sess *sess, int error)
+{
+	struct sess_rx *rx = sess->ep->rx;
+
+	if (!sess->is_self)
+		return;
+	forget_loops(&rx->plain.unexpected, sess, error);
+	forget_loops(&rx->tagged.unexpected, sess, error);
+	forget_loops(&rx->claimed, sess, error);
+}
+
+/* Receives posted for this peer and no other can never match. */
+void match_fail_source(struct sess *sess, int error)
+{
+	struct sess_rx *rx = sess->ep->rx;
+	struct match_queue *const queues[] = {&rx->plain, &rx->tagged};
+	struct sess_op *op, *next;
+
+	if (sess->source == SESS_SOURCE_ANY)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		TAILQ_EACH_SAFE (op, &queues[i]->posted, posted, next) {
+			if (op->source != sess->source)
+				continue;
+			index_receive_remove(queues[i], op);
+			engine_op_done(op, error);
+		}
+	}
+}
+
+void sess_set_source(struct sess *sess, uint64_t source)
+{
+	struct sess_message *message;
+
+	sess->source = source;
+	TAILQ_FOREACH (message, &sess->messages, sess_link) {
+		if (message->claimed)
+			message->source = source;
+		else
+			index_message_source(match_queue(sess->ep->rx, message->flags), message,
+					     source);
+	}
+}
