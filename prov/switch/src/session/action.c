@@ -67,7 +67,7 @@ static const struct sess_action *next_send(struct sess_engine *engine)
 	struct sess *sess;
 
 	while ((sess = TAILQ_FIRST(&engine->ready))) {
-		packet = packet_next(sess);
+		packet = schedule_next(sess);
 		if (!packet) {
 			if (sess->work_list == &engine->ready)
 				engine_set_work(sess, NULL);
@@ -231,7 +231,7 @@ static void took_packet(struct sess_engine *engine, int error)
 		sess->refused = NULL;
 		sess->out_cnt++;
 		engine_set_work(sess, NULL);
-		if (packet_has_work(sess)) /* behind the others: their turn */
+		if (schedule_has_work(sess)) /* behind the others: their turn */
 			engine_set_work(sess, &engine->ready);
 		session_progress_close(sess);
 		return;
@@ -294,8 +294,8 @@ static void packet_done(struct sess_engine *engine, struct sess_packet *packet, 
 		session_fail(sess, error, "the core failed to send a packet");
 	else if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
-	if (sess->out_cnt-- >= PACKETS_OUT_MAX && packet_has_work(sess))
-		packet_ready(sess);
+	if (sess->out_cnt-- >= PACKETS_OUT_MAX && schedule_has_work(sess))
+		schedule_ready(sess);
 }
 
 void sess_done(struct sess_engine *engine, struct sess_io *io, int error)

@@ -96,7 +96,7 @@ static void release(struct sess *sess)
 	TAILQ_REMOVE(&sess->engine->throttled, sess, throttled);
 	credit_release(&sess->credit);
 	if (sess->credit.owed)
-		packet_ready(sess);
+		schedule_ready(sess);
 }
 
 /* The application takes nothing of what is piled up: it gets as much again to choose
@@ -185,7 +185,7 @@ static void tell_full(struct sess_ep *ep, bool full)
 	TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
 		if (sess->told_full != full && !sess->is_self && sess->state == SESS_OPEN) {
 			sess->credit.owed = true;
-			packet_ready(sess);
+			schedule_ready(sess);
 		}
 	}
 }
@@ -294,9 +294,9 @@ void backlog_orphan(struct sess *sess)
 		TAILQ_INSERT_TAIL(&rx->orphans, message, sess_link);
 		if (sess->is_self)
 			continue;
-		backlog_remove(sess, match_message_size(message));
-		rx->kept += match_message_size(message);
-		rx->orphaned += match_message_size(message);
+		backlog_remove(sess, message_size(message));
+		rx->kept += message_size(message);
+		rx->orphaned += message_size(message);
 	}
 }
 
@@ -308,7 +308,7 @@ void backlog_drop(struct sess *sess)
 		if (message->claimed)
 			continue; /* the application was told that it has it */
 		sess->stats.dropped_msgs++;
-		match_forget(message);
+		message_forget(message);
 	}
 }
 
@@ -321,7 +321,7 @@ static bool drop_orphan(struct sess_rx *rx)
 		if (message->claimed || !message->counted)
 			continue;
 		message->ep->stats.dropped_msgs++;
-		match_forget(message);
+		message_forget(message);
 		return true;
 	}
 	return false;

@@ -9,7 +9,7 @@
 #define BURST_SENDS    4
 #define BURST_NEED_MAX 256
 
-void packet_learn(struct sess_engine *engine, uint64_t now)
+void coalesce_learn(struct sess_engine *engine, uint64_t now)
 {
 	if (engine->holding && now - engine->now > HELD_TOO_LONG) {
 		engine->burst_rounds = 0;
@@ -27,7 +27,7 @@ void packet_learn(struct sess_engine *engine, uint64_t now)
 
 /* Whether this send waits for others: never the first since the application
  * asked for progress, unless it says that more follow. */
-bool packet_hold(struct sess *sess, const struct sess_op *op)
+bool coalesce_hold(struct sess *sess, const struct sess_op *op)
 {
 	struct sess_engine *engine = sess->engine;
 	bool first = !engine->burst_sends++;

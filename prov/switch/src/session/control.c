@@ -14,7 +14,7 @@ static bool is_answer(const struct sess_control *control)
 	return control->type == WIRE_DONE || control->type == WIRE_GO || control->type == WIRE_SINK;
 }
 
-struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint32_t id)
+struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_t id)
 {
 	struct sess_engine *engine = sess->engine;
 	struct sess_control *control = STAILQ_FIRST(&engine->spare_controls);
@@ -37,13 +37,13 @@ struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint
 		sess->answer_cnt++;
 		backlog_add(sess, sizeof(*control));
 	}
-	packet_ready(sess);
+	schedule_ready(sess);
 	return control;
 }
 
-void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op)
+void control_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op)
 {
-	struct sess_control *control = packet_control(sess, WIRE_DONE, id);
+	struct sess_control *control = control_add(sess, WIRE_DONE, id);
 
 	if (control) {
 		control->status = status;
@@ -54,12 +54,12 @@ void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, stru
 		op->xfer = NULL;
 		sess->pending++;
 	} else if (op) {
-		engine_op_done(op, op->error);
+		op_done(op, op->error);
 	}
 }
 
 /* Takes the first record of control out of the queue. */
-void packet_control_remove(struct sess *sess)
+void control_remove(struct sess *sess)
 {
 	struct sess_engine *engine = sess->engine;
 	struct sess_control *control = STAILQ_FIRST(&sess->controls);

@@ -20,12 +20,12 @@ struct sess_control {
 
 /* Queues a record of control.  NULL: behind our BYE nothing may follow, or
  * memory was short and the session failed. */
-struct sess_control *packet_control(struct sess *sess, enum wire_type type, uint32_t id);
-void packet_control_remove(struct sess *sess);
+struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_t id);
+void control_remove(struct sess *sess);
 /* Takes the first record out of the queue. */
-void packet_control_remove(struct sess *sess);
+void control_remove(struct sess *sess);
 /* DONE for a message of the peer; op, if there is one, completes when it has
  * left: who is told to have received may never ask for progress again. */
-void packet_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op);
+void control_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op);
 
 #endif

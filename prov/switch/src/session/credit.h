@@ -22,17 +22,17 @@ enum credit_class {
 
 struct sess_credit {
 	/* what we send */
-	uint32_t tx_next;    /* sequence number of the next packet */
-	uint32_t tx_limit;   /* may be sent while below this */
-	uint32_t tx_acked;   /* the peer consumed everything below this */
-	uint16_t tx_window;  /* the peer's window */
+	uint32_t tx_next;   /* sequence number of the next packet */
+	uint32_t tx_limit;  /* may be sent while below this */
+	uint32_t tx_acked;  /* the peer consumed everything below this */
+	uint16_t tx_window; /* the peer's window */
 	/* what we receive */
-	uint32_t rx_next;    /* expected next; everything below is consumed */
-	uint32_t rx_limit;   /* what the peer was last told */
-	uint16_t rx_window;  /* the most that the peer is given */
-	uint16_t rx_grant;   /* what it is given now: less where its messages pile up */
-	bool owed;	     /* the peer is owed a grant */
-	bool throttled;	     /* nobody receives what it sends: it is given no more data */
+	uint32_t rx_next;   /* expected next; everything below is consumed */
+	uint32_t rx_limit;  /* what the peer was last told */
+	uint16_t rx_window; /* the most that the peer is given */
+	uint16_t rx_grant;  /* what it is given now: less where its messages pile up */
+	bool owed;	    /* the peer is owed a grant */
+	bool throttled;	    /* nobody receives what it sends: it is given no more data */
 };
 
 static inline int32_t credit_diff(uint32_t a, uint32_t b)
@@ -73,7 +73,7 @@ static inline void credit_greeted(struct sess_credit *credit, uint32_t first)
 
 static inline bool credit_may_send(const struct sess_credit *credit, enum credit_class class)
 {
-	return credit_diff(credit->tx_limit, credit->tx_next) > (int32_t)class;
+	return credit_diff(credit->tx_limit, credit->tx_next) > (int32_t) class;
 }
 
 /* What the peer has left of the limit that it was told. */

@@ -240,7 +240,7 @@ void sess_progress(struct sess_engine *engine, uint64_t now)
 	struct sess *sess;
 	struct sess_xfer *xfer;
 
-	packet_learn(engine, now);
+	coalesce_learn(engine, now);
 	backlog_progress(engine);
 	sess_flush(engine);
 	while ((sess = TAILQ_FIRST(&engine->blocked)))

@@ -19,7 +19,7 @@ int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **out)
 	engine->config.random(&ep->instance, sizeof(ep->instance));
 	TAILQ_INIT(&ep->sessions);
 	TAILQ_INIT(&ep->messages);
-	match_rx_init(&ep->own_rx, engine);
+	rx_init(&ep->own_rx, engine);
 	ep->rx = &ep->own_rx;
 	TAILQ_INSERT_TAIL(&ep->rx->eps, ep, rx_link);
 	*out = ep;
@@ -44,8 +44,8 @@ void ep_free_if_done(struct sess_ep *ep)
 {
 	if (!ep->destroyed || !TAILQ_EMPTY(&ep->sessions))
 		return;
-	match_close(ep, ECANCELED); /* what came since it was closed */
-	match_rx_fini(&ep->own_rx);
+	rx_close_ep(ep, ECANCELED); /* what came since it was closed */
+	rx_fini(&ep->own_rx);
 	free(ep);
 }
 
@@ -54,7 +54,7 @@ void sess_ep_close(struct sess_ep *ep, int error)
 	struct sess *sess, *next;
 
 	ep->closed = true;
-	match_close(ep, error);
+	rx_close_ep(ep, error);
 	TAILQ_EACH_SAFE (sess, &ep->sessions, ep_link, next)
 		sess_close(sess);
 }

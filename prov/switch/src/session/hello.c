@@ -133,10 +133,10 @@ void hello_came(struct sess *sess, const struct wire_header *header,
 	sess->hello_seen = true;
 	sess->peer_attempt = hello.attempt;
 	sess->peer_caps = usable_caps(config, &hello);
-	sess->packet_max = hello.buffer_size < config->buffer_size ? hello.buffer_size :
-								     config->buffer_size;
-	sess->rma_max = hello.rma_max && hello.rma_max < config->rma_max ? hello.rma_max :
-									   config->rma_max;
+	sess->packet_max =
+		hello.buffer_size < config->buffer_size ? hello.buffer_size : config->buffer_size;
+	sess->rma_max =
+		hello.rma_max && hello.rma_max < config->rma_max ? hello.rma_max : config->rma_max;
 	sess->eager_budget = hello.eager_budget;
 	sess->name_len = hello.name_len;
 	memcpy(sess->name, hello.name, hello.name_len);

@@ -38,7 +38,7 @@ bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, u
 }
 
 /* A receive was found (or op is NULL: nobody wants it). */
-void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have)
+void incoming_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have)
 {
 	uint64_t rest = xfer->total - xfer->initial;
 	size_t space = op ? iov_len(op->iov, op->iov_cnt) : 0;
@@ -58,7 +58,7 @@ void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *store
 	xfer->ops->matched(xfer, stored, have);
 }
 
-void xfer_discard(struct sess_xfer *xfer, enum wire_status status)
+void incoming_discard(struct sess_xfer *xfer, enum wire_status status)
 {
 	const struct sess_message *message = xfer->message;
 
@@ -68,7 +68,7 @@ void xfer_discard(struct sess_xfer *xfer, enum wire_status status)
 		xfer->answer = true;
 		xfer_finish(xfer, 0);
 	} else {
-		xfer_match(xfer, NULL, message->bytes, message->have);
+		incoming_match(xfer, NULL, message->bytes, message->have);
 	}
 }
 
@@ -76,8 +76,8 @@ static void store(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	struct sess *sess = xfer->sess;
 	bool whole = xfer->ops->way == SESS_COPY && !xfer->held;
-	struct sess_message *message = match_new_message(sess, record->flags, record->tag,
-							 whole ? (size_t)xfer->total : record->len);
+	struct sess_message *message = message_create(sess, record->flags, record->tag,
+						      whole ? (size_t)xfer->total : record->len);
 
 	if (!message) {
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
@@ -96,19 +96,19 @@ static void store(struct sess_xfer *xfer, const struct wire_record *record)
 static void turn_down(struct sess_xfer *xfer, const uint8_t *payload, size_t len)
 {
 	xfer->status = WIRE_CLOSED;
-	xfer_match(xfer, NULL, payload, len);
+	incoming_match(xfer, NULL, payload, len);
 }
 
 /* We close: an unmatched message whose sender waits for our answer is turned
  * down, or both sides would wait for each other. */
-void xfer_turn_down(struct sess_xfer *xfer)
+void incoming_turn_down(struct sess_xfer *xfer)
 {
 	struct sess_message *message = xfer->message;
 
 	if (!message || (xfer->ops == &sess_copy_ops && !xfer->held && !xfer->ack))
 		return;
-	xfer_discard(xfer, WIRE_CLOSED);
-	match_forget(message);
+	incoming_discard(xfer, WIRE_CLOSED);
+	message_forget(message);
 }
 
 /* Makes the receiver's half of a transfer.  NULL: the session failed. */
@@ -148,7 +148,7 @@ static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_re
 	return xfer;
 }
 
-void xfer_start_came(struct sess *sess, const struct wire_record *record)
+void incoming_start(struct sess *sess, const struct wire_record *record)
 {
 	struct sess_xfer *xfer = incoming_create(sess, record);
 	struct sess_op *op;
@@ -171,5 +171,5 @@ void xfer_start_came(struct sess *sess, const struct wire_record *record)
 	op->tag = record->tag;
 	op->data = record->data;
 	op->source = sess->source;
-	xfer_match(xfer, op, record->payload, record->len);
+	incoming_match(xfer, op, record->payload, record->len);
 }

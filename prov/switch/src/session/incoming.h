@@ -5,10 +5,10 @@
 
 #include "session/xfer.h"
 
-void xfer_start_came(struct sess *sess, const struct wire_record *record);
-void xfer_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have);
+void incoming_start(struct sess *sess, const struct wire_record *record);
+void incoming_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have);
 /* Answers a message whose receive will never come. */
-void xfer_discard(struct sess_xfer *xfer, enum wire_status status);
-void xfer_turn_down(struct sess_xfer *xfer);
+void incoming_discard(struct sess_xfer *xfer, enum wire_status status);
+void incoming_turn_down(struct sess_xfer *xfer);
 
 #endif

@@ -32,13 +32,13 @@ static const struct {
 	void (*came)(struct sess *sess, const struct wire_record *record);
 } rules[WIRE_TYPES] = {
 	[WIRE_INLINE] = {UP, CREDIT_DATA, true, inline_came},
-	[WIRE_START] = {UP, CREDIT_DATA, true, xfer_start_came},
-	[WIRE_SEGMENT] = {UP, CREDIT_DATA, false, xfer_record_came},
-	[WIRE_GO] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
-	[WIRE_SINK] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
-	[WIRE_WRITTEN] = {UP, CREDIT_CONTROL, false, xfer_record_came},
-	[WIRE_DONE] = {UP, CREDIT_CONTROL, false, xfer_reply_came},
-	[WIRE_CANCEL] = {UP, CREDIT_CONTROL, false, xfer_record_came},
+	[WIRE_START] = {UP, CREDIT_DATA, true, incoming_start},
+	[WIRE_SEGMENT] = {UP, CREDIT_DATA, false, reply_data_came},
+	[WIRE_GO] = {UP, CREDIT_CONTROL, false, reply_came},
+	[WIRE_SINK] = {UP, CREDIT_CONTROL, false, reply_came},
+	[WIRE_WRITTEN] = {UP, CREDIT_CONTROL, false, reply_data_came},
+	[WIRE_DONE] = {UP, CREDIT_CONTROL, false, reply_came},
+	[WIRE_CANCEL] = {UP, CREDIT_CONTROL, false, reply_data_came},
 	[WIRE_BUDGET] = {UP, CREDIT_CONTROL, false, budget_came},
 	/* the last word of a session that failed takes the last credit */
 	[WIRE_BYE] = {UP, CREDIT_GRANT, false, bye_came},
@@ -135,6 +135,6 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	backlog_check(sess); /* the header, or the last record, may have broken a rule */
 	if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
-	if (sess->state < SESS_FAILED && !sess->work_list && packet_has_work(sess))
-		packet_ready(sess);
+	if (sess->state < SESS_FAILED && !sess->work_list && schedule_has_work(sess))
+		schedule_ready(sess);
 }

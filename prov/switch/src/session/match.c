@@ -63,10 +63,10 @@ static void deliver(struct sess_op *op, struct sess_message *message)
 	if (message->loop)
 		self_deliver(op, message);
 	else if (message->xfer && message->xfer->ops != &sess_inline_ops)
-		xfer_match(message->xfer, op, message->bytes, message->have);
+		incoming_match(message->xfer, op, message->bytes, message->have);
 	else
 		inline_deliver(op, message);
-	match_drop(message);
+	message_free(message);
 }
 
 /* Nobody will receive the message: thrown away by the application (OK), or
@@ -77,10 +77,10 @@ void match_discard(struct sess_message *message, enum wire_status status)
 	if (message->sess)
 		backlog_taken(message->sess);
 	if (message->loop)
-		engine_op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
+		op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
 	else if (message->xfer)
-		xfer_discard(message->xfer, status);
-	match_drop(message);
+		incoming_discard(message->xfer, status);
+	message_free(message);
 }
 
 static struct sess_message *find_unexpected(struct sess_rx *rx, const struct sess_op *op)
@@ -104,7 +104,7 @@ static void peek(struct sess_rx *rx, struct sess_op *op)
 	struct sess_message *message = find_unexpected(rx, op);
 
 	if (!message) {
-		engine_op_done(op, ENOMSG);
+		op_done(op, ENOMSG);
 		return;
 	}
 	match_begin(op, message->ep);
@@ -118,7 +118,7 @@ static void peek(struct sess_rx *rx, struct sess_op *op)
 		message->claimed = true;
 		TAILQ_INSERT_TAIL(&rx->claimed, message, link);
 	}
-	engine_op_done(op, 0);
+	op_done(op, 0);
 }
 
 static void claim(struct sess_rx *rx, struct sess_op *op)
@@ -126,14 +126,14 @@ static void claim(struct sess_rx *rx, struct sess_op *op)
 	struct sess_message *message = find_claimed(rx, op);
 
 	if (!message) {
-		engine_op_done(op, ENOMSG);
+		op_done(op, ENOMSG);
 		return;
 	}
 	match_begin(op, message->ep);
 	if (op->flags & SESS_DISCARD) {
 		match_describe(op, message);
 		match_discard(message, WIRE_OK);
-		engine_op_done(op, 0);
+		op_done(op, 0);
 	} else {
 		message_take(message);
 		deliver(op, message);
@@ -146,7 +146,7 @@ void match_end_posted(struct match_queue *queue, int error)
 
 	while ((op = TAILQ_FIRST(&queue->posted))) {
 		index_receive_remove(queue, op);
-		engine_op_done(op, error);
+		op_done(op, error);
 	}
 }
 
@@ -222,7 +222,7 @@ int sess_recv(struct sess_rx *rx, struct sess_op *op)
 		message_take(message);
 		deliver(op, message);
 	} else if (rx->ended) {
-		engine_op_done(op, rx->ended);
+		op_done(op, rx->ended);
 	} else {
 		post(op);
 	}

@@ -7,12 +7,12 @@
 
 #include "session/internal.h"
 
-size_t match_message_size(const struct sess_message *message)
+size_t message_size(const struct sess_message *message)
 {
 	return sizeof(*message) + (message->small ? (size_t)SMALL_MESSAGE : message->size);
 }
 
-struct sess_message *match_new_message(struct sess *sess, uint16_t flags, uint64_t tag, size_t size)
+struct sess_message *message_create(struct sess *sess, uint16_t flags, uint64_t tag, size_t size)
 {
 	struct sess_rx *rx = sess->ep->rx;
 	struct sess_engine *engine = rx->engine;
@@ -40,12 +40,12 @@ struct sess_message *match_new_message(struct sess *sess, uint16_t flags, uint64
 	index_message_add(match_queue(rx, flags), message);
 	TAILQ_INSERT_TAIL(&sess->ep->messages, message, ep_link);
 	TAILQ_INSERT_TAIL(&sess->messages, message, sess_link);
-	backlog_add(sess, match_message_size(message));
+	backlog_add(sess, message_size(message));
 	return message;
 }
 
 /* Frees a message that is in no list any more. */
-void match_drop(struct sess_message *message)
+void message_free(struct sess_message *message)
 {
 	struct sess_rx *rx = message->ep->rx;
 	struct sess_engine *engine = rx->engine;
@@ -53,10 +53,10 @@ void match_drop(struct sess_message *message)
 	TAILQ_REMOVE(&message->ep->messages, message, ep_link);
 	TAILQ_REMOVE(message->sess ? &message->sess->messages : &rx->orphans, message, sess_link);
 	if (message->sess) {
-		backlog_remove(message->sess, match_message_size(message));
+		backlog_remove(message->sess, message_size(message));
 	} else if (message->counted) {
-		rx->kept -= match_message_size(message);
-		rx->orphaned -= match_message_size(message);
+		rx->kept -= message_size(message);
+		rx->orphaned -= message_size(message);
 	}
 	if (!message->small || engine->spare_message_cnt == SPARE_MAX) {
 		free(message);
@@ -78,8 +78,8 @@ void message_take(struct sess_message *message)
 }
 
 /* Takes a message that met no receive out of its list, and frees it. */
-void match_forget(struct sess_message *message)
+void message_forget(struct sess_message *message)
 {
 	message_take(message);
-	match_drop(message);
+	message_free(message);
 }

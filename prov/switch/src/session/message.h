@@ -36,16 +36,15 @@ struct sess_message {
 #define MESSAGE_SIZE_MIN (sizeof(struct sess_message) + (size_t)SMALL_MESSAGE)
 
 /* Bytes of memory that it takes. */
-size_t match_message_size(const struct sess_message *message);
+size_t message_size(const struct sess_message *message);
 /* Makes room for size bytes of a message and appends it to the unmatched.
  * NULL: memory is short, or the peer went too far and the session failed. */
-struct sess_message *match_new_message(struct sess *sess, uint16_t flags, uint64_t tag,
-				       size_t size);
+struct sess_message *message_create(struct sess *sess, uint16_t flags, uint64_t tag, size_t size);
 /* Takes it out of the list of those that wait. */
 void message_take(struct sess_message *message);
 /* Frees one that is in no list any more. */
-void match_drop(struct sess_message *message);
+void message_free(struct sess_message *message);
 /* Both. */
-void match_forget(struct sess_message *message);
+void message_forget(struct sess_message *message);
 
 #endif

@@ -11,7 +11,7 @@
 static void end_whole(struct sess_op *whole, int error)
 {
 	match_unpost(whole);
-	engine_op_done(whole, error);
+	op_done(whole, error);
 }
 
 struct sess_op *multi_part(struct sess_op *whole, struct sess_ep *ep, uint64_t len)

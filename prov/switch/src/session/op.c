@@ -7,7 +7,7 @@
 
 #include "session/internal.h"
 
-void engine_op_done(struct sess_op *op, int error)
+void op_done(struct sess_op *op, int error)
 {
 	struct sess_engine *engine = op->ep ? op->ep->engine : op->rx->engine;
 
@@ -32,7 +32,7 @@ int sess_cancel(struct sess_op *op)
 	switch ((enum op_state)op->state) {
 	case OP_POSTED:
 		match_unpost(op);
-		engine_op_done(op, ECANCELED);
+		op_done(op, ECANCELED);
 		return 0;
 	case OP_QUEUED:
 		if (op->xfer)
@@ -40,7 +40,7 @@ int sess_cancel(struct sess_op *op)
 		sess = op->sess;
 		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
 		sess->pending--;
-		engine_op_done(op, ECANCELED);
+		op_done(op, ECANCELED);
 		session_progress_close(sess);
 		return 0;
 	case OP_MOVING:

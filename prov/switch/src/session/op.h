@@ -19,6 +19,6 @@ enum op_state {
 };
 
 /* It is complete: with the next action the driver has it back. */
-void engine_op_done(struct sess_op *op, int error);
+void op_done(struct sess_op *op, int error);
 
 #endif

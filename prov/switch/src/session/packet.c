@@ -48,13 +48,7 @@ void packet_op_done(struct sess *sess, struct sess_op *op, int error)
 {
 	sess->pending--;
 	/* A receive has its data whatever becomes of the answer. */
-	engine_op_done(op, op->flags & SESS_RECV ? op->error : error);
-}
-
-void packet_ready(struct sess *sess)
-{
-	if (sess->state < SESS_FAILED && sess->path_up && sess->work_list != &sess->engine->blocked)
-		engine_set_work(sess, &sess->engine->ready);
+	op_done(op, op->flags & SESS_RECV ? op->error : error);
 }
 
 /* Number, credit, header: nothing changes it any more. */

@@ -42,7 +42,5 @@ void packet_free(struct sess_engine *engine, struct sess_packet *packet);
 struct sess_packet *packet_close(struct sess *sess, struct sess_packet *packet);
 /* An operation whose packet left, or (error) never will. */
 void packet_op_done(struct sess *sess, struct sess_op *op, int error);
-/* The session may have something to send. */
-void packet_ready(struct sess *sess);
 
 #endif

@@ -200,7 +200,7 @@ void record_add_controls(struct sess *sess, struct sess_packet *packet)
 	while ((control = STAILQ_FIRST(&sess->controls)) &&
 	       control_len(control) <= record_room(sess, packet)) {
 		add_control(sess, packet, control);
-		packet_control_remove(sess);
+		control_remove(sess);
 	}
 }
 

@@ -49,7 +49,7 @@ static bool done_came(struct sess_xfer *xfer, uint16_t status)
 }
 
 /* From the receiver of one of our transfers: GO, SINK, DONE. */
-void xfer_reply_came(struct sess *sess, const struct wire_record *record)
+void reply_came(struct sess *sess, const struct wire_record *record)
 {
 	struct sess_xfer *xfer = table_find(&sess->engine->xfers, record->id);
 	bool fits;
@@ -76,7 +76,7 @@ static void cancel_came(struct sess_xfer *xfer)
 
 	if (xfer->stage != XFER_UNMATCHED || (xfer->ops == &sess_copy_ops && !xfer->held))
 		return; /* too late: it goes its way */
-	match_forget(message);
+	message_forget(message);
 	xfer->message = NULL;
 	xfer->answer = true;
 	xfer->status = WIRE_CANCELED;
@@ -84,7 +84,7 @@ static void cancel_came(struct sess_xfer *xfer)
 }
 
 /* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
-void xfer_record_came(struct sess *sess, const struct wire_record *record)
+void reply_data_came(struct sess *sess, const struct wire_record *record)
 {
 	struct sess_xfer *xfer;
 	struct xfer_key key;

@@ -8,7 +8,7 @@
 
 #include "session/internal.h"
 
-void match_rx_init(struct sess_rx *rx, struct sess_engine *engine)
+void rx_init(struct sess_rx *rx, struct sess_engine *engine)
 {
 	rx->engine = engine;
 	TAILQ_INIT(&rx->eps);
@@ -23,7 +23,7 @@ int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx)
 	*rx = calloc(1, sizeof(**rx));
 	if (!*rx)
 		return -ENOMEM;
-	match_rx_init(*rx, engine);
+	rx_init(*rx, engine);
 	return 0;
 }
 
@@ -47,7 +47,7 @@ void sess_rx_close(struct sess_rx *rx, int error)
 	match_end_posted(&rx->tagged, error);
 }
 
-void match_rx_fini(struct sess_rx *rx)
+void rx_fini(struct sess_rx *rx)
 {
 	index_fini(&rx->plain);
 	index_fini(&rx->tagged);
@@ -55,7 +55,7 @@ void match_rx_fini(struct sess_rx *rx)
 
 void sess_rx_destroy(struct sess_rx *rx)
 {
-	match_rx_fini(rx);
+	rx_fini(rx);
 	free(rx);
 }
 
@@ -72,7 +72,7 @@ void sess_ep_end(struct sess_ep *ep, int error)
 }
 
 /* What comes from here on meets the endpoint's own context, where nobody waits. */
-void match_close(struct sess_ep *ep, int error)
+void rx_close_ep(struct sess_ep *ep, int error)
 {
 	struct sess_message *message;
 
@@ -90,12 +90,12 @@ static void forget_loops(struct message_list *list, struct sess *sess, int error
 		if (!message->loop || message->loop->sess != sess)
 			continue;
 		message_take(message);
-		engine_op_done(message->loop, error);
-		match_drop(message);
+		op_done(message->loop, error);
+		message_free(message);
 	}
 }
 
-void match_forget_session(struct sess *sess, int error)
+void rx_forget_session(struct sess *sess, int error)
 {
 	struct sess_rx *rx = sess->ep->rx;
 
@@ -107,7 +107,7 @@ void match_forget_session(struct sess *sess, int error)
 }
 
 /* Receives posted for this peer and no other can never match. */
-void match_fail_source(struct sess *sess, int error)
+void rx_fail_source(struct sess *sess, int error)
 {
 	struct sess_rx *rx = sess->ep->rx;
 	struct match_queue *const queues[] = {&rx->plain, &rx->tagged};
@@ -120,7 +120,7 @@ void match_fail_source(struct sess *sess, int error)
 			if (op->source != sess->source)
 				continue;
 			index_receive_remove(queues[i], op);
-			engine_op_done(op, error);
+			op_done(op, error);
 		}
 	}
 }

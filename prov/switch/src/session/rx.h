@@ -33,13 +33,13 @@ struct sess_rx {
 	int ended; /* nothing comes any more: what receives complete with */
 };
 
-void match_rx_init(struct sess_rx *rx, struct sess_engine *engine);
-void match_rx_fini(struct sess_rx *rx);
+void rx_init(struct sess_rx *rx, struct sess_engine *engine);
+void rx_fini(struct sess_rx *rx);
 /* Drops what came to the endpoint; receives of its own end with error. */
-void match_close(struct sess_ep *ep, int error);
+void rx_close_ep(struct sess_ep *ep, int error);
 /* The session is over: its own unmatched sends to itself end. */
-void match_forget_session(struct sess *sess, int error);
+void rx_forget_session(struct sess *sess, int error);
 /* The peer is gone without a word, or cannot be reached: receives from it alone end. */
-void match_fail_source(struct sess *sess, int error);
+void rx_fail_source(struct sess *sess, int error);
 
 #endif

@@ -13,7 +13,7 @@ static void fail_send(struct sess *sess, struct sess_op *op, int error)
 {
 	STAILQ_REMOVE_HEAD(&sess->sends, link);
 	sess->pending--;
-	engine_op_done(op, error);
+	op_done(op, error);
 	session_progress_close(sess);
 }
 
@@ -76,7 +76,7 @@ static void add_data(struct sess *sess, struct sess_packet *packet)
 }
 
 /* Appends a small send to the open packet.  False: it has to queue. */
-bool packet_append_now(struct sess *sess, struct sess_op *op)
+bool schedule_append(struct sess *sess, struct sess_op *op)
 {
 	if (!sess->packet) {
 		if (!credit_may_send(&sess->credit, CREDIT_DATA))
@@ -92,7 +92,13 @@ bool packet_append_now(struct sess *sess, struct sess_op *op)
 
 /* -- what the core is given ------------------------------------------------------------- */
 
-bool packet_has_work(const struct sess *sess)
+void schedule_ready(struct sess *sess)
+{
+	if (sess->state < SESS_FAILED && sess->path_up && sess->work_list != &sess->engine->blocked)
+		engine_set_work(sess, &sess->engine->ready);
+}
+
+bool schedule_has_work(const struct sess *sess)
 {
 	return sess->packet || sess->refused || sess->hello_due || sess->bye_due ||
 	       sess->credit.owed || !STAILQ_EMPTY(&sess->controls) || !STAILQ_EMPTY(&sess->sends) ||
@@ -173,7 +179,7 @@ static void add_bye(struct sess *sess, struct sess_packet *packet)
  * far as the credits of their class allow.  A packet that the core refused
  * is offered again as it is.
  */
-struct sess_packet *packet_next(struct sess *sess)
+struct sess_packet *schedule_next(struct sess *sess)
 {
 	struct sess_credit *credit = &sess->credit;
 	struct sess_packet *packet = sess->refused;

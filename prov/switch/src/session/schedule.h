@@ -7,9 +7,11 @@
 
 /* The next packet for the core, or NULL.  One that the core refused is offered again as
  * it is. */
-struct sess_packet *packet_next(struct sess *sess);
+struct sess_packet *schedule_next(struct sess *sess);
 /* Appends a small send to the open packet.  False: it has to queue. */
-bool packet_append_now(struct sess *sess, struct sess_op *op);
-bool packet_has_work(const struct sess *sess);
+bool schedule_append(struct sess *sess, struct sess_op *op);
+/* The session may have something to send. */
+void schedule_ready(struct sess *sess);
+bool schedule_has_work(const struct sess *sess);
 
 #endif

@@ -56,7 +56,7 @@ int sess_send(struct sess *sess, struct sess_op *op)
 	op->ep->busy++;
 	if (sess->is_self)
 		return send_to_self(sess, op);
-	if (!goes_now(sess, op) || !packet_append_now(sess, op)) {
+	if (!goes_now(sess, op) || !schedule_append(sess, op)) {
 		if (op->flags & SESS_INJECT) {
 			ret = keep_copy(op);
 			if (ret) {
@@ -66,9 +66,9 @@ int sess_send(struct sess *sess, struct sess_op *op)
 		}
 		op->state = OP_QUEUED;
 		STAILQ_INSERT_TAIL(&sess->sends, op, link);
-		packet_ready(sess);
-	} else if (!packet_hold(sess, op)) {
-		packet_ready(sess);
+		schedule_ready(sess);
+	} else if (!coalesce_hold(sess, op)) {
+		schedule_ready(sess);
 	} else if (!sess->work_list) {
 		engine_set_work(sess, &sess->engine->held);
 	}

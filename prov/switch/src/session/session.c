@@ -100,7 +100,7 @@ void sess_adopt_self(struct sess *sess)
 		STAILQ_REMOVE_HEAD(&sess->sends, link);
 		sess->pending--;
 		if (self_send(sess, op, op->len))
-			engine_op_done(op, ENOMEM);
+			op_done(op, ENOMEM);
 	}
 	if (sess->close_due || sess->ep->closed)
 		session_fail(sess, 0, "closed");
@@ -169,7 +169,7 @@ void sess_path_up(struct sess *sess, const struct sess_request *answer)
 		sess->is_opener = true;
 		sess->hello_due = true;
 		sess->state = SESS_GREETING;
-		packet_ready(sess);
+		schedule_ready(sess);
 	} else {
 		sess->state = SESS_GREETING;
 		if (sess->hello_seen)
@@ -204,7 +204,7 @@ void session_came_up(struct sess *sess)
 	sess->credit.owed = sess->ep->rx->full; /* the hello does not tell */
 	if (!sess->is_opener)
 		sess->hello_due = true;
-	packet_ready(sess);
+	schedule_ready(sess);
 	if (closing)
 		sess_close(sess);
 }
@@ -255,7 +255,7 @@ static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 		sess->stats.failures++;
 	stop_transfers(sess);
 	if (error && peer_failed && !sess->bye_seen)
-		match_fail_source(sess, error);
+		rx_fail_source(sess, error);
 	engine_set_work(sess, NULL);
 	/* Nothing may come before our hello; where it did not leave, the end of the
 	 * path says enough. */
@@ -298,8 +298,8 @@ void sess_close(struct sess *sess)
 	sess->state = SESS_CLOSING;
 	engine_set_timer(sess, &sess->engine->timed_close);
 	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
-		xfer_turn_down(xfer);
-	packet_ready(sess);
+		incoming_turn_down(xfer);
+	schedule_ready(sess);
 	session_progress_close(sess);
 }
 
@@ -316,7 +316,7 @@ void session_progress_close(struct sess *sess)
 		return;
 	if (!sess->bye_sent && !sess->pending && STAILQ_EMPTY(&sess->controls)) {
 		sess->bye_due = true;
-		packet_ready(sess);
+		schedule_ready(sess);
 	}
 	if (sess->bye_sent && sess->bye_seen &&
 	    credit_diff(sess->credit.tx_acked, sess->bye_seq) > 0)
@@ -336,7 +336,7 @@ static void drop_sends(struct sess *sess, int error)
 			continue;
 		}
 		sess->pending--;
-		engine_op_done(op, error);
+		op_done(op, error);
 	}
 }
 
@@ -361,7 +361,7 @@ void session_bye_came(struct sess *sess, bool aborted)
 		sess->state = SESS_CLOSING;
 		engine_set_timer(sess, &sess->engine->timed_close);
 	}
-	packet_ready(sess);
+	schedule_ready(sess);
 	session_progress_close(sess);
 }
 
@@ -393,7 +393,7 @@ static void drop_controls(struct sess *sess)
 	while ((control = STAILQ_FIRST(&sess->controls))) {
 		if (control->op)
 			packet_op_done(sess, control->op, end_error(sess));
-		packet_control_remove(sess);
+		control_remove(sess);
 	}
 }
 
@@ -427,7 +427,7 @@ void sess_closed(struct sess *sess)
 	complete_packet_ops(sess, &sess->refused, error);
 	drop_sends(sess, error);
 	drop_controls(sess);
-	match_forget_session(sess, error);
+	rx_forget_session(sess, error);
 	table_remove(&engine->sessions, sess->id);
 	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
 		xfer_abandon(xfer, error);

@@ -16,9 +16,9 @@ enum {
 };
 
 struct table_slot {
-	void *object;	/* NULL: free */
-	uint32_t gen;	/* 1 .. 4094 */
-	uint32_t next;	/* free list */
+	void *object;  /* NULL: free */
+	uint32_t gen;  /* 1 .. 4094 */
+	uint32_t next; /* free list */
 };
 
 struct sess_table {

@@ -277,8 +277,8 @@ int wire_get_hello(const struct wire_record *record, struct wire_hello *hello)
 	hello->key_len = get16(p + 58);
 	hello->virtual_addr = p[60] != 0;
 	hello->name_len = p[61];
-	if (hello->name_len > SESS_NAME_MAX || (size_t)WIRE_HELLO_LEN + hello->name_len > record->len ||
-	    hello->key_len > SESS_KEY_MAX)
+	if (hello->name_len > SESS_NAME_MAX ||
+	    (size_t)WIRE_HELLO_LEN + hello->name_len > record->len || hello->key_len > SESS_KEY_MAX)
 		return -1;
 	memcpy(hello->name, p + WIRE_HELLO_LEN, hello->name_len);
 	return 0;
@@ -322,8 +322,7 @@ static long get_message(const uint8_t *p, size_t len, struct wire_record *record
 			bool has_id)
 {
 	size_t need = head + (record->flags & WIRE_TAGGED ? WIRE_TAG_LEN : 0) +
-		      (record->flags & WIRE_DATA ? WIRE_DATA_LEN : 0) +
-		      (has_id ? WIRE_ID_LEN : 0) +
+		      (record->flags & WIRE_DATA ? WIRE_DATA_LEN : 0) + (has_id ? WIRE_ID_LEN : 0) +
 		      record->desc_cnt * (WIRE_DESC_LEN + (size_t)record->key_len);
 
 	if (record->len > len || need > len - record->len)
@@ -368,8 +367,7 @@ static long get_sink(const uint8_t *p, size_t len, struct wire_record *record)
 	record->desc_cnt = p[2];
 	record->key_len = p[3];
 	record->id = get32(p + 4);
-	if (!record->desc_cnt || record->desc_cnt > WIRE_DESC_MAX ||
-	    record->key_len > SESS_KEY_MAX)
+	if (!record->desc_cnt || record->desc_cnt > WIRE_DESC_MAX || record->key_len > SESS_KEY_MAX)
 		return -1;
 	need = WIRE_SINK_LEN + record->desc_cnt * (WIRE_DESC_LEN + (size_t)record->key_len);
 	record->desc = p + WIRE_SINK_LEN;

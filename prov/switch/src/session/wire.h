@@ -19,18 +19,18 @@ enum {
 	WIRE_BYTE_ORDER = 0x0102,
 
 	WIRE_HEADER_LEN = 20,
-	WIRE_INLINE_LEN = 4,   /* + 8 tag + 8 data + 4 id */
-	WIRE_START_LEN = 20,   /* + 8 tag + 8 data + descriptors */
+	WIRE_INLINE_LEN = 4, /* + 8 tag + 8 data + 4 id */
+	WIRE_START_LEN = 20, /* + 8 tag + 8 data + descriptors */
 	WIRE_SEGMENT_LEN = 16,
 	WIRE_GO_LEN = 16,
-	WIRE_SINK_LEN = 8,     /* + descriptors */
-	WIRE_REPLY_LEN = 8,    /* DONE, WRITTEN, CANCEL */
+	WIRE_SINK_LEN = 8,  /* + descriptors */
+	WIRE_REPLY_LEN = 8, /* DONE, WRITTEN, CANCEL */
 	WIRE_BUDGET_LEN = 12,
 	WIRE_BYE_LEN = 4,
 	WIRE_REFUSE_LEN = 12,
-	WIRE_HELLO_LEN = 72,   /* + name */
-	WIRE_HELLO_MAX = 256,  /* the packet that carries it */
-	WIRE_DESC_LEN = 16,    /* + key */
+	WIRE_HELLO_LEN = 72,  /* + name */
+	WIRE_HELLO_MAX = 256, /* the packet that carries it */
+	WIRE_DESC_LEN = 16,   /* + key */
 	WIRE_DESC_MAX = SESS_IOV_MAX,
 	WIRE_TAG_LEN = 8,
 	WIRE_DATA_LEN = 8,
@@ -120,11 +120,11 @@ struct wire_record {
 	uint8_t type, flags, way, desc_cnt, key_len;
 	uint16_t status; /* or reason */
 	uint16_t version_min, version_max;
-	uint32_t id;	 /* of the sender's transfer; REFUSE: the attempt */
+	uint32_t id; /* of the sender's transfer; REFUSE: the attempt */
 	uint64_t total, tag, data, offset;
 	const uint8_t *desc;
 	const uint8_t *payload;
-	size_t len;	 /* of the payload */
+	size_t len; /* of the payload */
 };
 
 /* Encoders return the bytes written; the caller has seen to the room. */

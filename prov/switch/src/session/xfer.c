@@ -103,7 +103,7 @@ void xfer_queue(struct sess_xfer *xfer, enum work work)
 	xfer->queued = (uint8_t)work;
 	TAILQ_INSERT_TAIL(work_list(xfer, work), xfer, queue);
 	if (work == WORK_BULK)
-		packet_ready(xfer->sess);
+		schedule_ready(xfer->sess);
 }
 
 /* -- registering and releasing ----------------------------------------------------- */
@@ -220,9 +220,9 @@ void xfer_advance_finish(struct sess_xfer *xfer)
 		op->error = error;
 	}
 	if (xfer->incoming && xfer->answer)
-		packet_answer(xfer->sess, xfer->id, (enum wire_status)xfer->status, op);
+		control_answer(xfer->sess, xfer->id, (enum wire_status)xfer->status, op);
 	else if (op)
-		engine_op_done(op, error);
+		op_done(op, error);
 	xfer_free(xfer);
 }
 
@@ -273,7 +273,7 @@ void xfer_orphan(struct sess_xfer *xfer)
 	xfer->message = NULL;
 	message->xfer = NULL;
 	if (message->have < message->total) {
-		match_forget(message);
+		message_forget(message);
 	} else if (xfer->ops != &sess_inline_ops) {
 		stats->rx_msgs[xfer->ops->way]++;
 		stats->rx_bytes[xfer->ops->way] += xfer->total;
@@ -317,13 +317,13 @@ int xfer_cancel(struct sess_op *op)
 		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
 		op->state = OP_MOVING; /* its registration may be under way */
 		xfer_finish(xfer, ECANCELED);
-		packet_ready(sess);
+		schedule_ready(sess);
 		return 0;
 	}
 	if (xfer->stage != XFER_OFFERED || (xfer->ops == &sess_copy_ops && !xfer->held))
 		return -ENOENT;
 	if (!xfer->canceling)
-		packet_control(sess, WIRE_CANCEL, xfer->id);
+		control_add(sess, WIRE_CANCEL, xfer->id);
 	xfer->canceling = true;
 	return 0;
 }

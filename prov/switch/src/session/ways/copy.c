@@ -82,7 +82,7 @@ bool copy_instead(struct sess_xfer *xfer)
 	if (xfer->sess->engine->config.transfer != SESS_AUTO) {
 		STAILQ_REMOVE(&xfer->sess->sends, xfer->op, sess_op, link);
 		xfer->op->state = OP_MOVING;
-		packet_ready(xfer->sess);
+		schedule_ready(xfer->sess);
 		xfer_finish(xfer, ENOBUFS);
 		return false;
 	}
@@ -149,7 +149,7 @@ void copy_ask(struct sess_xfer *xfer)
 	xfer->stage = XFER_GATHERING;
 	xfer->expect = xfer->want;
 	xfer_release(xfer);
-	control = packet_control(xfer->sess, WIRE_GO, xfer->id);
+	control = control_add(xfer->sess, WIRE_GO, xfer->id);
 	if (control)
 		control->want = xfer->want;
 }
@@ -168,7 +168,7 @@ static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
 		return;
 	}
 	sess->eager_freed += xfer->total;
-	packet_ready(sess); /* the budget may be due */
+	schedule_ready(sess); /* the budget may be due */
 	xfer->stage = XFER_GATHERING;
 	take(xfer, stored + xfer->initial, 0, have - xfer->initial);
 	finish_if_whole(xfer);

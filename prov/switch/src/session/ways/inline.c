@@ -32,18 +32,18 @@ void inline_deliver(struct sess_op *op, struct sess_message *message)
 
 	receive(op, message->bytes, message->have);
 	if (xfer) {
-		packet_answer(xfer->sess, xfer->id, WIRE_OK, op);
+		control_answer(xfer->sess, xfer->id, WIRE_OK, op);
 		xfer->message = NULL;
 		xfer_finish(xfer, 0);
 	} else {
-		engine_op_done(op, op->error);
+		op_done(op, op->error);
 	}
 }
 
 static void store(struct sess *sess, const struct wire_record *record)
 {
 	struct sess_message *message =
-		match_new_message(sess, record->flags, record->tag, record->len);
+		message_create(sess, record->flags, record->tag, record->len);
 
 	sess->stats.unexpected_msgs++;
 	if (message && record->flags & WIRE_ACK) {
@@ -58,7 +58,7 @@ static void store(struct sess *sess, const struct wire_record *record)
 	}
 	if (!message || (record->flags & WIRE_ACK && !message->xfer)) {
 		if (message)
-			match_forget(message);
+			message_forget(message);
 		session_fail(sess, ENOMEM, "no memory for an unexpected message");
 		return;
 	}
@@ -76,7 +76,7 @@ static bool turned_down(struct sess *sess, const struct wire_record *record)
 
 	if (sess->state != SESS_CLOSING || !(record->flags & WIRE_ACK))
 		return sess->ep->closed;
-	done = packet_control(sess, WIRE_DONE, record->id);
+	done = control_add(sess, WIRE_DONE, record->id);
 	if (done)
 		done->status = WIRE_CLOSED;
 	return true;
@@ -84,8 +84,8 @@ static bool turned_down(struct sess *sess, const struct wire_record *record)
 
 void inline_came(struct sess *sess, const struct wire_record *record)
 {
-	struct sess_op *op = match_posted(sess->ep, record->flags, record->tag, sess->source,
-					  record->len);
+	struct sess_op *op =
+		match_posted(sess->ep, record->flags, record->tag, sess->source, record->len);
 
 	sess->stats.rx_msgs[SESS_INLINE]++;
 	sess->stats.rx_bytes[SESS_INLINE] += record->len;
@@ -100,9 +100,9 @@ void inline_came(struct sess *sess, const struct wire_record *record)
 	op->source = sess->source;
 	receive(op, record->payload, record->len);
 	if (record->flags & WIRE_ACK)
-		packet_answer(sess, record->id, WIRE_OK, op);
+		control_answer(sess, record->id, WIRE_OK, op);
 	else
-		engine_op_done(op, op->error);
+		op_done(op, op->error);
 }
 
 static bool usable(const struct sess *sess)

@@ -28,8 +28,8 @@ static void offered(struct sess_xfer *xfer)
 
 static bool check(struct sess_xfer *xfer, const struct wire_record *record)
 {
-	return xfer->sess->engine->config.can_read && xfer->total > xfer->initial &&
-	       !xfer->held && xfer_take_descs(xfer, record, xfer->total - xfer->initial);
+	return xfer->sess->engine->config.can_read && xfer->total > xfer->initial && !xfer->held &&
+	       xfer_take_descs(xfer, record, xfer->total - xfer->initial);
 }
 
 static void start_reading(struct sess_xfer *xfer)
@@ -65,7 +65,7 @@ static void registered(struct sess_xfer *xfer, int error)
 			start_reading(xfer);
 	} else if (!error || copy_instead(xfer)) {
 		xfer->stage = XFER_READY;
-		packet_ready(xfer->sess);
+		schedule_ready(xfer->sess);
 	}
 }
 

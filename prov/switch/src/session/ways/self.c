@@ -33,8 +33,8 @@ static void receive(struct sess_op *op, struct sess_op *from, size_t len)
 	stats->rx_bytes[SESS_INLINE] += len;
 	op->len = copy(op, from, len);
 	op->full_len = len;
-	engine_op_done(op, op->len < len ? EMSGSIZE : 0);
-	engine_op_done(from, 0);
+	op_done(op, op->len < len ? EMSGSIZE : 0);
+	op_done(from, 0);
 }
 
 void self_deliver(struct sess_op *op, struct sess_message *message)
@@ -46,8 +46,7 @@ static int store(struct sess *sess, struct sess_op *op, size_t len)
 {
 	bool copied = (op->flags & SESS_INJECT) ||
 		      (len <= sess->engine->config.copy_max && !(op->flags & SESS_DELIVERY));
-	struct sess_message *message =
-		match_new_message(sess, op->flags, op->tag, copied ? len : 0);
+	struct sess_message *message = message_create(sess, op->flags, op->tag, copied ? len : 0);
 
 	if (!message)
 		return -ENOMEM;
@@ -58,7 +57,7 @@ static int store(struct sess *sess, struct sess_op *op, size_t len)
 		sess->stats.rx_msgs[SESS_INLINE]++;
 		sess->stats.rx_bytes[SESS_INLINE] += len;
 		message->have = iov_gather(op->iov, op->iov_cnt, 0, message->bytes, len);
-		engine_op_done(op, 0);
+		op_done(op, 0);
 	} else {
 		message->loop = op;
 		op->state = OP_LOOPED;
@@ -92,11 +91,11 @@ int self_cancel(struct sess_op *op)
 	struct message_list *list = &match_queue(op->ep->rx, op->flags)->unexpected;
 	struct sess_message *message;
 
-	TAILQ_FOREACH(message, list, link) {
+	TAILQ_FOREACH (message, list, link) {
 		if (message->loop != op)
 			continue;
-		engine_op_done(op, ECANCELED);
-		match_forget(message);
+		op_done(op, ECANCELED);
+		message_forget(message);
 		return 0;
 	}
 	return -ENOENT;

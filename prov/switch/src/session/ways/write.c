@@ -56,7 +56,7 @@ static void start_writing(struct sess_xfer *xfer)
 /* There will be no writes: the receiver asks for segments, or gives up. */
 static void say_failed(struct sess_xfer *xfer)
 {
-	struct sess_control *control = packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+	struct sess_control *control = control_add(xfer->sess, WIRE_WRITTEN, xfer->id);
 
 	if (control)
 		control->status = WIRE_FAILED;
@@ -76,7 +76,7 @@ static void registered(struct sess_xfer *xfer, int error)
 	} else if (error) {
 		copy_ask(xfer);
 	} else {
-		control = packet_control(xfer->sess, WIRE_SINK, xfer->id);
+		control = control_add(xfer->sess, WIRE_SINK, xfer->id);
 		if (control)
 			control->xfer = xfer;
 	}
@@ -124,7 +124,7 @@ bool write_written_came(struct sess_xfer *xfer, uint16_t status)
 
 static void say_written(struct sess_xfer *xfer)
 {
-	packet_control(xfer->sess, WIRE_WRITTEN, xfer->id);
+	control_add(xfer->sess, WIRE_WRITTEN, xfer->id);
 }
 
 static void issued(struct sess_xfer *xfer)

@@ -297,7 +297,7 @@ static bool step_send(struct state *state, unsigned i, enum credit_class class, 
 	return true;
 }
 
-/* As packet_next() chooses: data or control if its class allows, else what is
+/* As schedule_next() chooses: data or control if its class allows, else what is
  * owed. */
 static bool acts(struct state *state, unsigned i, uint16_t window)
 {
