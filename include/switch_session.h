@@ -20,19 +20,19 @@
 #include <sys/queue.h>
 
 enum {
-	SESS_IOV_MAX = 4,	   /* pieces of application memory in an operation */
-	SESS_SEND_IOV_MAX = 5,	   /* pieces of a packet: its head and those */
-	SESS_KEY_MAX = 32,	   /* bytes of a remote key */
-	SESS_NAME_MAX = 64,	   /* bytes of an endpoint's name in the hello */
-	SESS_PREAMBLE_LEN = 28,	   /* bytes of ours ahead of connection data */
-	SESS_BUFFER_MIN = 512,	   /* bounds of a control buffer, bytes */
+	SESS_IOV_MAX = 4,	/* pieces of application memory in an operation */
+	SESS_SEND_IOV_MAX = 5,	/* pieces of a packet: its head and those */
+	SESS_KEY_MAX = 32,	/* bytes of a remote key */
+	SESS_NAME_MAX = 64,	/* bytes of an endpoint's name in the hello */
+	SESS_PREAMBLE_LEN = 28, /* bytes of ours ahead of connection data */
+	SESS_BUFFER_MIN = 512,	/* bounds of a control buffer, bytes */
 	SESS_BUFFER_MAX = 65536,
 	SESS_BUFFER_DEFAULT = (32 << 10) + 64, /* a message of 32 KiB, and what goes with it */
 	/* where nobody measured: copying takes less time up to here, as it did over tcp */
 	SESS_RNDV_DEFAULT = 136 << 10,
-	SESS_CREDITS_MIN = 4,	   /* bounds of a window, packets */
+	SESS_CREDITS_MIN = 4, /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,
-	SESS_RMA_MIN = 4096,	   /* who cannot read or write so much at once does neither */
+	SESS_RMA_MIN = 4096, /* who cannot read or write so much at once does neither */
 };
 
 /* Any source; also the source of a peer that the driver cannot name. */
@@ -43,7 +43,9 @@ enum {
 struct sess_engine; /* all sessions of one domain */
 struct sess_rx;	    /* a matcher: posted receives and unexpected messages */
 struct sess_ep;	    /* sessions, and where what they bring is received */
-struct sess;	    /* one path to one peer */
+struct sess;	    /* the association with one peer: whatever outlives a path to it */
+struct sess_link;   /* what a session has over one path of one core */
+struct sess_core;   /* a core, as far as the engine knows it */
 struct sess_mem;    /* the driver's registration: opaque, passed through */
 struct sess_xfer;   /* private: a transfer in progress */
 
@@ -62,7 +64,7 @@ struct sess_iov {
  */
 struct sess_io {
 	uint64_t core[16];
-	struct sess *sess;
+	struct sess_link *link;
 	uint8_t kind; /* private */
 };
 
@@ -97,28 +99,28 @@ enum {
  * filled in.
  */
 struct sess_op {
-	STAILQ_ENTRY(sess_op) link; /* the engine's until COMPLETE, then the driver's */
+	STAILQ_ENTRY(sess_op) link;  /* the engine's until COMPLETE, then the driver's */
 	TAILQ_ENTRY(sess_op) posted; /* private: place among the posted receives */
 	TAILQ_ENTRY(sess_op) alike;  /* private: among those in the same bucket */
 	uint64_t order;		     /* private: in which it was posted */
 	uint16_t flags;
 	uint8_t iov_cnt;
-	uint8_t state;	 /* private: enum op_state */
-	int error;	 /* out: 0 or a positive errno value */
+	uint8_t state; /* private: enum op_state */
+	int error;     /* out: 0 or a positive errno value */
 	uint64_t tag;
 	uint64_t ignore; /* receive: bits of the tag that need not match */
 	uint64_t data;	 /* in for a send with DATA, out for a receive */
 	uint64_t source; /* receive, in: from whom (a driver's key) or ANY; out: its key */
 	struct sess_iov iov[SESS_IOV_MAX];
 
-	size_t len;	   /* out: bytes delivered (receive), bytes sent (send) */
-	size_t full_len;   /* out, receive: bytes that the message had */
+	size_t len;	 /* out: bytes delivered (receive), bytes sent (send) */
+	size_t full_len; /* out, receive: bytes that the message had */
 
-	void *claim;	   /* in, with CLAIM: which claim this is */
-	size_t multi_min;  /* in, with MULTI: it ends when less memory is left */
+	void *claim;	  /* in, with CLAIM: which claim this is */
+	size_t multi_min; /* in, with MULTI: it ends when less memory is left */
 
-	void *user;		/* out: of the endpoint that it was of, which for a receive is
-				   the one the message came to; NULL: none */
+	void *user; /* out: of the endpoint that it was of, which for a receive is
+		       the one the message came to; NULL: none */
 
 	struct sess_ep *ep;	/* private from here: whose it is; NULL: a posted receive */
 	struct sess_rx *rx;	/* of a receive */
@@ -133,53 +135,34 @@ struct sess_stats {
 	uint64_t tx_records, rx_records;
 	uint64_t tx_msgs[SESS_WAYS], tx_bytes[SESS_WAYS];
 	uint64_t rx_msgs[SESS_WAYS], rx_bytes[SESS_WAYS];
-	uint64_t credit_stalls;	      /* times that something to send had no credit */
-	uint64_t tx_credit_packets;   /* packets sent that held no record */
+	uint64_t credit_stalls;	    /* times that something to send had no credit */
+	uint64_t tx_credit_packets; /* packets sent that held no record */
 	uint64_t rx_credit_packets;
-	uint64_t coalesced_records;   /* records that shared a packet with an earlier one */
-	uint64_t unexpected_msgs;     /* messages that came before their receive */
+	uint64_t coalesced_records; /* records that shared a packet with an earlier one */
+	uint64_t unexpected_msgs;   /* messages that came before their receive */
 	uint64_t registrations;
-	uint64_t fallbacks;	      /* transfers copied because memory was not registered */
-	uint64_t stale;		      /* replies to transfers that no longer exist */
-	uint64_t failures;	      /* sessions that ended with an error */
-	uint64_t throttles;	      /* times that a peer got fewer credits: nobody received */
-	uint64_t dropped_msgs;	      /* unmatched messages thrown away: their sessions ended
-					 or broke the rules, and there was no room */
+	uint64_t fallbacks;    /* transfers copied because memory was not registered */
+	uint64_t stale;	       /* replies to transfers that no longer exist */
+	uint64_t failures;     /* sessions that ended with an error */
+	uint64_t throttles;    /* times that a peer got fewer credits: nobody received */
+	uint64_t dropped_msgs; /* unmatched messages thrown away: their sessions ended
+				  or broke the rules, and there was no room */
 };
 
-/* What the core and the user allow.  Every size in bytes, every time in
+/* What the user allows, for all sessions.  Every size in bytes, every time in
  * nanoseconds.  Zero means the default given in brackets. */
 struct sess_config {
-	uint32_t buffer_size;	  /* of a control buffer [SESS_BUFFER_DEFAULT] */
-	uint32_t credits;	  /* packets that a peer may have on the way to us [64] */
-	uint32_t first_credits;	  /* of them to begin with, if that is less [16] */
-	uint32_t send_iov_limit;  /* pieces that the core sends at once [4]; 1: always one */
-	uint32_t rma_iov_limit;	  /* local pieces of a read or write [1] */
-	uint32_t copy_max;	  /* up to this payload is copied into the packet [1024] */
-	enum sess_way transfer;	  /* forced way for what exceeds a packet, or SESS_AUTO */
-	uint32_t stage;		  /* shorter sends may be reported done while the core has
-				     but copied them [0] */
-	bool can_read, can_write; /* this side issues RMA reads, writes */
-	bool read_target, write_target; /* this side's memory can be read, written */
-	bool local_mem;		  /* the core wants local memory registered */
-	bool send_after_write;	  /* the core delivers a send behind the writes before it */
-	uint32_t key_len;	  /* bytes of a remote key, ours and the longest we can use [8] */
-	bool virtual_addr;	  /* a remote address is a virtual address, not an offset */
-	uint64_t rma_max;	  /* longest read or write [SIZE_MAX] */
-	uint64_t chunk;		  /* pieces in which reads and writes are issued [512 KiB] */
-	/* A message of so many bytes is read, or else written, rather than copied
-	 * [SESS_RNDV_DEFAULT]; UINT64_MAX: never.  Of the other ways: unused. */
-	uint64_t threshold[SESS_WAYS];
-	uint64_t initial;	  /* bytes of the initial portion of a read or write [1024] */
-	uint64_t eager_budget;	  /* unmatched bytes of copied transfers, a session [1 MiB] */
-	uint64_t unexpected_max;  /* unmatched bytes kept, a receive context [64 MiB] */
-	uint32_t announced_max;	  /* messages, announced or empty, kept beyond twice that; and
-				     what a session may have waiting for an answer [65536] */
-	uint64_t throttle;	  /* of them so many in all sessions before their peers are
-				     given fewer credits [1 MiB] */
-	uint64_t hello_timeout;	  /* [30 s] */
-	uint64_t close_timeout;	  /* [5 s] */
-	uint32_t first_seq;	  /* sequence number of the first packet */
+	enum sess_way transfer;	 /* forced way for what exceeds a packet, or SESS_AUTO */
+	uint64_t initial;	 /* bytes of the initial portion of a read or write [1024] */
+	uint64_t eager_budget;	 /* unmatched bytes of copied transfers, a session [1 MiB] */
+	uint64_t unexpected_max; /* unmatched bytes kept, a receive context [64 MiB] */
+	uint32_t announced_max;	 /* messages, announced or empty, kept beyond twice that; and
+				    what a session may have waiting for an answer [65536] */
+	uint64_t throttle;	 /* of them so many in all sessions before their peers are
+				    given fewer credits [1 MiB] */
+	uint64_t hello_timeout;	 /* [30 s] */
+	uint64_t close_timeout;	 /* [5 s] */
+	uint32_t first_seq;	 /* sequence number of a session's first packet */
 	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
 	/* A new operation for a message that this receive with MULTI matched, or
 	 * NULL (it then ends with ENOMEM).  The engine fills it in and completes
@@ -187,6 +170,29 @@ struct sess_config {
 	 * is left, ahead of those of its parts that are still under way.
 	 * Required where MULTI is used. */
 	struct sess_op *(*part)(struct sess_op *whole);
+};
+
+/* What a core allows, and what the user allows it.  Units and zero as above. */
+struct sess_core_config {
+	uint32_t buffer_size;		/* of a control buffer [SESS_BUFFER_DEFAULT] */
+	uint32_t credits;		/* packets that a peer may have on the way to us [64] */
+	uint32_t first_credits;		/* of them to begin with, if that is less [16] */
+	uint32_t send_iov_limit;	/* pieces that the core sends at once [4]; 1: always one */
+	uint32_t rma_iov_limit;		/* local pieces of a read or write [1] */
+	uint32_t copy_max;		/* up to this payload is copied into the packet [1024] */
+	uint32_t stage;			/* shorter sends may be reported done while the core has
+					   but copied them [0] */
+	bool can_read, can_write;	/* this side issues RMA reads, writes */
+	bool read_target, write_target; /* this side's memory can be read, written */
+	bool local_mem;			/* the core wants local memory registered */
+	bool send_after_write;		/* the core delivers a send behind the writes before it */
+	uint32_t key_len;  /* bytes of a remote key, ours and the longest we can use [8] */
+	bool virtual_addr; /* a remote address is a virtual address, not an offset */
+	uint64_t rma_max;  /* longest read or write [SIZE_MAX] */
+	uint64_t chunk;	   /* pieces in which reads and writes are issued [512 KiB] */
+	/* A message of so many bytes is read, or else written, rather than copied
+	 * [SESS_RNDV_DEFAULT]; UINT64_MAX: never.  Of the other ways: unused. */
+	uint64_t threshold[SESS_WAYS];
 };
 
 enum sess_action_type {
@@ -198,8 +204,11 @@ enum sess_action_type {
 	SESS_ACT_DEREGISTER, /* release mem; the peer must not reach it any more */
 	SESS_ACT_UP,	     /* the session may be used */
 	SESS_ACT_BYE,	     /* the peer closes in order: nothing more comes from it */
-	SESS_ACT_DOWN,	     /* the session is over (error, reason): close its path, return
-				every io with sess_done(), then call sess_closed() */
+	SESS_ACT_DOWN,	     /* the session is over (error, reason): close the paths of its
+				links, return every io with sess_done(), then call
+				sess_closed() */
+	SESS_ACT_LINK_DOWN,  /* a link is over (error), its session goes on: close its path,
+				return every io, then call sess_link_closed() */
 };
 
 enum sess_access {
@@ -212,21 +221,24 @@ enum sess_access {
 struct sess_action {
 	enum sess_action_type type;
 	struct sess *sess;	/* not for COMPLETE */
-	void *user;		/* what the driver gave for that session */
+	struct sess_link *link; /* SEND, READ, WRITE, REGISTER, LINK_DOWN; of DEREGISTER, while
+				   the session is there */
+	void *user;		/* what the driver gave for that link, else for that session */
+	void *core;		/* what it gave for the link's core; of DEREGISTER, always */
 	struct sess_io *io;	/* SEND, READ, WRITE */
 	struct sess_op *op;	/* COMPLETE */
 	struct sess_xfer *xfer; /* REGISTER */
 	struct sess_mem *mem;	/* DEREGISTER */
 	struct sess_iov iov[SESS_SEND_IOV_MAX];
 	unsigned iov_cnt;
-	size_t len;		/* SEND, READ, WRITE: sum of the pieces */
+	size_t len; /* SEND, READ, WRITE: sum of the pieces */
 	uint64_t raddr;
 	const uint8_t *key;
 	size_t key_len;
-	unsigned access;	/* REGISTER: enum sess_access */
-	bool may_buffer;	/* SEND: sess_done() may come when the core has but copied it;
-				   otherwise not before the core needs no more calls to send it */
-	int error;		/* DOWN: 0 (orderly) or a positive errno value */
+	unsigned access; /* REGISTER: enum sess_access */
+	bool may_buffer; /* SEND: sess_done() may come when the core has but copied it;
+			    otherwise not before the core needs no more calls to send it */
+	int error;	 /* DOWN: 0 (orderly) or a positive errno value */
 };
 
 /* -- engine ------------------------------------------------------------- */
@@ -234,11 +246,18 @@ struct sess_action {
 /* Returns 0, -EINVAL for a configuration out of bounds, or -ENOMEM. */
 int sess_engine_create(const struct sess_config *config, struct sess_engine **engine);
 
-/* Every session must be closed, every endpoint destroyed. */
+/* Every session must be closed, every endpoint and core destroyed. */
 void sess_engine_destroy(struct sess_engine *engine);
 
-/* The greatest message that travels inline between two sides configured like
- * this one; what SESS_INJECT may at most carry. */
+/* A core that links may run over; user: the driver's.  0, -EINVAL for a configuration
+ * out of bounds, or -ENOMEM. */
+int sess_core_create(struct sess_engine *engine, const struct sess_core_config *config, void *user,
+		     struct sess_core **core);
+/* No link may run over it any more. */
+void sess_core_destroy(struct sess_core *core);
+
+/* The greatest message that travels inline between two sides whose cores are like
+ * these; what SESS_INJECT may at most carry. */
 size_t sess_engine_inline_max(const struct sess_engine *engine);
 
 /*
@@ -328,9 +347,13 @@ void sess_ep_stats(const struct sess_ep *ep, struct sess_stats *stats);
 
 /* -- sessions ----------------------------------------------------------- */
 
-/* A session that this side opens.  It takes sends at once; they wait until it
- * is up.  source: the driver's key for the peer, or ANY. */
-int sess_connect(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess);
+/*
+ * A session that this side opens, with a link over this core, which is given the same
+ * user.  It takes sends at once; they wait until it is up.  source: the driver's key for
+ * the peer, or ANY.
+ */
+int sess_connect(struct sess_ep *ep, struct sess_core *core, void *user, uint64_t source,
+		 struct sess **sess);
 
 /* A session with the endpoint itself: nothing is ever sent. */
 int sess_connect_self(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess);
@@ -346,7 +369,7 @@ struct sess_request {
 
 /* Writes this side's preamble for the connection request or its answer.
  * port: of the endpoint's name, 0 if it has none. */
-void sess_preamble(const struct sess *sess, uint16_t port, uint8_t buf[SESS_PREAMBLE_LEN]);
+void sess_preamble(const struct sess_link *link, uint16_t port, uint8_t buf[SESS_PREAMBLE_LEN]);
 
 /* Reads a preamble: 0, or -EPROTO if it is none of ours. */
 int sess_request_parse(const void *buf, size_t len, struct sess_request *request);
@@ -354,16 +377,16 @@ int sess_request_parse(const void *buf, size_t len, struct sess_request *request
 /* What to do with a connection request that arrives while there already is
  * this session with the same peer (docs/protocol.md, crossing connects). */
 enum sess_crossing {
-	SESS_CROSS_REFUSE,  /* ours goes on: turn the request away */
-	SESS_CROSS_ADOPT,   /* drop our own attempt, then sess_adopt() and accept */
-	SESS_CROSS_RENEW,   /* the peer began anew: fail this session, accept a fresh one */
-	SESS_CROSS_SELF,    /* it claims to come from this endpoint: see sess_made_request() */
+	SESS_CROSS_REFUSE, /* ours goes on: turn the request away */
+	SESS_CROSS_ADOPT,  /* drop our own attempt, then sess_adopt() and accept */
+	SESS_CROSS_RENEW,  /* the peer began anew: fail this session, accept a fresh one */
+	SESS_CROSS_SELF,   /* it claims to come from this endpoint: see sess_made_request() */
 };
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request);
 
 /* A session that the peer opens. */
-int sess_accept(struct sess_ep *ep, const struct sess_request *request, void *user,
-		uint64_t source, struct sess **sess);
+int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_request *request,
+		void *user, uint64_t source, struct sess **sess);
 /* Our unfinished session goes on over the path that the peer opened. */
 void sess_adopt(struct sess *sess, const struct sess_request *request);
 /* Our unfinished session turned out to lead to the endpoint itself
@@ -376,12 +399,8 @@ bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *reques
 /* True if this session made the request, and waits for its answer. */
 bool sess_made_request(const struct sess *sess, const struct sess_request *request);
 
-/* The core path is up.  answer: what the peer sent with its acceptance
- * (NULL on the side that accepted). */
-void sess_path_up(struct sess *sess, const struct sess_request *answer);
-/* The core path could not be made, or broke: positive errno value. */
-void sess_path_down(struct sess *sess, int error);
-/* Answer to DOWN: the path is closed and no io is out.  Frees the session. */
+/* Answer to DOWN: its paths are closed and no io is out.  Frees the session and its
+ * links. */
 void sess_closed(struct sess *sess);
 
 /* Orderly: what was accepted is finished, then both sides say BYE. */
@@ -395,6 +414,36 @@ void sess_leave(struct sess *sess);
  * no other; but not if the session was never up, since this side is then about to
  * have another one with the same peer. */
 void sess_abort(struct sess *sess, int error);
+
+/* -- links ---------------------------------------------------------------- */
+
+/* The link that the session sends over or opens with; NULL: none (a session with the
+ * endpoint itself, or between two links). */
+struct sess_link *sess_link(const struct sess *sess);
+
+/*
+ * Another link for a session that is up, which this side opens, or that the peer asks
+ * for.  It carries what the session sends once it is open and no other link does.
+ * 0, -ENOMEM, or -EINVAL: the session is not up.
+ */
+int sess_link_connect(struct sess *sess, struct sess_core *core, void *user,
+		      struct sess_link **link);
+int sess_link_accept(struct sess *sess, struct sess_core *core, const struct sess_request *request,
+		     void *user, struct sess_link **link);
+
+/* Orderly: the session sends nothing more over it; once its transfers are over and its
+ * packets have left, LINK_DOWN follows.  The session waits for another link. */
+void sess_link_close(struct sess_link *link);
+/* Answer to LINK_DOWN: the path is closed and no io of it is out.  Frees the link. */
+void sess_link_closed(struct sess_link *link);
+
+/* The core path is up.  answer: what the peer sent with its acceptance
+ * (NULL on the side that accepted). */
+void sess_path_up(struct sess_link *link, const struct sess_request *answer);
+/* The core path could not be made, or broke: positive errno value. */
+void sess_path_down(struct sess_link *link, int error);
+
+/* -- what sessions say ----------------------------------------------------- */
 
 bool sess_is_up(const struct sess *sess);
 /* True until the session is closing or has failed. */

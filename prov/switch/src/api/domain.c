@@ -86,7 +86,7 @@ static int open_core(struct switch_domain *domain)
 }
 
 /* From which size of a message something else than copying pays. */
-static void set_thresholds(const struct switch_domain *domain, struct sess_config *config)
+static void set_thresholds(const struct switch_domain *domain, struct sess_core_config *config)
 {
 	const struct switch_params *params = &switch_params;
 	const struct switch_costs_row *row =
@@ -97,16 +97,15 @@ static void set_thresholds(const struct switch_domain *domain, struct sess_confi
 		params->rndv_threshold ? params->rndv_threshold : row->write;
 }
 
-static int open_engine(struct switch_domain *domain)
+static int open_sess_core(struct switch_domain *domain)
 {
 	const struct switch_params *params = &switch_params;
 	const struct core_caps *caps = domain->caps;
-	struct sess_config config = {
+	struct sess_core_config config = {
 		.buffer_size = params->buffer_size,
 		.credits = (uint32_t)domain->credits,
 		.send_iov_limit = caps->iov_limit,
 		.rma_iov_limit = caps->rma_iov_limit,
-		.transfer = params->transfer,
 		.can_read = caps->can_read && params->rdma_read,
 		.can_write = caps->can_write && params->rdma_write,
 		.read_target = caps->read_target && params->rma_target,
@@ -117,6 +116,17 @@ static int open_engine(struct switch_domain *domain)
 		.key_len = sizeof(uint64_t), /* whatever the core makes of it */
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,
+	};
+
+	set_thresholds(domain, &config);
+	return sess_core_create(domain->engine, &config, domain, &domain->sess_core);
+}
+
+static int open_engine(struct switch_domain *domain)
+{
+	const struct switch_params *params = &switch_params;
+	struct sess_config config = {
+		.transfer = params->transfer,
 		.initial = params->initial,
 		.unexpected_max = params->unexpected_max,
 		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
@@ -124,10 +134,11 @@ static int open_engine(struct switch_domain *domain)
 		.random = switch_random,
 		.part = switch_op_part,
 	};
+	int ret;
 
-	set_thresholds(domain, &config);
 	switch_random(&config.first_seq, sizeof(config.first_seq));
-	return sess_engine_create(&config, &domain->engine);
+	ret = sess_engine_create(&config, &domain->engine);
+	return ret ? ret : open_sess_core(domain);
 }
 
 static int open_timer(struct switch_domain *domain)
@@ -140,6 +151,8 @@ static int open_timer(struct switch_domain *domain)
 /* Of whatever is open, in reverse. */
 static void domain_free(struct switch_domain *domain)
 {
+	if (domain->sess_core)
+		sess_core_destroy(domain->sess_core);
 	if (domain->engine)
 		sess_engine_destroy(domain->engine);
 	if (domain->core)

@@ -41,14 +41,14 @@
 #include "discover/costs.h"
 #include "switch_session.h"
 
-#define SWITCH_NAME "ofi_switch"
-#define SWITCH_INJECT_SIZE 4096 /* less where BUFFER_SIZE holds less */
-#define SWITCH_PACKET_HEAD 128  /* bytes of a packet that no payload may count on */
-#define SWITCH_TX_SIZE 65536	/* operations outstanding, unread completions included */
-#define SWITCH_RX_SIZE 65536
-#define SWITCH_CQ_SIZE 1024
+#define SWITCH_NAME	      "ofi_switch"
+#define SWITCH_INJECT_SIZE    4096  /* less where BUFFER_SIZE holds less */
+#define SWITCH_PACKET_HEAD    128   /* bytes of a packet that no payload may count on */
+#define SWITCH_TX_SIZE	      65536 /* operations outstanding, unread completions included */
+#define SWITCH_RX_SIZE	      65536
+#define SWITCH_CQ_SIZE	      1024
 #define SWITCH_MIN_MULTI_RECV 64
-#define SWITCH_CM_DATA_MAX 512 /* bytes, our preamble included */
+#define SWITCH_CM_DATA_MAX    512 /* bytes, our preamble included */
 
 /* Flags that operations of an endpoint may have by default. */
 #define SWITCH_TX_OP_FLAGS                                                                         \
@@ -67,13 +67,13 @@ struct switch_params {
 	bool rdma_read, rdma_write;
 	bool rma_target; /* memory of this side may be read and written by peers */
 	size_t buffer_size, initial;
-	size_t credits, rndv_threshold; /* 0: what suits the core */
-	size_t unexpected_max; /* bytes */
-	struct switch_costs costs; /* from a file; empty: none named */
-	char *core;  /* NULL: none named */
-	enum fi_ep_type core_type; /* of endpoints of cores; FI_EP_UNSPEC: any */
+	size_t credits, rndv_threshold;	  /* 0: what suits the core */
+	size_t unexpected_max;		  /* bytes */
+	struct switch_costs costs;	  /* from a file; empty: none named */
+	char *core;			  /* NULL: none named */
+	enum fi_ep_type core_type;	  /* of endpoints of cores; FI_EP_UNSPEC: any */
 	int hello_timeout, close_timeout; /* milliseconds */
-	char *stats; /* file name, "stderr", or NULL */
+	char *stats;			  /* file name, "stderr", or NULL */
 };
 extern struct switch_params switch_params;
 
@@ -87,7 +87,7 @@ struct switch_fabric {
 	TAILQ_ENTRY(switch_fabric) link;
 	char *name;
 	struct fid_fabric *core;
-	char *core_prov; /* "tcp" */
+	char *core_prov;	   /* "tcp" */
 	enum fi_ep_type core_type; /* of the core's endpoints, FI_EP_MSG or FI_EP_RDM */
 	const struct core_ops *core_ops;
 	pthread_mutex_t lock;
@@ -124,7 +124,7 @@ struct switch_wait {
 	struct switch_waitset *set; /* that it is in, with its owner; or NULL */
 	struct fid *owner;
 	enum fi_wait_obj obj; /* as FI_GETWAITOBJ says */
-	int epoll_fd; /* -1: FI_WAIT_NONE */
+	int epoll_fd;	      /* -1: FI_WAIT_NONE */
 	int event_fd;
 	bool armed;    /* somebody may poll it: the next event must signal */
 	bool signaled; /* event_fd is readable */
@@ -203,9 +203,10 @@ struct switch_domain {
 	struct core_domain *core;
 	const struct core_caps *caps;
 	struct sess_engine *engine;
+	struct sess_core *sess_core; /* the core, as the engine knows it */
 
 	pthread_mutex_t lock;
-	bool locked;		   /* the lock is in use (see above) */
+	bool locked; /* the lock is in use (see above) */
 	enum fi_threading threading;
 	enum fi_progress progress;
 	pthread_t progress_thread; /* FI_PROGRESS_AUTO */
@@ -213,12 +214,12 @@ struct switch_domain {
 	int progress_epoll;	   /* what it sleeps on */
 	bool progress_stop;
 
-	int timer_fd;		   /* the engine's next deadline */
-	uint64_t timer_set;	   /* what it is set to */
-	bool waited;		   /* somebody may sleep whom no send that is held back wakes */
-	unsigned cm_countdown;	   /* passes until connection events are read again */
-	unsigned cm_pending;	   /* connections being made or closed */
-	uint64_t last_tick;	   /* when deadlines were looked at */
+	int timer_fd;	       /* the engine's next deadline */
+	uint64_t timer_set;    /* what it is set to */
+	bool waited;	       /* somebody may sleep whom no send that is held back wakes */
+	unsigned cm_countdown; /* passes until connection events are read again */
+	unsigned cm_pending;   /* connections being made or closed */
+	uint64_t last_tick;    /* when deadlines were looked at */
 
 	LIST_HEAD(, switch_ep) eps;
 	LIST_HEAD(, switch_conn) conns; /* every session's path, lingering ones included */
@@ -226,13 +227,13 @@ struct switch_domain {
 	LIST_HEAD(, switch_cntr) cntrs;
 	STAILQ_HEAD(, sess_op) free_ops;
 	SLIST_HEAD(, switch_op_chunk) op_chunks;
-	struct switch_mr *mrs;	   /* uthash by key */
-	struct switch_stranger *strangers;   /* uthash by address */
-	struct switch_stranger *stranger_id; /* the same by number */
+	struct switch_mr *mrs;			      /* uthash by key */
+	struct switch_stranger *strangers;	      /* uthash by address */
+	struct switch_stranger *stranger_id;	      /* the same by number */
 	TAILQ_HEAD(, switch_stranger) idle_strangers; /* without references, oldest first */
 	size_t idle_stranger_cnt;
 	uint64_t last_stranger;
-	bool names_sources;	   /* completions need switch_name_source() */
+	bool names_sources; /* completions need switch_name_source() */
 	uint64_t next_key;
 	int refs;
 };
@@ -284,15 +285,15 @@ uint64_t switch_now(void); /* CLOCK_MONOTONIC, nanoseconds */
  * completion was read or is not wanted.
  */
 struct switch_op {
-	struct sess_op sess; /* first */
+	struct sess_op sess;  /* first */
 	struct switch_ep *ep; /* of a send; NULL once the endpoint is closed */
 	struct switch_rx *rx; /* of a receive, where it was posted; NULL once that is closed */
 	struct switch_cq *cq; /* NULL: no entry is wanted, errors included */
 	struct switch_cntr *cntr;
 	void *context;
-	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
-	bool wants_entry;  /* false: an entry only on error */
-	bool silent;	   /* fi_inject and the like: no context to cancel it by */
+	uint64_t cq_flags;		  /* FI_SEND | FI_TAGGED ... as the entry reports them */
+	bool wants_entry;		  /* false: an entry only on error */
+	bool silent;			  /* fi_inject and the like: no context to cancel it by */
 	struct switch_stranger *stranger; /* of an error: who sent it, if known as such */
 
 	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and
@@ -330,13 +331,13 @@ struct switch_cq {
 	LIST_ENTRY(switch_cq) link;
 	enum fi_cq_format format;
 	struct switch_wait wait;
-	STAILQ_HEAD(, sess_op) done; /* finished operations, oldest first */
-	size_t done_cnt;	     /* how many */
-	bool signaled;		     /* fi_cq_signal, and nobody noticed yet */
-	uint64_t signals;	     /* how often */
-	bool threshold;		     /* FI_CQ_COND_THRESHOLD */
-	unsigned passes;	     /* reads that found entries waiting */
-	int refs;		     /* endpoints bound */
+	STAILQ_HEAD(, sess_op) done;   /* finished operations, oldest first */
+	size_t done_cnt;	       /* how many */
+	bool signaled;		       /* fi_cq_signal, and nobody noticed yet */
+	uint64_t signals;	       /* how often */
+	bool threshold;		       /* FI_CQ_COND_THRESHOLD */
+	unsigned passes;	       /* reads that found entries waiting */
+	int refs;		       /* endpoints bound */
 	struct switch_stranger *shown; /* whose address the last error read points to */
 };
 
@@ -353,8 +354,8 @@ struct switch_cntr {
 	LIST_ENTRY(switch_cntr) link;
 	struct switch_wait wait;
 	uint64_t value, errors;
-	bool moved;    /* since the application last read it */
-	bool changed;  /* since a poll set last looked or the application set the value */
+	bool moved;   /* since the application last read it */
+	bool changed; /* since a poll set last looked or the application set the value */
 	int refs;
 };
 
@@ -374,7 +375,7 @@ struct switch_eq {
 	struct switch_wait wait;
 	pthread_mutex_t lock;
 	STAILQ_HEAD(, switch_event) events;
-	void *err_data; /* of the last error read, freed at the next */
+	void *err_data;	 /* of the last error read, freed at the next */
 	bool app_writes; /* FI_WRITE: fi_eq_write is allowed */
 	int refs;	 /* under the lock of the fabric */
 };
@@ -386,8 +387,7 @@ int switch_eq_push(struct switch_eq *eq, uint32_t event, const void *buf, size_t
 int switch_eq_push_error(struct switch_eq *eq, fid_t fid, void *context, int err, int prov_errno,
 			 const void *data, size_t data_len);
 /* The same for one address of an asynchronous insertion. */
-int switch_eq_push_av_error(struct switch_eq *eq, fid_t fid, void *context, int err,
-			    uint64_t idx);
+int switch_eq_push_av_error(struct switch_eq *eq, fid_t fid, void *context, int err, uint64_t idx);
 /* Forgets what is queued for an object that is being closed.  A connection
  * request among it goes to switch_connreq_drop(). */
 void switch_eq_remove(struct switch_eq *eq, fid_t fid);
@@ -494,16 +494,16 @@ struct switch_conn {
 	struct core_path *path; /* NULL before, after, and while the peer's is awaited */
 	unsigned path_cnt;	/* paths whose CORE_CLOSED has not come */
 	uint32_t session_id;
-	bool pending;		/* counted in the domain's cm_pending */
-	bool down;		/* the engine said so: ends when path_cnt is 0 */
-	bool met; /* the core has connected it */
+	bool pending; /* counted in the domain's cm_pending */
+	bool down;    /* the engine said so: ends when path_cnt is 0 */
+	bool met;     /* the core has connected it */
 	bool was_up;
 
 	/* RDM */
-	fi_addr_t fi_addr;	/* the peer's, FI_ADDR_NOTAVAIL if unknown */
+	fi_addr_t fi_addr;		 /* the peer's, FI_ADDR_NOTAVAIL if unknown */
 	LIST_ENTRY(switch_conn) unnamed; /* peers that are in no address vector */
 	bool is_unnamed;
-	struct switch_addr addr; /* the peer's name: its IP address, its listener's port */
+	struct switch_addr addr;	  /* the peer's name: its IP address, its listener's port */
 	struct switch_stranger *stranger; /* as whom the engine knows it, or NULL */
 
 	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
@@ -517,7 +517,7 @@ struct switch_rx {
 	struct switch_ep *ep;	    /* whose own it is; NULL: shared */
 	LIST_HEAD(, switch_ep) eps; /* that share it */
 	struct sess_rx *sess_rx;
-	size_t left;		    /* receives that may still be posted */
+	size_t left; /* receives that may still be posted */
 	size_t min_multi_recv;
 	bool directed;
 };
@@ -570,8 +570,8 @@ struct switch_ep {
 	struct sess_ep *sess_ep;
 
 	struct switch_rx own_rx;
-	bool wants_srx, wants_stx;	 /* attributes ask for shared contexts */
-	struct switch_rx *srx;		 /* bound, instead of its own */
+	bool wants_srx, wants_stx; /* attributes ask for shared contexts */
+	struct switch_rx *srx;	   /* bound, instead of its own */
 	LIST_ENTRY(switch_ep) srx_link;
 	struct switch_stx *stx;
 
@@ -581,7 +581,7 @@ struct switch_ep {
 	LIST_HEAD(, switch_conn) unnamed;
 	struct core_listener *listener;
 	bool told_misfit; /* somebody did not fit, and the log says so */
-	bool everywhere; /* listens on every interface; the name is that of one */
+	bool everywhere;  /* listens on every interface; the name is that of one */
 	struct switch_addr name;
 
 	/* MSG */
@@ -606,7 +606,7 @@ struct switch_pep {
 /* info->handle of a connection request, until it is accepted or rejected. */
 struct switch_connreq {
 	struct fid fid;
-	struct switch_ep *ep; /* opened for it */
+	struct switch_ep *ep;		 /* opened for it */
 	const struct core_ops *core_ops; /* for answering */
 	struct core_request *request;
 	struct sess_request preamble;

@@ -119,7 +119,7 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_connect(ep->sess_ep, conn, SESS_SOURCE_ANY, &conn->sess);
+	ret = sess_connect(ep->sess_ep, ep->domain->sess_core, conn, SESS_SOURCE_ANY, &conn->sess);
 	if (!ret) {
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
 		return_address(ep, true); /* the path has it, or had */
@@ -173,7 +173,8 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_accept(ep->sess_ep, &connreq->preamble, conn, SESS_SOURCE_ANY, &conn->sess);
+	ret = sess_accept(ep->sess_ep, ep->domain->sess_core, &connreq->preamble, conn,
+			  SESS_SOURCE_ANY, &conn->sess);
 	if (!ret) {
 		request = connreq->request;
 		ep->connreq = NULL;

@@ -48,7 +48,7 @@ static ssize_t cm_data(const struct switch_conn *conn, const void *data, size_t 
 		return -FI_EINVAL;
 	if (ep->type == FI_EP_RDM)
 		port = switch_addr_port(&ep->name);
-	sess_preamble(conn->sess, port, buf);
+	sess_preamble(sess_link(conn->sess), port, buf);
 	if (len)
 		memcpy(buf + SESS_PREAMBLE_LEN, data, len);
 	return (ssize_t)(SESS_PREAMBLE_LEN + len);
@@ -246,10 +246,10 @@ void switch_conn_connected(const struct core_event *event)
 	is_switch = !sess_request_parse(event->data, event->len, &answer);
 	if (is_switch && keep_cm_data(conn, (const uint8_t *)event->data + SESS_PREAMBLE_LEN,
 				      event->len - SESS_PREAMBLE_LEN)) {
-		sess_path_down(conn->sess, FI_ENOMEM);
+		sess_path_down(sess_link(conn->sess), FI_ENOMEM);
 		return;
 	}
-	sess_path_up(conn->sess, is_switch ? &answer : NULL);
+	sess_path_up(sess_link(conn->sess), is_switch ? &answer : NULL);
 }
 
 void switch_conn_refused(const struct core_event *event)
@@ -266,7 +266,7 @@ void switch_conn_refused(const struct core_event *event)
 	}
 	if (keep_cm_data(conn, event->data, event->len))
 		SW_WARN(EP_CTRL, "no memory for the data of a refusal\n");
-	sess_path_down(conn->sess, event->error ? event->error : FI_ECONNREFUSED);
+	sess_path_down(sess_link(conn->sess), event->error ? event->error : FI_ECONNREFUSED);
 }
 
 void switch_conn_broken(const struct core_event *event)
@@ -275,7 +275,7 @@ void switch_conn_broken(const struct core_event *event)
 
 	if (event->path != conn->path || conn->down)
 		return;
-	sess_path_down(conn->sess, event->error);
+	sess_path_down(sess_link(conn->sess), event->error);
 }
 
 void switch_conn_path_closed(const struct core_event *event)

@@ -125,7 +125,7 @@ static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch
 	if (is_own_address(ep, addr)) {
 		ret = sess_connect_self(ep->sess_ep, conn, fi_addr, &conn->sess);
 	} else {
-		ret = sess_connect(ep->sess_ep, conn, fi_addr, &conn->sess);
+		ret = sess_connect(ep->sess_ep, ep->domain->sess_core, conn, fi_addr, &conn->sess);
 		if (!ret)
 			ret = switch_conn_open_path(conn, addr->bytes, addr->len, NULL, 0);
 	}
@@ -235,7 +235,8 @@ static void accept_new(struct switch_ep *ep, struct core_event *event,
 	if (conn)
 		conn->addr = *name;
 	if (!conn ||
-	    sess_accept(ep->sess_ep, request, conn, switch_source_key(conn), &conn->sess) ||
+	    sess_accept(ep->sess_ep, ep->domain->sess_core, request, conn, switch_source_key(conn),
+			&conn->sess) ||
 	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(ep, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
 		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
@@ -266,7 +267,7 @@ static void adopt(struct switch_conn *conn, struct core_event *event,
 	sess_adopt(conn->sess, request);
 	ret = switch_conn_accept_path(conn, core_request, NULL, 0);
 	if (ret)
-		sess_path_down(conn->sess, -ret);
+		sess_path_down(sess_link(conn->sess), -ret);
 }
 
 static struct switch_conn *find_peer(struct switch_ep *ep, const struct switch_addr *name)

@@ -206,6 +206,8 @@ void switch_domain_perform(struct switch_domain *domain)
 		case SESS_ACT_DOWN:
 			switch_conn_down(action->user, action->error);
 			break;
+		case SESS_ACT_LINK_DOWN: /* no session of ours has a second link to close */
+			break;
 		}
 	}
 }

@@ -15,9 +15,23 @@ static const struct sess_action *action_base(struct sess_engine *engine, enum se
 
 	action->type = type;
 	action->sess = sess;
+	action->link = NULL;
 	action->user = sess ? sess->user : NULL;
 	action->iov_cnt = 0;
 	action->error = 0;
+	return action;
+}
+
+/* What concerns a link; NULL: it is gone. */
+static const struct sess_action *action_of(struct sess_link *link, struct sess *sess,
+					   const struct sess_core *core, enum sess_action_type type)
+{
+	struct sess_action *action = &sess->engine->action;
+
+	action_base(sess->engine, type, sess);
+	action->link = link;
+	action->user = link ? link->user : NULL;
+	action->core = core->user;
 	return action;
 }
 
@@ -35,7 +49,7 @@ static const struct sess_action *next_release(struct sess_engine *engine)
 {
 	struct sess_xfer *xfer = TAILQ_FIRST(&engine->releasing);
 
-	action_base(engine, SESS_ACT_DEREGISTER, xfer->sess);
+	action_of(xfer->link, xfer->sess, xfer->core, SESS_ACT_DEREGISTER);
 	engine->action.mem = xfer->mem[--xfer->mem_cnt];
 	if (!xfer->mem_cnt) {
 		xfer_unqueue(xfer);
@@ -51,7 +65,7 @@ static const struct sess_action *next_register(struct sess_engine *engine)
 
 	xfer_unqueue(xfer);
 	xfer->registering = true;
-	action_base(engine, SESS_ACT_REGISTER, xfer->sess);
+	action_of(xfer->link, xfer->sess, xfer->core, SESS_ACT_REGISTER);
 	action->xfer = xfer;
 	action->iov[0] = xfer->piece[xfer->mem_cnt];
 	action->iov_cnt = 1;
@@ -64,17 +78,17 @@ static const struct sess_action *next_send(struct sess_engine *engine)
 {
 	struct sess_action *action = &engine->action;
 	struct sess_packet *packet;
-	struct sess *sess;
+	struct sess_link *link;
 
-	while ((sess = TAILQ_FIRST(&engine->ready))) {
-		packet = schedule_next(sess);
+	while ((link = TAILQ_FIRST(&engine->ready))) {
+		packet = schedule_next(link);
 		if (!packet) {
-			if (sess->work_list == &engine->ready)
-				engine_set_work(sess, NULL);
+			if (link->work_list == &engine->ready)
+				engine_set_work(link, NULL);
 			continue;
 		}
 		engine->offered = packet;
-		action_base(engine, SESS_ACT_SEND, sess);
+		action_of(link, link->sess, link->core, SESS_ACT_SEND);
 		action->io = &packet->io;
 		action->iov[0].addr = packet->bytes;
 		action->iov[0].len = packet->len;
@@ -115,7 +129,7 @@ static void rma_free(struct sess_engine *engine, struct sess_rma *rma)
  * as many local pieces as the core takes. */
 static void rma_fill(struct sess_xfer *xfer, struct sess_action *action)
 {
-	const struct sess_config *config = &xfer->sess->engine->config;
+	const struct sess_core_config *config = &xfer->core->config;
 	uint64_t offset = xfer->issued, len = xfer->want - xfer->issued;
 	const struct wire_desc *desc = xfer->desc;
 
@@ -127,8 +141,8 @@ static void rma_fill(struct sess_xfer *xfer, struct sess_action *action)
 		len = desc->len - offset;
 	if (len > config->chunk)
 		len = config->chunk;
-	if (len > xfer->sess->rma_max)
-		len = xfer->sess->rma_max;
+	if (len > xfer->link->rma_max)
+		len = xfer->link->rma_max;
 	action->iov_cnt = iov_slice(xfer->piece, xfer->piece_cnt, xfer->issued, len, action->iov);
 	if (action->iov_cnt > config->rma_iov_limit)
 		action->iov_cnt = config->rma_iov_limit;
@@ -149,10 +163,10 @@ static const struct sess_action *next_rma(struct sess_engine *engine)
 		return sess_next(engine);
 	}
 	rma->io.kind = IO_RMA;
-	rma->io.sess = xfer->sess;
+	rma->io.link = xfer->link;
 	rma->xfer = xfer;
-	action_base(engine, xfer->stage == XFER_READING ? SESS_ACT_READ : SESS_ACT_WRITE,
-		    xfer->sess);
+	action_of(xfer->link, xfer->sess, xfer->core,
+		  xfer->stage == XFER_READING ? SESS_ACT_READ : SESS_ACT_WRITE);
 	rma_fill(xfer, action);
 	rma->len = action->len;
 	action->io = &rma->io;
@@ -160,28 +174,39 @@ static const struct sess_action *next_rma(struct sess_engine *engine)
 	return action;
 }
 
+/* In the order in which they came about. */
 static const struct sess_action *next_event(struct sess_engine *engine)
 {
+	static const struct {
+		unsigned what;
+		enum sess_action_type type;
+	} events[] = {
+		{TELL_UP, SESS_ACT_UP},
+		{TELL_BYE, SESS_ACT_BYE},
+		{TELL_DOWN, SESS_ACT_DOWN},
+	};
 	struct sess *sess = TAILQ_FIRST(&engine->events);
-	enum sess_action_type type;
+	unsigned i = 0;
 
-	if (sess->tell_up) {
-		sess->tell_up = false;
-		type = SESS_ACT_UP;
-	} else if (sess->tell_bye) {
-		sess->tell_bye = false;
-		type = SESS_ACT_BYE;
-	} else {
-		sess->tell_down = false;
-		type = SESS_ACT_DOWN;
+	while (!(sess->tell & events[i].what))
+		i++;
+	if (events[i].what == TELL_DOWN)
 		session_shed(sess);
-	}
-	if (!sess->tell_up && !sess->tell_bye && !sess->tell_down) {
-		sess->has_event = false;
+	sess->tell &= (uint8_t)~events[i].what;
+	if (!sess->tell)
 		TAILQ_REMOVE(&engine->events, sess, event);
-	}
-	action_base(engine, type, sess);
+	action_base(engine, events[i].type, sess);
 	engine->action.error = sess->error;
+	return &engine->action;
+}
+
+static const struct sess_action *next_link_down(struct sess_engine *engine)
+{
+	struct sess_link *link = TAILQ_FIRST(&engine->links_down);
+
+	sess_link_forget_event(link);
+	action_of(link, link->sess, link->core, SESS_ACT_LINK_DOWN);
+	engine->action.error = link->error;
 	return &engine->action;
 }
 
@@ -190,7 +215,8 @@ static bool has_actions(const struct sess_engine *engine)
 {
 	return !STAILQ_EMPTY(&engine->done) || !TAILQ_EMPTY(&engine->ready) ||
 	       !TAILQ_EMPTY(&engine->releasing) || !TAILQ_EMPTY(&engine->registering) ||
-	       !TAILQ_EMPTY(&engine->rma) || !TAILQ_EMPTY(&engine->events);
+	       !TAILQ_EMPTY(&engine->rma) || !TAILQ_EMPTY(&engine->events) ||
+	       !TAILQ_EMPTY(&engine->links_down);
 }
 
 /* Releasing comes before completing: once the application is told, nobody
@@ -218,31 +244,34 @@ const struct sess_action *sess_next(struct sess_engine *engine)
 		return next_rma(engine);
 	if (!TAILQ_EMPTY(&engine->events))
 		return next_event(engine);
+	if (!TAILQ_EMPTY(&engine->links_down))
+		return next_link_down(engine);
 	return NULL;
 }
 
 static void took_packet(struct sess_engine *engine, int error)
 {
 	struct sess_packet *packet = engine->offered;
-	struct sess *sess = packet->io.sess;
+	struct sess_link *link = packet->io.link;
+	struct sess *sess = link->sess;
 
 	engine->offered = NULL;
 	if (!error) {
-		sess->refused = NULL;
-		sess->out_cnt++;
-		engine_set_work(sess, NULL);
-		if (schedule_has_work(sess)) /* behind the others: their turn */
-			engine_set_work(sess, &engine->ready);
+		link->refused = NULL;
+		link->out_cnt++;
+		engine_set_work(link, NULL);
+		if (schedule_has_work(link)) /* behind the others: their turn */
+			engine_set_work(link, &engine->ready);
 		session_progress_close(sess);
 		return;
 	}
-	sess->refused = packet;
-	if (error == -EAGAIN && sess->state != SESS_FAILED) {
-		engine_set_work(sess, &engine->blocked);
+	link->refused = packet;
+	if (error == -EAGAIN && sess->state != SESS_FAILED && link->state != LINK_DOWN) {
+		engine_set_work(link, &engine->blocked);
 		return;
 	}
-	engine_set_work(sess, NULL);
-	session_fail(sess, -error, "the core refused to send a packet");
+	engine_set_work(link, NULL);
+	sess_link_fail(link, -error, "the core refused to send a packet");
 }
 
 static void took_rma(struct sess_engine *engine, int error)
@@ -277,9 +306,10 @@ void sess_took(struct sess_engine *engine, int error)
 		took_rma(engine, error);
 }
 
-static void packet_done(struct sess_engine *engine, struct sess_packet *packet, int error)
+static void packet_done(struct sess_packet *packet, int error)
 {
-	struct sess *sess = packet->io.sess;
+	struct sess_link *link = packet->io.link;
+	struct sess *sess = link->sess;
 	int op_error = error && sess->error ? sess->error : error; /* the first one */
 	struct sess_op *op;
 
@@ -289,19 +319,20 @@ static void packet_done(struct sess_engine *engine, struct sess_packet *packet, 
 	}
 	if (packet->xfer)
 		xfer_io_done(packet->xfer, error);
-	packet_free(engine, packet);
+	packet_free(packet);
 	if (error)
-		session_fail(sess, error, "the core failed to send a packet");
+		sess_link_fail(link, error, "the core failed to send a packet");
 	else if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
-	if (sess->out_cnt-- >= PACKETS_OUT_MAX && schedule_has_work(sess))
-		schedule_ready(sess);
+	if (link->out_cnt-- >= PACKETS_OUT_MAX && schedule_has_work(link))
+		sess_link_ready(link);
+	sess_link_progress_close(link);
 }
 
 void sess_done(struct sess_engine *engine, struct sess_io *io, int error)
 {
 	if (io->kind == IO_PACKET) {
-		packet_done(engine, (struct sess_packet *)io, error);
+		packet_done((struct sess_packet *)io, error);
 	} else {
 		struct sess_rma *rma = (struct sess_rma *)io;
 		struct sess_xfer *xfer = rma->xfer;

@@ -33,35 +33,45 @@ enum {
  * as it may keep before it is full: packets, and the bytes of copies that need not wait
  * for a receive.  Who comes when that is used up gets the least there is.
  */
-static int64_t packets_left(const struct sess_rx *rx)
+static int64_t packets_left(const struct sess_link *link)
 {
-	const struct sess_config *config = &rx->engine->config;
+	const struct sess_rx *rx = link->sess->ep->rx;
 
-	return (int64_t)(config->unexpected_max / config->buffer_size) - rx->promised;
+	return ((int64_t)rx->engine->config.unexpected_max - rx->promised) /
+	       (int64_t)link->core->config.buffer_size;
 }
 
-void backlog_greet(struct sess *sess)
+static void greet_session(struct sess *sess)
 {
 	const struct sess_config *config = &sess->engine->config;
-	struct sess_credit *credit = &sess->credit;
 	struct sess_rx *rx = sess->ep->rx;
 	const int64_t bytes = (int64_t)(config->unexpected_max / 2) - rx->budgets;
 	const uint64_t budget = bytes / 8 > BUDGET_LEAST ? (uint64_t)(bytes / 8) : BUDGET_LEAST;
 
 	if (sess->own_budget)
 		return; /* it was said already, or is about to be */
-	if (credit->rx_grant > config->first_credits)
-		credit->rx_grant = (uint16_t)config->first_credits;
-	if (packets_left(rx) < credit->rx_grant)
-		credit->rx_grant = SESS_CREDITS_MIN;
 	sess->own_budget = budget < config->eager_budget ? budget : config->eager_budget;
 	rx->budgets += (int64_t)sess->own_budget;
 }
 
-void backlog_promise(struct sess *sess, int32_t packets)
+void backlog_greet(struct sess_link *link)
 {
-	if (sess->state < SESS_FAILED)
-		sess->ep->rx->promised += packets;
+	struct sess_credit *credit = &link->credit;
+
+	if (credit->fixed)
+		return;
+	credit->fixed = true;
+	if (credit->rx_grant > link->core->config.first_credits)
+		credit->rx_grant = (uint16_t)link->core->config.first_credits;
+	if (packets_left(link) < credit->rx_grant)
+		credit->rx_grant = SESS_CREDITS_MIN;
+	greet_session(link->sess);
+}
+
+void backlog_promise(struct sess_link *link, int32_t packets)
+{
+	if (link->sess->state < SESS_FAILED && link->state < LINK_DOWN)
+		link->sess->ep->rx->promised += packets * (int64_t)link->core->config.buffer_size;
 }
 
 /* -- giving fewer credits --------------------------------------------------------- */
@@ -83,20 +93,30 @@ static uint64_t patience(const struct sess *sess)
 
 static void throttle(struct sess *sess)
 {
-	credit_throttle(&sess->credit);
-	if (sess->told_full != sess->ep->rx->full)
-		sess->credit.owed = true; /* that, it is owed all the same */
-	sess->taken = true;		  /* since it is throttled: not yet looked at */
+	struct sess_link *link;
+
+	TAILQ_FOREACH (link, &sess->links, sess_entry) {
+		credit_throttle(&link->credit);
+		if (sess->told_full != sess->ep->rx->full)
+			link->credit.owed = true; /* that, it is owed all the same */
+	}
+	sess->is_throttled = true;
+	sess->taken = true; /* since it is throttled: not yet looked at */
 	sess->stats.throttles++;
 	TAILQ_INSERT_TAIL(&sess->engine->throttled, sess, throttled);
 }
 
 static void release(struct sess *sess)
 {
+	struct sess_link *link;
+
 	TAILQ_REMOVE(&sess->engine->throttled, sess, throttled);
-	credit_release(&sess->credit);
-	if (sess->credit.owed)
-		schedule_ready(sess);
+	sess->is_throttled = false;
+	TAILQ_FOREACH (link, &sess->links, sess_entry) {
+		credit_release(&link->credit);
+		if (link->credit.owed)
+			sess_link_ready(link);
+	}
 }
 
 /* The application takes nothing of what is piled up: it gets as much again to choose
@@ -107,18 +127,18 @@ static void be_patient(struct sess *sess)
 	release(sess);
 }
 
-void backlog_grant(struct sess *sess)
+void backlog_grant(struct sess_link *link)
 {
-	struct sess_credit *credit = &sess->credit;
-
+	const struct sess *sess = link->sess;
+	struct sess_credit *credit = &link->credit;
 	uint32_t grant = credit->rx_grant;
 
 	if (!credit->owed || credit->throttled)
 		return;
-	if (packets_left(sess->ep->rx) < 0)
+	if (packets_left(link) < 0)
 		grant /= 2;
 	/* A few messages may lie there for good. */
-	else if (packets_left(sess->ep->rx) > 2 * (int64_t)grant && sess->kept <= share(sess) / 2)
+	else if (packets_left(link) > 2 * (int64_t)grant && sess->kept <= share(sess) / 2)
 		grant *= 2;
 	if (grant > credit->rx_window)
 		grant = credit->rx_window;
@@ -163,14 +183,17 @@ uint64_t backlog_tick(struct sess_engine *engine, uint64_t now)
 
 void backlog_forget(struct sess *sess)
 {
-	struct sess_rx *rx = sess->ep->rx;
+	struct sess_link *link;
 
-	if (sess->credit.throttled)
+	if (sess->is_throttled)
 		TAILQ_REMOVE(&sess->engine->throttled, sess, throttled);
-	sess->credit.throttled = false;
-	if (sess->hello_seen)
-		backlog_promise(sess, -credit_left(&sess->credit));
-	rx->budgets -= (int64_t)sess->own_budget;
+	sess->is_throttled = false;
+	TAILQ_FOREACH (link, &sess->links, sess_entry) {
+		link->credit.throttled = false;
+		if (link->has & LINK_GREETED)
+			backlog_promise(link, -credit_left(&link->credit));
+	}
+	sess->ep->rx->budgets -= (int64_t)sess->own_budget;
 	sess->own_budget = 0;
 }
 
@@ -183,9 +206,9 @@ static void tell_full(struct sess_ep *ep, bool full)
 	struct sess *sess;
 
 	TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
-		if (sess->told_full != full && !sess->is_self && sess->state == SESS_OPEN) {
-			sess->credit.owed = true;
-			schedule_ready(sess);
+		if (sess->told_full != full && sess->state == SESS_OPEN && sess->link) {
+			sess->link->credit.owed = true;
+			sess_link_ready(sess->link);
 		}
 	}
 }
@@ -218,7 +241,7 @@ void backlog_add(struct sess *sess, uint64_t bytes)
 		rx->piled_up++;
 	sess->kept += bytes;
 	rx->kept += bytes;
-	if (!sess->credit.throttled && sess->state < SESS_FAILED && sess->kept > patience(sess))
+	if (!sess->is_throttled && sess->state < SESS_FAILED && sess->kept > patience(sess))
 		throttle(sess);
 	judge_full(rx);
 }
@@ -235,7 +258,7 @@ void backlog_remove(struct sess *sess, uint64_t bytes)
 		rx->piled_up--;
 	if (sess->kept <= share(sess) / 2)
 		sess->patience = 0;
-	if (sess->credit.throttled && sess->kept <= patience(sess) / 2)
+	if (sess->is_throttled && sess->kept <= patience(sess) / 2)
 		release(sess);
 	judge_full(rx);
 }
@@ -244,6 +267,19 @@ void backlog_taken(struct sess *sess)
 {
 	sess->taken = true;
 	sess->engine->taken = true;
+}
+
+/* Bytes of packets that peers of these links may send. */
+static int64_t promised(const struct sess *sess)
+{
+	const struct sess_link *link;
+	int64_t bytes = 0;
+
+	TAILQ_FOREACH (link, &sess->links, sess_entry)
+		if (link->has & LINK_GREETED && link->state < LINK_DOWN)
+			bytes += credit_left(&link->credit) *
+				 (int64_t)link->core->config.buffer_size;
+	return bytes;
 }
 
 void backlog_move(struct sess_ep *ep, struct sess_rx *to)
@@ -257,26 +293,27 @@ void backlog_move(struct sess_ep *ep, struct sess_rx *to)
 		to->piled_up += sess->kept != 0;
 		ep->rx->budgets -= (int64_t)sess->own_budget;
 		to->budgets += (int64_t)sess->own_budget;
-		if (sess->state < SESS_FAILED && sess->hello_seen) {
-			ep->rx->promised -= credit_left(&sess->credit);
-			to->promised += credit_left(&sess->credit);
-		}
+		ep->rx->promised -= promised(sess);
+		to->promised += promised(sess);
 	}
 	judge_full(ep->rx);
 }
 
 /* -- the limit --------------------------------------------------------------------- */
 
-uint64_t backlog_max(const struct sess_config *config)
+void backlog_limits(struct sess_engine *engine, const struct sess_core_config *core)
 {
-	return 2 * config->unexpected_max + config->eager_budget +
-	       (uint64_t)config->credits * config->buffer_size +
-	       config->announced_max * (MESSAGE_SIZE_MIN + sizeof(struct sess_xfer));
-}
+	const struct sess_config *config = &engine->config;
+	const uint64_t bytes =
+		2 * config->unexpected_max + config->eager_budget +
+		(uint64_t)core->credits * core->buffer_size +
+		config->announced_max * (MESSAGE_SIZE_MIN + sizeof(struct sess_xfer));
+	const unsigned answers = config->announced_max + core->credits * UINT8_MAX;
 
-unsigned backlog_answers_max(const struct sess_config *config)
-{
-	return config->announced_max + config->credits * UINT8_MAX;
+	if (bytes > engine->backlog_max)
+		engine->backlog_max = bytes;
+	if (answers > engine->answers_max)
+		engine->answers_max = answers;
 }
 
 /* Whole messages stay receivable after their session, but for one that broke the

@@ -16,11 +16,11 @@ void backlog_taken(struct sess *sess);
 void backlog_move(struct sess_ep *ep, struct sess_rx *to);
 /* Fixes the peer's first window and its eager budget: before our hello tells them, and
  * before the peer's, which may be ahead of ours. */
-void backlog_greet(struct sess *sess);
+void backlog_greet(struct sess_link *link);
 /* The peer may send so many packets more. */
-void backlog_promise(struct sess *sess, int32_t packets);
+void backlog_promise(struct sess_link *link, int32_t packets);
 /* A packet is about to tell the peer its window. */
-void backlog_grant(struct sess *sess);
+void backlog_grant(struct sess_link *link);
 void backlog_progress(struct sess_engine *engine);
 /* Returns when it wants to look again, or SESS_NEVER. */
 uint64_t backlog_tick(struct sess_engine *engine, uint64_t now);
@@ -32,10 +32,9 @@ void backlog_orphan(struct sess *sess);
 void backlog_drop(struct sess *sess);
 /* What exceeds the limits goes. */
 void backlog_enforce(struct sess *sess);
-/* Bytes that a context keeps at most, but for the last record. */
-uint64_t backlog_max(const struct sess_config *config);
-/* Answers that wait in one session, likewise. */
-unsigned backlog_answers_max(const struct sess_config *config);
+/* The limits of the engine, now that it has a core like this one: bytes that a context
+ * keeps at most, but for the last record, and answers that wait in one session. */
+void backlog_limits(struct sess_engine *engine, const struct sess_core_config *core);
 /* A record of this session was handled. */
 static inline void backlog_check(struct sess *sess)
 {

@@ -27,9 +27,8 @@ void coalesce_learn(struct sess_engine *engine, uint64_t now)
 
 /* Whether this send waits for others: never the first since the application
  * asked for progress, unless it says that more follow. */
-bool coalesce_hold(struct sess *sess, const struct sess_op *op)
+bool coalesce_hold(struct sess_engine *engine, const struct sess_op *op)
 {
-	struct sess_engine *engine = sess->engine;
 	bool first = !engine->burst_sends++;
 
 	if (op->flags & SESS_MORE)

@@ -12,6 +12,6 @@ void coalesce_learn(struct sess_engine *engine, uint64_t now);
 /* Held back longer than this, the sends of an application that was computing
  * came late (nanoseconds): hold back only after a longer run of bursts. */
 #define HELD_TOO_LONG UINT64_C(100000)
-bool coalesce_hold(struct sess *sess, const struct sess_op *op);
+bool coalesce_hold(struct sess_engine *engine, const struct sess_op *op);
 
 #endif

@@ -19,7 +19,7 @@ struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_
 	struct sess_engine *engine = sess->engine;
 	struct sess_control *control = STAILQ_FIRST(&engine->spare_controls);
 
-	if (sess->bye_sent || sess->state >= SESS_FAILED)
+	if (sess->bye & BYE_SENT || sess->state >= SESS_FAILED)
 		return NULL;
 	if (control) {
 		STAILQ_REMOVE_HEAD(&engine->spare_controls, link);

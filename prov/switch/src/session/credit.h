@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Credit arithmetic of one session, both directions.  Limits are absolute
+ * Credit arithmetic of one link, both directions.  Limits are absolute
  * (limit = acknowledgement + window), sequence numbers wrap and are compared
  * as signed differences.  docs/protocol.md explains why nothing starves;
  * unit/session/credit_test.c goes through every state of two sides with small windows.
@@ -20,19 +20,23 @@ enum credit_class {
 	CREDIT_DATA = 2,
 };
 
+/* Packet numbers of a session: they go on over its next link. */
+struct sess_numbers {
+	uint32_t tx_next;  /* of the next packet that we send */
+	uint32_t tx_acked; /* the peer consumed everything below this */
+	uint32_t rx_next;  /* expected next; everything below is consumed */
+};
+
+/* Credits of a link: they stand for buffers of its core. */
 struct sess_credit {
-	/* what we send */
-	uint32_t tx_next;   /* sequence number of the next packet */
-	uint32_t tx_limit;  /* may be sent while below this */
-	uint32_t tx_acked;  /* the peer consumed everything below this */
-	uint16_t tx_window; /* the peer's window */
-	/* what we receive */
-	uint32_t rx_next;   /* expected next; everything below is consumed */
-	uint32_t rx_limit;  /* what the peer was last told */
-	uint16_t rx_window; /* the most that the peer is given */
-	uint16_t rx_grant;  /* what it is given now: less where its messages pile up */
-	bool owed;	    /* the peer is owed a grant */
-	bool throttled;	    /* nobody receives what it sends: it is given no more data */
+	struct sess_numbers *numbers; /* the session's */
+	uint32_t tx_limit;	      /* packets may be sent while below this */
+	uint32_t rx_limit;	      /* what the peer was last told */
+	uint16_t rx_window;	      /* the most that the peer is given */
+	uint16_t rx_grant;	      /* what it is given now: less where its messages pile up */
+	bool fixed;		      /* the first grant is: a hello tells it, or is about to */
+	bool owed;		      /* the peer is owed a grant */
+	bool throttled;		      /* nobody receives what it sends: it is given no more data */
 };
 
 static inline int32_t credit_diff(uint32_t a, uint32_t b)
@@ -52,34 +56,39 @@ static inline int32_t credit_low_water(uint16_t window)
 	return window / 2 > 3 ? window / 2 : 3;
 }
 
-/* The hello has the number before first_seq and needs no credit. */
-static inline void credit_init(struct sess_credit *credit, uint32_t first_seq, uint16_t window)
+static inline void numbers_init(struct sess_numbers *numbers, uint32_t first_seq)
+{
+	*numbers = (struct sess_numbers){.tx_next = first_seq, .tx_acked = first_seq};
+}
+
+/* A link that is not greeted yet: nothing may be sent but its hello. */
+static inline void credit_init(struct sess_credit *credit, struct sess_numbers *numbers,
+			       uint16_t window)
 {
 	*credit = (struct sess_credit){
-		.tx_next = first_seq,
-		.tx_limit = first_seq,
-		.tx_acked = first_seq,
+		.numbers = numbers,
+		.tx_limit = numbers->tx_next,
 		.rx_window = window,
 		.rx_grant = window,
 	};
 }
 
-/* The peer's hello came: first is the number of its first packet. */
-static inline void credit_greeted(struct sess_credit *credit, uint32_t first)
+/* The peer's hello came: it sends from rx_next on, and takes window packets. */
+static inline void credit_greeted(struct sess_credit *credit, uint16_t window)
 {
-	credit->rx_next = first;
-	credit->rx_limit = first + credit->rx_grant;
+	credit->rx_limit = credit->numbers->rx_next + credit->rx_grant;
+	credit->tx_limit = credit->numbers->tx_next + window;
 }
 
 static inline bool credit_may_send(const struct sess_credit *credit, enum credit_class class)
 {
-	return credit_diff(credit->tx_limit, credit->tx_next) > (int32_t) class;
+	return credit_diff(credit->tx_limit, credit->numbers->tx_next) > (int32_t) class;
 }
 
 /* What the peer has left of the limit that it was told. */
 static inline int32_t credit_left(const struct sess_credit *credit)
 {
-	return credit_diff(credit->rx_limit, credit->rx_next);
+	return credit_diff(credit->rx_limit, credit->numbers->rx_next);
 }
 
 /*
@@ -100,7 +109,7 @@ static inline uint16_t credit_window(const struct sess_credit *credit)
 /* A packet with that window leaves: the peer is owed nothing after it. */
 static inline void credit_told(struct sess_credit *credit)
 {
-	credit->rx_limit = credit->rx_next + credit_window(credit);
+	credit->rx_limit = credit->numbers->rx_next + credit_window(credit);
 	credit->owed = false;
 }
 
@@ -123,7 +132,7 @@ static inline void credit_release(struct sess_credit *credit)
 /* A packet took a number. */
 static inline void credit_sent(struct sess_credit *credit)
 {
-	credit->tx_next++;
+	credit->numbers->tx_next++;
 	credit_told(credit);
 }
 

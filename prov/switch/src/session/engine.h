@@ -4,28 +4,28 @@
 #define SESSION_ENGINE_H
 
 #include "session/table.h"
+#include "session/timer.h"
 #include "session/types.h"
 
 struct sess_engine {
 	struct sess_config config;
-	struct sess_table sessions, xfers;
-	struct sess_xfer *incoming; /* uthash by session and id */
-	struct sess_list ready;	    /* may have a packet to send */
-	struct sess_list blocked;   /* the core had no room */
-	struct sess_list held;	    /* sends held back to be coalesced */
+	struct sess_table links, xfers;
+	struct sess_xfer *incoming;  /* uthash by session and id */
+	struct link_list ready;	     /* may have a packet to send */
+	struct link_list blocked;    /* the core had no room */
+	struct link_list held;	     /* sends held back to be coalesced */
+	struct link_list links_down; /* to be told */
 	struct sess_list events;
-	struct sess_list timed_hello, timed_close;
+	struct timer_list hellos, closings;
 	struct sess_list throttled; /* sessions whose peers get fewer credits */
-	unsigned timed_unset;
 	struct xfer_list registering, releasing, rma, rma_blocked;
 	STAILQ_HEAD(, sess_op) done;
-	SLIST_HEAD(, sess_packet) spare_packets;
 	SLIST_HEAD(, sess_rma) spare_rmas;
 	STAILQ_HEAD(, sess_control) spare_controls;
 	struct message_list spare_messages;
-	unsigned spare_packet_cnt, spare_rma_cnt, spare_control_cnt, spare_message_cnt;
+	unsigned spare_rma_cnt, spare_control_cnt, spare_message_cnt;
 
-	/* learning whether the application posts in bursts: session/packet.c */
+	/* learning whether the application posts in bursts: session/coalesce.c */
 	uint64_t now;	       /* of the last call for progress */
 	unsigned burst_sends;  /* since it last asked for progress */
 	unsigned burst_rounds; /* in a row */
@@ -37,6 +37,7 @@ struct sess_engine {
 	unsigned idle_calls;  /* for progress, without */
 	uint64_t next_look;   /* by the clock */
 	uint64_t backlog_max; /* bytes that a receive context keeps for its peers */
+	size_t inline_max;    /* what travels inline over every core */
 	unsigned answers_max; /* that wait in a session */
 	uint64_t secret[3];   /* of hashes that peers must not foresee */
 
@@ -45,9 +46,9 @@ struct sess_engine {
 	struct sess_rma *offered_rma; /* of the READ or WRITE out */
 };
 
-void engine_event(struct sess *sess);
-void engine_set_work(struct sess *sess, struct sess_list *list);
-void engine_set_timer(struct sess *sess, struct sess_list *list);
-void engine_clear_timer(struct sess *sess);
+/* The driver has to be told (enum TELL_...). */
+void engine_tell(struct sess *sess, unsigned what);
+/* Moves the link to this work list; NULL: to none. */
+void engine_set_work(struct sess_link *link, struct link_list *list);
 
 #endif

@@ -8,23 +8,24 @@
 
 #include "session/internal.h"
 
-/* The hello needs no credit and has the number before the first packet. */
-void hello_build(struct sess *sess, struct sess_packet *packet)
+/* The hello needs no credit and has the number before the next packet. */
+void hello_build(struct sess_link *link, struct sess_packet *packet)
 {
-	const struct sess_config *config = &sess->engine->config;
+	const struct sess_core_config *config = &link->core->config;
+	struct sess *sess = link->sess;
 	const struct wire_header header = {
-		.session_id = sess->peer_id,
-		.cookie = sess->peer_cookie,
-		.seq = config->first_seq - 1,
-		.ack = sess->credit.rx_next,
-		.window = sess->credit.rx_grant,
+		.session_id = link->peer_id,
+		.cookie = link->peer_cookie,
+		.seq = sess->numbers.tx_next - 1,
+		.ack = sess->numbers.rx_next,
+		.window = link->credit.rx_grant,
 		.record_cnt = 1,
 	};
 	struct wire_hello hello = {
 		.version_min = WIRE_VERSION,
 		.version_max = WIRE_VERSION,
 		.byte_order = WIRE_BYTE_ORDER,
-		.window = sess->credit.rx_grant,
+		.window = link->credit.rx_grant,
 		.rma_iov_limit = WIRE_DESC_MAX,
 		.key_len = (uint16_t)config->key_len,
 		.caps = (config->can_read ? WIRE_CAN_READ : 0u) |
@@ -32,8 +33,8 @@ void hello_build(struct sess *sess, struct sess_packet *packet)
 			(config->read_target ? WIRE_READ_TARGET : 0u) |
 			(config->write_target ? WIRE_WRITE_TARGET : 0u),
 		.buffer_size = config->buffer_size,
-		.attempt = sess->ep->attempts,
-		.peer_attempt = sess->is_opener ? 0 : sess->peer_attempt,
+		.attempt = link->is_opener ? link->attempt : sess->ep->attempts,
+		.peer_attempt = link->is_opener ? 0 : link->peer_attempt,
 		.instance = sess->ep->instance,
 		.eager_budget = sess->own_budget,
 		.rma_max = config->rma_max,
@@ -41,19 +42,16 @@ void hello_build(struct sess *sess, struct sess_packet *packet)
 		.name_len = sess->ep->name_len,
 	};
 
-	if (sess->is_opener)
-		hello.attempt = sess->attempt;
 	memcpy(hello.name, sess->ep->name, hello.name_len);
 	packet->len = (uint32_t)wire_put_header(packet->bytes, &header);
-	if (sess->refuse_due)
-		packet->len += (uint32_t)wire_put_refuse(packet->bytes + packet->len, sess->refusal,
-							 sess->peer_attempt);
+	if (link->due & LINK_REFUSE)
+		packet->len += (uint32_t)wire_put_refuse(packet->bytes + packet->len, link->refusal,
+							 link->peer_attempt);
 	else
 		packet->len += (uint32_t)wire_put_hello(packet->bytes + packet->len, &hello);
 	packet->record_cnt = 1;
 	packet->is_hello = true;
-	sess->hello_due = false;
-	sess->refuse_due = false;
+	link->due &= (uint8_t) ~(LINK_HELLO | LINK_REFUSE);
 	sess->stats.tx_packets++;
 	sess->stats.tx_records++;
 }
@@ -90,16 +88,17 @@ static const char *refusal_text(uint16_t refusal)
 	}
 }
 
-static void refuse(struct sess *sess, uint16_t refusal)
+static void refuse(struct sess_link *link, uint16_t refusal)
 {
-	sess->refusal = refusal;
-	sess->refuse_due = !sess->is_opener;
-	session_expel(sess, EPROTO, refusal_text(refusal));
+	link->refusal = refusal;
+	if (!link->is_opener)
+		link->due |= LINK_REFUSE;
+	sess_link_expel(link, EPROTO, refusal_text(refusal));
 }
 
 /* What of the peer's capabilities its limits leave: it has to take as many
  * descriptors as a message has pieces, and who uses a key has to know its like. */
-static uint32_t usable_caps(const struct sess_config *config, const struct wire_hello *hello)
+static uint32_t usable_caps(const struct sess_core_config *config, const struct wire_hello *hello)
 {
 	uint32_t caps = hello->caps;
 
@@ -110,46 +109,55 @@ static uint32_t usable_caps(const struct sess_config *config, const struct wire_
 	return caps;
 }
 
-void hello_came(struct sess *sess, const struct wire_header *header,
+/* What a session learns of its peer, by its first link. */
+static void meet(struct sess *sess, const struct wire_hello *hello, uint32_t rx_next)
+{
+	sess->numbers.rx_next = rx_next;
+	sess->eager_budget = hello->eager_budget;
+	sess->name_len = hello->name_len;
+	memcpy(sess->name, hello->name, hello->name_len);
+}
+
+void hello_came(struct sess_link *link, const struct wire_header *header,
 		const struct wire_record *record)
 {
-	const struct sess_config *config = &sess->engine->config;
+	const struct sess_core_config *config = &link->core->config;
+	struct sess *sess = link->sess;
 	struct wire_hello hello;
 	uint16_t refusal;
 
 	if (wire_get_hello(record, &hello)) {
-		session_expel(sess, EPROTO, "a hello that is malformed");
+		sess_link_expel(link, EPROTO, "a hello that is malformed");
 		return;
 	}
 	refusal = judge(&hello);
-	if (!refusal && sess->is_opener && hello.peer_attempt != sess->attempt)
+	if (!refusal && link->is_opener && hello.peer_attempt != link->attempt)
 		refusal = WIRE_REFUSE_ATTEMPT;
 	if (!refusal && hello.instance != sess->peer_instance)
 		refusal = WIRE_REFUSE_ATTEMPT;
 	if (refusal) {
-		refuse(sess, refusal);
+		refuse(link, refusal);
 		return;
 	}
-	sess->hello_seen = true;
-	sess->peer_attempt = hello.attempt;
-	sess->peer_caps = usable_caps(config, &hello);
-	sess->packet_max =
+	if (sess->state == SESS_OPENING) {
+		meet(sess, &hello, header->seq + 1);
+	} else if (header->seq + 1 != sess->numbers.rx_next) {
+		sess_link_expel(link, EPROTO, "packets are missing between two links");
+		return;
+	}
+	link->peer_attempt = hello.attempt;
+	link->peer_caps = usable_caps(config, &hello);
+	link->packet_max =
 		hello.buffer_size < config->buffer_size ? hello.buffer_size : config->buffer_size;
-	sess->rma_max =
+	link->rma_max =
 		hello.rma_max && hello.rma_max < config->rma_max ? hello.rma_max : config->rma_max;
-	sess->eager_budget = hello.eager_budget;
-	sess->name_len = hello.name_len;
-	memcpy(sess->name, hello.name, hello.name_len);
-	backlog_greet(sess);
-	credit_greeted(&sess->credit, header->seq + 1);
-	backlog_promise(sess, credit_left(&sess->credit));
-	sess->credit.tx_window = hello.window;
-	sess->credit.tx_limit = config->first_seq + hello.window;
-	if (sess->path_up)
-		session_came_up(sess);
+	backlog_greet(link);
+	credit_greeted(&link->credit, hello.window);
+	backlog_promise(link, credit_left(&link->credit));
+	sess_link_greeted(link);
 }
 
-void hello_refused(struct sess *sess, const struct wire_record *record)
+void hello_refused(struct sess_link *link, const struct wire_record *record)
 {
-	session_fail(sess, ECONNREFUSED, refusal_text(record->status));
+	sess_link_fail(link, ECONNREFUSED, refusal_text(record->status));
 }

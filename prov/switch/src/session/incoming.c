@@ -28,7 +28,7 @@ bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, u
 {
 	uint64_t sum;
 
-	if (record->key_len > xfer->sess->engine->config.key_len)
+	if (record->key_len > xfer->core->config.key_len)
 		return false;
 	xfer->desc_cnt = record->desc_cnt;
 	xfer->key_len = record->key_len;
@@ -112,8 +112,9 @@ void incoming_turn_down(struct sess_xfer *xfer)
 }
 
 /* Makes the receiver's half of a transfer.  NULL: the session failed. */
-static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_record *record)
+static struct sess_xfer *incoming_create(struct sess_link *link, const struct wire_record *record)
 {
+	struct sess *sess = link->sess;
 	struct sess_engine *engine = sess->engine;
 	struct sess_xfer *xfer, *twin;
 	struct xfer_key key;
@@ -126,7 +127,7 @@ static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_re
 		session_expel(sess, EPROTO, "two transfers with one id");
 		return NULL;
 	}
-	xfer = xfer_create(sess, NULL, select_ops((enum sess_way)record->way));
+	xfer = xfer_create(link, NULL, select_ops((enum sess_way)record->way));
 	if (!xfer) {
 		session_fail(sess, ENOMEM, "no memory for a transfer");
 		return NULL;
@@ -148,9 +149,10 @@ static struct sess_xfer *incoming_create(struct sess *sess, const struct wire_re
 	return xfer;
 }
 
-void incoming_start(struct sess *sess, const struct wire_record *record)
+void incoming_start(struct sess_link *link, const struct wire_record *record)
 {
-	struct sess_xfer *xfer = incoming_create(sess, record);
+	struct sess *sess = link->sess;
+	struct sess_xfer *xfer = incoming_create(link, record);
 	struct sess_op *op;
 
 	if (!xfer)

@@ -5,7 +5,7 @@
 
 #include "session/xfer.h"
 
-void incoming_start(struct sess *sess, const struct wire_record *record);
+void incoming_start(struct sess_link *link, const struct wire_record *record);
 void incoming_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have);
 /* Answers a message whose receive will never come. */
 void incoming_discard(struct sess_xfer *xfer, enum wire_status status);

@@ -9,15 +9,15 @@
 
 #include "session/internal.h"
 
-static void budget_came(struct sess *sess, const struct wire_record *record)
+static void budget_came(struct sess_link *link, const struct wire_record *record)
 {
-	if (!copy_budget_came(sess, record->total))
-		session_expel(sess, EPROTO, "a budget that does not add up");
+	if (!copy_budget_came(link->sess, record->total))
+		session_expel(link->sess, EPROTO, "a budget that does not add up");
 }
 
-static void bye_came(struct sess *sess, const struct wire_record *record)
+static void bye_came(struct sess_link *link, const struct wire_record *record)
 {
-	session_bye_came(sess, record->flags & WIRE_ABORT);
+	session_bye_came(link->sess, record->flags & WIRE_ABORT);
 }
 
 #define UP (1u << SESS_OPEN | 1u << SESS_CLOSING)
@@ -29,7 +29,7 @@ static const struct {
 	uint8_t states;
 	uint8_t class; /* enum credit_class */
 	bool brings;   /* something new: after our BYE nobody takes it */
-	void (*came)(struct sess *sess, const struct wire_record *record);
+	void (*came)(struct sess_link *link, const struct wire_record *record);
 } rules[WIRE_TYPES] = {
 	[WIRE_INLINE] = {UP, CREDIT_DATA, true, inline_came},
 	[WIRE_START] = {UP, CREDIT_DATA, true, incoming_start},
@@ -45,23 +45,25 @@ static const struct {
 };
 
 /* Before the hello there is nothing but it; it is alone in its packet. */
-static void greet(struct sess *sess, const struct wire_header *header, const uint8_t *p, size_t len)
+static void greet(struct sess_link *link, const struct wire_header *header, const uint8_t *p,
+		  size_t len)
 {
 	struct wire_record record;
 
 	if (header->record_cnt != 1 || wire_get_record(p, len, &record) != (long)len)
-		session_expel(sess, EPROTO, "a first packet that is no hello");
-	else if (record.type == WIRE_HELLO && (sess->state == SESS_GREETING || !sess->is_opener))
-		hello_came(sess, header, &record);
-	else if (record.type == WIRE_REFUSE && sess->is_opener)
-		hello_refused(sess, &record);
+		sess_link_expel(link, EPROTO, "a first packet that is no hello");
+	else if (record.type == WIRE_HELLO && (link->has & LINK_PATH || !link->is_opener))
+		hello_came(link, header, &record);
+	else if (record.type == WIRE_REFUSE && link->is_opener)
+		hello_refused(link, &record);
 	else
-		session_expel(sess, EPROTO, "a first packet that is no hello");
+		sess_link_expel(link, EPROTO, "a first packet that is no hello");
 }
 
-static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size_t len)
+static void read_records(struct sess_link *link, unsigned cnt, const uint8_t *p, size_t len)
 {
-	const int32_t left = credit_left(&sess->credit);
+	const int32_t left = credit_left(&link->credit);
+	struct sess *sess = link->sess;
 	struct wire_record record;
 
 	for (; cnt; cnt--) {
@@ -73,7 +75,7 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 		}
 		if (sess->state >= SESS_FAILED)
 			return;
-		if (!(rules[record.type].states & 1u << sess->state) || sess->bye_seen) {
+		if (!(rules[record.type].states & 1u << sess->state) || sess->bye & BYE_SEEN) {
 			session_expel(sess, EPROTO, "a record that may not come now");
 			return;
 		}
@@ -82,8 +84,8 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 			return;
 		}
 		sess->stats.rx_records++;
-		if (!sess->bye_sent || !rules[record.type].brings)
-			rules[record.type].came(sess, &record);
+		if (!(sess->bye & BYE_SENT) || !rules[record.type].brings)
+			rules[record.type].came(link, &record);
 		backlog_check(sess);
 		p += used;
 		len -= (size_t)used;
@@ -92,14 +94,16 @@ static void read_records(struct sess *sess, unsigned cnt, const uint8_t *p, size
 		session_expel(sess, EPROTO, "bytes behind the last record");
 }
 
-static void take_header(struct sess *sess, const struct wire_header *header)
+static void take_header(struct sess_link *link, const struct wire_header *header)
 {
-	if (!credit_received(&sess->credit, header->seq, header->record_cnt)) {
+	struct sess *sess = link->sess;
+
+	if (!credit_received(&link->credit, header->seq, header->record_cnt)) {
 		session_expel(sess, EPROTO, "a packet out of order or beyond its credits");
 		return;
 	}
-	backlog_promise(sess, -1);
-	if (!credit_update(&sess->credit, header->ack, header->window)) {
+	backlog_promise(link, -1);
+	if (!credit_update(&link->credit, header->ack, header->window)) {
 		session_expel(sess, EPROTO, "credits that do not add up");
 		return;
 	}
@@ -110,31 +114,34 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 {
 	const uint8_t *p = packet;
 	struct wire_header header;
+	struct sess_link *link;
 	struct sess *sess;
 
 	if (wire_get_header(p, len, &header))
 		return; /* it names nobody */
-	sess = table_find(&engine->sessions, header.session_id);
-	if (!sess || sess->cookie != header.cookie || sess->is_self || sess->state >= SESS_FAILED)
+	link = table_find(&engine->links, header.session_id);
+	if (!link || link->cookie != header.cookie || link->state == LINK_DOWN ||
+	    link->sess->is_self)
 		return; /* late, or a guess */
+	sess = link->sess;
 	sess->stats.rx_packets++;
 	if (header.flags & ~WIRE_PACKET_FLAGS) {
-		session_expel(sess, EPROTO, "reserved flags of a packet");
+		sess_link_expel(link, EPROTO, "reserved flags of a packet");
 		backlog_check(sess);
 		return;
 	}
-	if (!sess->hello_seen) {
-		greet(sess, &header, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+	if (!(link->has & LINK_GREETED)) {
+		greet(link, &header, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
 		return;
 	}
 	if (!header.record_cnt)
 		sess->stats.rx_credit_packets++;
-	take_header(sess, &header);
+	take_header(link, &header);
 	if (sess->state < SESS_FAILED)
-		read_records(sess, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+		read_records(link, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
 	backlog_check(sess); /* the header, or the last record, may have broken a rule */
 	if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
-	if (sess->state < SESS_FAILED && !sess->work_list && schedule_has_work(sess))
-		schedule_ready(sess);
+	if (sess->state < SESS_FAILED && !link->work_list && schedule_has_work(link))
+		sess_link_ready(link);
 }

@@ -7,21 +7,21 @@
 
 #include "session/internal.h"
 
-struct sess_packet *packet_alloc(struct sess *sess)
+struct sess_packet *packet_alloc(struct sess_link *link)
 {
-	struct sess_engine *engine = sess->engine;
-	struct sess_packet *packet = SLIST_FIRST(&engine->spare_packets);
+	struct sess_core *core = link->core;
+	struct sess_packet *packet = SLIST_FIRST(&core->spare_packets);
 
 	if (packet) {
-		SLIST_REMOVE_HEAD(&engine->spare_packets, spare);
-		engine->spare_packet_cnt--;
+		SLIST_REMOVE_HEAD(&core->spare_packets, spare);
+		core->spare_packet_cnt--;
 	} else {
-		packet = malloc(sizeof(*packet) + engine->config.buffer_size);
+		packet = malloc(sizeof(*packet) + core->config.buffer_size);
 		if (!packet)
 			return NULL;
 	}
 	packet->io.kind = IO_PACKET;
-	packet->io.sess = sess;
+	packet->io.link = link;
 	STAILQ_INIT(&packet->ops);
 	packet->xfer = NULL;
 	packet->tail_cnt = 0;
@@ -34,14 +34,16 @@ struct sess_packet *packet_alloc(struct sess *sess)
 	return packet;
 }
 
-void packet_free(struct sess_engine *engine, struct sess_packet *packet)
+void packet_free(struct sess_packet *packet)
 {
-	if (engine->spare_packet_cnt == SPARE_MAX) {
+	struct sess_core *core = packet->io.link->core;
+
+	if (core->spare_packet_cnt == SPARE_MAX) {
 		free(packet);
 		return;
 	}
-	SLIST_INSERT_HEAD(&engine->spare_packets, packet, spare);
-	engine->spare_packet_cnt++;
+	SLIST_INSERT_HEAD(&core->spare_packets, packet, spare);
+	core->spare_packet_cnt++;
 }
 
 void packet_op_done(struct sess *sess, struct sess_op *op, int error)
@@ -51,28 +53,29 @@ void packet_op_done(struct sess *sess, struct sess_op *op, int error)
 	op_done(op, op->flags & SESS_RECV ? op->error : error);
 }
 
-/* Number, credit, header: nothing changes it any more. */
-struct sess_packet *packet_close(struct sess *sess, struct sess_packet *packet)
+struct sess_packet *packet_close(struct sess_packet *packet)
 {
+	struct sess_link *link = packet->io.link;
+	struct sess *sess = link->sess;
 	struct wire_header header = {
-		.session_id = sess->peer_id,
-		.cookie = sess->peer_cookie,
-		.seq = sess->credit.tx_next,
-		.ack = sess->credit.rx_next,
+		.session_id = link->peer_id,
+		.cookie = link->peer_cookie,
+		.seq = sess->numbers.tx_next,
+		.ack = sess->numbers.rx_next,
 		.record_cnt = packet->record_cnt,
 		.flags = sess->ep->rx->full ? WIRE_FULL : 0,
 	};
 
 	sess->told_full = sess->ep->rx->full;
-	backlog_grant(sess);
-	header.window = credit_window(&sess->credit);
-	backlog_promise(sess, header.window - credit_left(&sess->credit));
+	backlog_grant(link);
+	header.window = credit_window(&link->credit);
+	backlog_promise(link, header.window - credit_left(&link->credit));
 	wire_put_header(packet->bytes, &header);
-	credit_sent(&sess->credit);
+	credit_sent(&link->credit);
 	sess->stats.tx_packets++;
 	if (!packet->record_cnt)
 		sess->stats.tx_credit_packets++;
-	if (packet == sess->packet)
-		sess->packet = NULL;
+	if (packet == link->packet)
+		link->packet = NULL;
 	return packet;
 }

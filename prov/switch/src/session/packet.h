@@ -9,7 +9,7 @@
 #include "session/types.h"
 
 enum {
-	PACKETS_OUT_MAX = 64, /* packets of one session that the core has not sent yet */
+	PACKETS_OUT_MAX = 64, /* packets of one link that the core has not sent yet */
 };
 
 enum io_kind {
@@ -17,8 +17,8 @@ enum io_kind {
 	IO_RMA,
 };
 
-/* A packet being filled or under way.  Owned by its session until taken by
- * the core, by the core until done, then by the engine's free list. */
+/* A packet being filled or under way.  Owned by its link until taken by
+ * the core, by the core until done, then by the free list of its core. */
 struct sess_packet {
 	struct sess_io io; /* first */
 	SLIST_ENTRY(sess_packet) spare;
@@ -36,10 +36,10 @@ struct sess_packet {
 };
 
 /* An empty one; NULL when memory is short. */
-struct sess_packet *packet_alloc(struct sess *sess);
-void packet_free(struct sess_engine *engine, struct sess_packet *packet);
+struct sess_packet *packet_alloc(struct sess_link *link);
+void packet_free(struct sess_packet *packet);
 /* Gives it number, credit and header: nothing changes it any more. */
-struct sess_packet *packet_close(struct sess *sess, struct sess_packet *packet);
+struct sess_packet *packet_close(struct sess_packet *packet);
 /* An operation whose packet left, or (error) never will. */
 void packet_op_done(struct sess *sess, struct sess_op *op, int error);
 

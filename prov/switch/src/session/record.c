@@ -8,26 +8,29 @@
 #include "session/internal.h"
 
 /* Bytes that still fit; none behind application memory. */
-size_t record_room(const struct sess *sess, const struct sess_packet *packet)
+size_t record_room(const struct sess_packet *packet)
 {
-	return packet->tail_cnt || packet->record_cnt == UINT8_MAX ? 0
-								   : sess->packet_max - packet->len;
+	return packet->tail_cnt || packet->record_cnt == UINT8_MAX
+		       ? 0
+		       : packet->io.link->packet_max - packet->len;
 }
 
-void record_added(struct sess *sess, struct sess_packet *packet, size_t len)
+void record_added(struct sess_packet *packet, size_t len)
 {
+	struct sess_stats *stats = &packet->io.link->sess->stats;
+
 	packet->len += (uint32_t)len;
 	if (packet->record_cnt++)
-		sess->stats.coalesced_records++;
-	sess->stats.tx_records++;
+		stats->coalesced_records++;
+	stats->tx_records++;
 }
 
 /* Puts len bytes of the op's memory from offset behind the records: copied
  * while small or injected, else sent from where they are. */
-static void add_payload(struct sess *sess, struct sess_packet *packet, const struct sess_op *op,
-			uint64_t offset, size_t len)
+static void add_payload(struct sess_packet *packet, const struct sess_op *op, uint64_t offset,
+			size_t len)
 {
-	const struct sess_config *config = &sess->engine->config;
+	const struct sess_core_config *config = &packet->io.link->core->config;
 	struct sess_iov part[SESS_IOV_MAX];
 
 	if (len > config->copy_max && !config->local_mem && !(op->flags & SESS_INJECT)) {
@@ -51,19 +54,19 @@ static void count_sent(struct sess *sess, enum sess_way way, size_t len)
 }
 
 /* A whole message in one record.  False: no room. */
-bool record_add_inline(struct sess *sess, struct sess_packet *packet, struct sess_op *op)
+bool record_add_inline(struct sess_packet *packet, struct sess_op *op)
 {
 	uint8_t flags = (uint8_t)inline_wire_flags(op->flags);
 	size_t head = wire_inline_len(flags);
 
-	if (head + op->len > record_room(sess, packet) || (op->xfer && packet->xfer))
+	if (head + op->len > record_room(packet) || (op->xfer && packet->xfer))
 		return false;
 	wire_put_inline(packet->bytes + packet->len, flags, (uint16_t)op->len, op->tag, op->data,
 			op->xfer ? op->xfer->id : 0);
-	record_added(sess, packet, head);
-	add_payload(sess, packet, op, 0, op->len);
+	record_added(packet, head);
+	add_payload(packet, op, 0, op->len);
 	packet->has_data = true;
-	count_sent(sess, SESS_INLINE, op->len);
+	count_sent(packet->io.link->sess, SESS_INLINE, op->len);
 	if (op->xfer) {
 		op->state = OP_MOVING;
 		op->xfer->stage = XFER_AWAITED;
@@ -82,28 +85,28 @@ bool record_add_inline(struct sess *sess, struct sess_packet *packet, struct ses
  * that the last packet is too long for the core to report it as sent before it
  * is.  May be 0: the next packet takes it all.
  */
-static size_t leave_last(const struct sess *sess, uint64_t left, size_t with_room)
+static size_t leave_last(const struct sess_link *link, uint64_t left, size_t with_room)
 {
-	uint64_t last = sess->engine->config.stage;
+	uint64_t last = link->core->config.stage;
 
 	if (left <= with_room)
 		return (size_t)left;
-	if (last + WIRE_HEADER_LEN + WIRE_SEGMENT_LEN > sess->packet_max ||
+	if (last + WIRE_HEADER_LEN + WIRE_SEGMENT_LEN > link->packet_max ||
 	    left - with_room >= last)
 		return with_room;
 	return left > last ? (size_t)(left - last) : 0;
 }
 
-bool record_add_start(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer)
+bool record_add_start(struct sess_packet *packet, struct sess_xfer *xfer)
 {
 	struct sess_op *op = xfer->op;
 	uint8_t flags = (uint8_t)inline_wire_flags(op->flags);
 	unsigned desc_cnt = xfer->ops->way == SESS_READ ? xfer->mem_cnt : 0;
 	size_t key_len = desc_cnt ? xfer->own_key_len : 0;
-	size_t head = wire_start_len(flags, desc_cnt, key_len), left = record_room(sess, packet);
+	size_t head = wire_start_len(flags, desc_cnt, key_len), left = record_room(packet);
 
 	if (xfer->ops == &sess_copy_ops && !xfer->held && !packet->record_cnt)
-		xfer->initial = leave_last(sess, xfer->total, left - head);
+		xfer->initial = leave_last(packet->io.link, xfer->total, left - head);
 	/* A portion that fills a packet is worth one of its own. */
 	if (head > left || (xfer->initial > left - head && packet->record_cnt) || packet->xfer)
 		return false;
@@ -114,35 +117,36 @@ bool record_add_start(struct sess *sess, struct sess_packet *packet, struct sess
 	wire_put_start(packet->bytes + packet->len, flags, (uint16_t)xfer->initial, xfer->id,
 		       xfer->total, op->tag, op->data, xfer->ops->way, xfer->own, desc_cnt,
 		       key_len);
-	record_added(sess, packet, head);
-	add_payload(sess, packet, op, 0, xfer->initial);
+	record_added(packet, head);
+	add_payload(packet, op, 0, xfer->initial);
 	packet->xfer = xfer;
 	packet->must_leave = true;
 	xfer->io_out++;
 	packet->has_data = true;
 	op->state = OP_MOVING;
-	count_sent(sess, xfer->ops->way, xfer->total);
+	count_sent(packet->io.link->sess, xfer->ops->way, xfer->total);
 	xfer->stage = XFER_OFFERED;
 	xfer->ops->offered(xfer);
 	return true;
 }
 
-bool record_add_segment(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer)
+bool record_add_segment(struct sess_packet *packet, struct sess_xfer *xfer)
 {
-	size_t left = record_room(sess, packet);
+	size_t left = record_room(packet);
 	uint64_t len = xfer->want - xfer->issued;
 
 	if (left < WIRE_SEGMENT_LEN + 1 || packet->xfer)
 		return false;
-	len = leave_last(sess, len, left - WIRE_SEGMENT_LEN);
+	len = leave_last(packet->io.link, len, left - WIRE_SEGMENT_LEN);
 	if (!len)
 		return false;
 	/* Do not shred what fits the next packet whole. */
-	if (packet->record_cnt && len < xfer->want - xfer->issued && left < sess->packet_max / 2)
+	if (packet->record_cnt && len < xfer->want - xfer->issued &&
+	    left < packet->io.link->packet_max / 2)
 		return false;
 	wire_put_segment(packet->bytes + packet->len, (uint16_t)len, xfer->id, xfer->issued);
-	record_added(sess, packet, WIRE_SEGMENT_LEN);
-	add_payload(sess, packet, xfer->op, xfer->initial + xfer->issued, len);
+	record_added(packet, WIRE_SEGMENT_LEN);
+	add_payload(packet, xfer->op, xfer->initial + xfer->issued, len);
 	packet->xfer = xfer;
 	packet->must_leave = true;
 	xfer->io_out++;
@@ -155,8 +159,7 @@ bool record_add_segment(struct sess *sess, struct sess_packet *packet, struct se
 	return true;
 }
 
-static void add_control(struct sess *sess, struct sess_packet *packet,
-			const struct sess_control *control)
+static void add_control(struct sess_packet *packet, const struct sess_control *control)
 {
 	uint8_t *at = packet->bytes + packet->len;
 	size_t len;
@@ -177,7 +180,7 @@ static void add_control(struct sess *sess, struct sess_packet *packet,
 		packet->must_leave |= control->op != NULL;
 		break;
 	}
-	record_added(sess, packet, len);
+	record_added(packet, len);
 }
 
 static size_t control_len(const struct sess_control *control)
@@ -193,13 +196,14 @@ static size_t control_len(const struct sess_control *control)
 	}
 }
 
-void record_add_controls(struct sess *sess, struct sess_packet *packet)
+void record_add_controls(struct sess_packet *packet)
 {
+	struct sess *sess = packet->io.link->sess;
 	struct sess_control *control;
 
 	while ((control = STAILQ_FIRST(&sess->controls)) &&
-	       control_len(control) <= record_room(sess, packet)) {
-		add_control(sess, packet, control);
+	       control_len(control) <= record_room(packet)) {
+		add_control(packet, control);
 		control_remove(sess);
 	}
 }
@@ -209,13 +213,15 @@ void record_add_controls(struct sess *sess, struct sess_packet *packet)
 bool record_budget_due(const struct sess *sess, unsigned fraction)
 {
 	return sess->eager_freed - sess->eager_told > sess->own_budget / fraction &&
-	       !sess->bye_sent;
+	       !(sess->bye & BYE_SENT);
 }
 
-void record_add_budget(struct sess *sess, struct sess_packet *packet)
+void record_add_budget(struct sess_packet *packet)
 {
-	if (!record_budget_due(sess, 8) || record_room(sess, packet) < WIRE_BUDGET_LEN)
+	struct sess *sess = packet->io.link->sess;
+
+	if (!record_budget_due(sess, 8) || record_room(packet) < WIRE_BUDGET_LEN)
 		return;
-	record_added(sess, packet, wire_put_budget(packet->bytes + packet->len, sess->eager_freed));
+	record_added(packet, wire_put_budget(packet->bytes + packet->len, sess->eager_freed));
 	sess->eager_told = sess->eager_freed;
 }

@@ -9,18 +9,18 @@
 #include "session/packet.h"
 
 /* Bytes that still fit; none behind application memory. */
-size_t record_room(const struct sess *sess, const struct sess_packet *packet);
+size_t record_room(const struct sess_packet *packet);
 /* A record of len bytes was put behind the others. */
-void record_added(struct sess *sess, struct sess_packet *packet, size_t len);
+void record_added(struct sess_packet *packet, size_t len);
 /* A whole message. */
-bool record_add_inline(struct sess *sess, struct sess_packet *packet, struct sess_op *op);
-bool record_add_start(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer);
-bool record_add_segment(struct sess *sess, struct sess_packet *packet, struct sess_xfer *xfer);
+bool record_add_inline(struct sess_packet *packet, struct sess_op *op);
+bool record_add_start(struct sess_packet *packet, struct sess_xfer *xfer);
+bool record_add_segment(struct sess_packet *packet, struct sess_xfer *xfer);
 /* As many as there is room for. */
-void record_add_controls(struct sess *sess, struct sess_packet *packet);
+void record_add_controls(struct sess_packet *packet);
 /* How many of the peer's unmatched bytes found a receive: told when it is half
  * (fraction 2) of what the peer may have out, or less of it where a packet goes anyway. */
 bool record_budget_due(const struct sess *sess, unsigned fraction);
-void record_add_budget(struct sess *sess, struct sess_packet *packet);
+void record_add_budget(struct sess_packet *packet);
 
 #endif

@@ -49,8 +49,9 @@ static bool done_came(struct sess_xfer *xfer, uint16_t status)
 }
 
 /* From the receiver of one of our transfers: GO, SINK, DONE. */
-void reply_came(struct sess *sess, const struct wire_record *record)
+void reply_came(struct sess_link *link, const struct wire_record *record)
 {
+	struct sess *sess = link->sess;
 	struct sess_xfer *xfer = table_find(&sess->engine->xfers, record->id);
 	bool fits;
 
@@ -84,8 +85,9 @@ static void cancel_came(struct sess_xfer *xfer)
 }
 
 /* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
-void reply_data_came(struct sess *sess, const struct wire_record *record)
+void reply_data_came(struct sess_link *link, const struct wire_record *record)
 {
+	struct sess *sess = link->sess;
 	struct sess_xfer *xfer;
 	struct xfer_key key;
 	bool fits;
@@ -95,7 +97,7 @@ void reply_data_came(struct sess *sess, const struct wire_record *record)
 	key.id = record->id;
 	HASH_FIND(hh, sess->engine->incoming, &key, sizeof(key), xfer);
 	if (!xfer) {
-		if (record->type != WIRE_CANCEL && !sess->bye_sent)
+		if (record->type != WIRE_CANCEL && !(sess->bye & BYE_SENT))
 			session_expel(sess, EPROTO, "data for a transfer that does not exist");
 		return;
 	}

@@ -6,8 +6,8 @@
 #include "session/xfer.h"
 
 /* From the receiver of one of our transfers: GO, SINK, DONE. */
-void reply_came(struct sess *sess, const struct wire_record *record);
+void reply_came(struct sess_link *link, const struct wire_record *record);
 /* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
-void reply_data_came(struct sess *sess, const struct wire_record *record);
+void reply_data_came(struct sess_link *link, const struct wire_record *record);
 
 #endif

@@ -26,7 +26,7 @@ struct sess_rx {
 	struct message_list orphans; /* of sessions that ended; in their queues, too */
 	uint64_t kept;		     /* bytes that all sessions make it keep */
 	uint64_t orphaned;	     /* of them for sessions that ended */
-	int64_t promised;	     /* packets that peers may send */
+	int64_t promised;	     /* bytes of packets that peers may send */
 	int64_t budgets;	     /* bytes of copies that they may send unasked */
 	unsigned piled_up;	     /* sessions that make it keep any */
 	bool full, closed;

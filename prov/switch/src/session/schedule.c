@@ -18,27 +18,28 @@ static void fail_send(struct sess *sess, struct sess_op *op, int error)
 }
 
 /* Chooses the way of the first send in the queue.  False: it has to wait. */
-static bool prepare_send(struct sess *sess, struct sess_op *op)
+static bool prepare_send(struct sess_link *link, struct sess_op *op)
 {
-	const struct sess_way_ops *ops = select_way(sess, op->len);
+	const struct sess_way_ops *ops = select_way(link, op->len);
 
 	if (!ops && !(op->flags & SESS_DELIVERY))
 		return true;
-	op->xfer = xfer_create(sess, op, ops ? ops : &sess_inline_ops);
+	op->xfer = xfer_create(link, op, ops ? ops : &sess_inline_ops);
 	if (!op->xfer) {
-		fail_send(sess, op, ENOBUFS);
+		fail_send(link->sess, op, ENOBUFS);
 		return false;
 	}
 	return op->xfer->ops->offer(op->xfer);
 }
 
-static void add_sends(struct sess *sess, struct sess_packet *packet)
+static void add_sends(struct sess_link *link, struct sess_packet *packet)
 {
+	struct sess *sess = link->sess;
 	struct sess_op *op;
 	bool added;
 
-	while ((op = STAILQ_FIRST(&sess->sends)) && record_room(sess, packet)) {
-		if (!op->xfer && !prepare_send(sess, op)) {
+	while ((op = STAILQ_FIRST(&sess->sends)) && record_room(packet)) {
+		if (!op->xfer && !prepare_send(link, op)) {
 			if (op == STAILQ_FIRST(&sess->sends))
 				return; /* its memory is being registered */
 			continue;
@@ -48,8 +49,8 @@ static void add_sends(struct sess *sess, struct sess_packet *packet)
 		/* Taken out first: the record's list uses the same link. */
 		STAILQ_REMOVE_HEAD(&sess->sends, link);
 		added = op->xfer && op->xfer->ops != &sess_inline_ops
-				? record_add_start(sess, packet, op->xfer)
-				: record_add_inline(sess, packet, op);
+				? record_add_start(packet, op->xfer)
+				: record_add_inline(packet, op);
 		if (!added) {
 			STAILQ_INSERT_HEAD(&sess->sends, op, link);
 			return;
@@ -59,99 +60,104 @@ static void add_sends(struct sess *sess, struct sess_packet *packet)
 
 /* One segment, then the turn of the sends: nothing waits behind more.  A send
  * whose memory is being registered gives up its turn. */
-static void add_data(struct sess *sess, struct sess_packet *packet)
+static void add_data(struct sess_link *link, struct sess_packet *packet)
 {
+	struct sess *sess = link->sess;
 	struct sess_xfer *xfer = TAILQ_FIRST(&sess->bulk);
 
 	if (xfer && (sess->bulk_turn || STAILQ_EMPTY(&sess->sends))) {
 		sess->bulk_turn = false;
-		if (record_add_segment(sess, packet, xfer))
+		if (record_add_segment(packet, xfer))
 			return;
 	}
-	add_sends(sess, packet);
+	add_sends(link, packet);
 	sess->bulk_turn = true;
 	xfer = TAILQ_FIRST(&sess->bulk);
 	if (xfer && !packet->record_cnt && sess->state < SESS_FAILED)
-		record_add_segment(sess, packet, xfer);
+		record_add_segment(packet, xfer);
 }
 
-/* Appends a small send to the open packet.  False: it has to queue. */
-bool schedule_append(struct sess *sess, struct sess_op *op)
+/* -- the open packet ------------------------------------------------------------------ */
+
+bool schedule_append(struct sess_link *link, struct sess_op *op)
 {
-	if (!sess->packet) {
-		if (!credit_may_send(&sess->credit, CREDIT_DATA))
+	if (!link->packet) {
+		if (!credit_may_send(&link->credit, CREDIT_DATA))
 			return false;
-		sess->packet = packet_alloc(sess);
-		if (!sess->packet)
+		link->packet = packet_alloc(link);
+		if (!link->packet)
 			return false;
-	} else if (!sess->packet->has_data && !credit_may_send(&sess->credit, CREDIT_DATA)) {
+	} else if (!link->packet->has_data && !credit_may_send(&link->credit, CREDIT_DATA)) {
 		return false;
 	}
-	return record_add_inline(sess, sess->packet, op);
+	return record_add_inline(link->packet, op);
 }
 
 /* -- what the core is given ------------------------------------------------------------- */
 
 void schedule_ready(struct sess *sess)
 {
-	if (sess->state < SESS_FAILED && sess->path_up && sess->work_list != &sess->engine->blocked)
-		engine_set_work(sess, &sess->engine->ready);
+	if (sess->link)
+		sess_link_ready(sess->link);
 }
 
-bool schedule_has_work(const struct sess *sess)
+bool schedule_has_work(const struct sess_link *link)
 {
-	return sess->packet || sess->refused || sess->hello_due || sess->bye_due ||
-	       sess->credit.owed || !STAILQ_EMPTY(&sess->controls) || !STAILQ_EMPTY(&sess->sends) ||
-	       !TAILQ_EMPTY(&sess->bulk);
+	const struct sess *sess = link->sess;
+
+	if (link->packet || link->refused || link->due & LINK_HELLO || link->credit.owed)
+		return true;
+	return link == sess->link && (sess->bye & BYE_DUE || !STAILQ_EMPTY(&sess->controls) ||
+				      !STAILQ_EMPTY(&sess->sends) || !TAILQ_EMPTY(&sess->bulk));
 }
 
 /* Nothing but an acknowledgement and credits. */
-static struct sess_packet *grant(struct sess *sess)
+static struct sess_packet *grant(struct sess_link *link)
 {
 	struct sess_packet *packet;
 
-	if (!sess->credit.owed || !credit_may_send(&sess->credit, CREDIT_GRANT))
+	if (!link->credit.owed || !credit_may_send(&link->credit, CREDIT_GRANT))
 		return NULL;
-	packet = packet_alloc(sess);
+	packet = packet_alloc(link);
 	if (!packet) {
-		session_fail(sess, ENOMEM, "no memory for a packet");
+		sess_link_fail(link, ENOMEM, "no memory for a packet");
 		return NULL;
 	}
-	return packet_close(sess, packet);
+	return packet_close(packet);
 }
 
-static struct sess_packet *last_word(struct sess *sess)
+static struct sess_packet *last_word(struct sess_link *link)
 {
 	struct sess_packet *packet;
 
-	if ((!sess->abort_due && !sess->refuse_due) || sess->refused)
+	if (!(link->due & (LINK_ABORT | LINK_REFUSE)) || link->refused)
 		return NULL;
-	packet = packet_alloc(sess);
+	packet = packet_alloc(link);
 	if (!packet)
 		return NULL;
-	if (sess->refuse_due) {
-		hello_build(sess, packet);
+	if (link->due & LINK_REFUSE) {
+		hello_build(link, packet);
 		return packet;
 	}
-	sess->abort_due = false;
-	if (!credit_may_send(&sess->credit, CREDIT_GRANT)) {
-		packet_free(sess->engine, packet);
+	link->due &= (uint8_t)~LINK_ABORT;
+	if (!credit_may_send(&link->credit, CREDIT_GRANT)) {
+		packet_free(packet);
 		return NULL;
 	}
-	record_added(sess, packet, wire_put_bye(packet->bytes + packet->len, WIRE_ABORT));
-	return packet_close(sess, packet);
+	record_added(packet, wire_put_bye(packet->bytes + packet->len, WIRE_ABORT));
+	return packet_close(packet);
 }
 
-static struct sess_packet *say_hello(struct sess *sess)
+static struct sess_packet *say_hello(struct sess_link *link)
 {
-	struct sess_packet *packet = packet_alloc(sess);
+	struct sess_packet *packet = packet_alloc(link);
 
 	if (!packet) {
-		session_fail(sess, ENOMEM, "no memory for the hello");
+		sess_link_fail(link, ENOMEM, "no memory for the hello");
 		return NULL;
 	}
-	backlog_greet(sess);
-	hello_build(sess, packet);
+	backlog_greet(link);
+	hello_build(link, packet);
 	return packet;
 }
 
@@ -159,73 +165,77 @@ static void add_bye(struct sess *sess, struct sess_packet *packet)
 {
 	struct sess_xfer *xfer, *next;
 
-	if (!sess->bye_due || record_room(sess, packet) < WIRE_BYE_LEN)
+	if (!(sess->bye & BYE_DUE) || record_room(packet) < WIRE_BYE_LEN)
 		return;
 	/* Something came since: session_progress_close() says when it is over. */
 	if (sess->pending || !STAILQ_EMPTY(&sess->controls)) {
-		sess->bye_due = false;
+		sess->bye &= (uint8_t)~BYE_DUE;
 		return;
 	}
-	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, entry, next)
 		xfer_leave(xfer);
-	record_added(sess, packet, wire_put_bye(packet->bytes + packet->len, 0));
-	sess->bye_due = false;
-	sess->bye_sent = true;
-	sess->bye_seq = sess->credit.tx_next;
+	record_added(packet, wire_put_bye(packet->bytes + packet->len, 0));
+	sess->bye = (uint8_t)((sess->bye & ~BYE_DUE) | BYE_SENT);
+	sess->bye_seq = sess->numbers.tx_next;
 }
 
-/*
- * The next packet for the core, or NULL.  Controls go first, then data, as
- * far as the credits of their class allow.  A packet that the core refused
- * is offered again as it is.
- */
-struct sess_packet *schedule_next(struct sess *sess)
+/* What waits to be sent has the credits of its class. */
+static bool may_send(struct sess_link *link)
 {
-	struct sess_credit *credit = &sess->credit;
-	struct sess_packet *packet = sess->refused;
-	bool data, control;
+	const struct sess_credit *credit = &link->credit;
+	const struct sess *sess = link->sess;
+	const bool data = (link->packet && link->packet->has_data) || !STAILQ_EMPTY(&sess->sends) ||
+			  !TAILQ_EMPTY(&sess->bulk);
+	const bool control =
+		!STAILQ_EMPTY(&sess->controls) || sess->bye & BYE_DUE || record_budget_due(sess, 2);
 
-	if (sess->state >= SESS_FAILED)
-		return last_word(sess);
-	if (packet)
-		return packet;
-	if (sess->hello_due)
-		return say_hello(sess);
-	if (sess->state < SESS_OPEN || sess->out_cnt >= PACKETS_OUT_MAX)
-		return NULL; /* packet_done() goes on */
-
-	packet = sess->packet;
-	data = (packet && packet->has_data) || !STAILQ_EMPTY(&sess->sends) ||
-	       !TAILQ_EMPTY(&sess->bulk);
-	control = !STAILQ_EMPTY(&sess->controls) || sess->bye_due || record_budget_due(sess, 2);
-	if (data && !credit_may_send(credit, CREDIT_DATA) && !sess->stalled_on_credit) {
-		sess->stalled_on_credit = true;
-		sess->stats.credit_stalls++;
+	if (data && credit_may_send(credit, CREDIT_DATA))
+		return true;
+	if (data && !link->stalled_on_credit) {
+		link->stalled_on_credit = true;
+		link->sess->stats.credit_stalls++;
 	}
-	if (!(data && credit_may_send(credit, CREDIT_DATA)) &&
-	    !(control && credit_may_send(credit, CREDIT_CONTROL)))
-		return grant(sess);
+	return control && credit_may_send(credit, CREDIT_CONTROL);
+}
 
-	if (!packet)
-		packet = packet_alloc(sess);
+/* The next packet of records.  Controls go first, then data. */
+static struct sess_packet *fill(struct sess_link *link)
+{
+	struct sess *sess = link->sess;
+	struct sess_packet *packet = link->packet ? link->packet : packet_alloc(link);
+
 	if (!packet) {
-		session_fail(sess, ENOMEM, "no memory for a packet");
+		sess_link_fail(link, ENOMEM, "no memory for a packet");
 		return NULL;
 	}
-	sess->packet = packet;
-	record_add_controls(sess, packet);
-	record_add_budget(sess, packet);
-	if (credit_may_send(credit, CREDIT_DATA)) {
-		sess->stalled_on_credit = false;
-		add_data(sess, packet);
+	link->packet = packet;
+	record_add_controls(packet);
+	record_add_budget(packet);
+	if (credit_may_send(&link->credit, CREDIT_DATA)) {
+		link->stalled_on_credit = false;
+		add_data(link, packet);
 	}
 	if (sess->state >= SESS_FAILED)
-		return last_word(sess);
+		return last_word(link);
 	add_bye(sess, packet);
-	if (!packet->record_cnt) { /* all that is queued waits for memory */
-		sess->packet = NULL;
-		packet_free(sess->engine, packet);
-		return grant(sess);
-	}
-	return packet_close(sess, packet);
+	if (packet->record_cnt)
+		return packet_close(packet);
+	link->packet = NULL; /* all that is queued waits for memory */
+	packet_free(packet);
+	return grant(link);
+}
+
+struct sess_packet *schedule_next(struct sess_link *link)
+{
+	if (link->state == LINK_DOWN)
+		return last_word(link);
+	if (link->refused)
+		return link->refused;
+	if (link->due & LINK_HELLO)
+		return say_hello(link);
+	if (link->state == LINK_OPENING || link->out_cnt >= PACKETS_OUT_MAX)
+		return NULL; /* its end goes on */
+	if (link != link->sess->link)
+		return link->packet ? packet_close(link->packet) : grant(link);
+	return may_send(link) ? fill(link) : grant(link);
 }

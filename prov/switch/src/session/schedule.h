@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What a session sends next. */
+/* What a session sends next, over which link. */
 #ifndef SESSION_SCHEDULE_H
 #define SESSION_SCHEDULE_H
 
@@ -7,11 +7,11 @@
 
 /* The next packet for the core, or NULL.  One that the core refused is offered again as
  * it is. */
-struct sess_packet *schedule_next(struct sess *sess);
+struct sess_packet *schedule_next(struct sess_link *link);
 /* Appends a small send to the open packet.  False: it has to queue. */
-bool schedule_append(struct sess *sess, struct sess_op *op);
+bool schedule_append(struct sess_link *link, struct sess_op *op);
 /* The session may have something to send. */
 void schedule_ready(struct sess *sess);
-bool schedule_has_work(const struct sess *sess);
+bool schedule_has_work(const struct sess_link *link);
 
 #endif

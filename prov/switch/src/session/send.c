@@ -22,10 +22,12 @@ static int keep_copy(struct sess_op *op)
 
 static bool goes_now(const struct sess *sess, const struct sess_op *op)
 {
-	return sess->state == SESS_OPEN && STAILQ_EMPTY(&sess->sends) && !sess->hello_due &&
-	       !(op->flags & SESS_DELIVERY) &&
-	       (op->len <= sess->engine->config.copy_max || op->flags & SESS_INJECT) &&
-	       !select_way(sess, op->len);
+	const struct sess_link *link = sess->link;
+
+	return sess->state == SESS_OPEN && link && STAILQ_EMPTY(&sess->sends) &&
+	       !(link->due & LINK_HELLO) && !(op->flags & SESS_DELIVERY) &&
+	       (op->len <= link->core->config.copy_max || op->flags & SESS_INJECT) &&
+	       !select_way(link, op->len);
 }
 
 static int send_to_self(struct sess *sess, struct sess_op *op)
@@ -41,7 +43,7 @@ int sess_send(struct sess *sess, struct sess_op *op)
 {
 	int ret;
 
-	if (sess->state > SESS_OPEN || sess->close_due)
+	if (sess->state > SESS_OPEN || sess->bye & BYE_ASKED)
 		return -(sess->error ? sess->error : ESHUTDOWN);
 	op->ep = sess->ep;
 	op->rx = NULL;
@@ -56,7 +58,7 @@ int sess_send(struct sess *sess, struct sess_op *op)
 	op->ep->busy++;
 	if (sess->is_self)
 		return send_to_self(sess, op);
-	if (!goes_now(sess, op) || !schedule_append(sess, op)) {
+	if (!goes_now(sess, op) || !schedule_append(sess->link, op)) {
 		if (op->flags & SESS_INJECT) {
 			ret = keep_copy(op);
 			if (ret) {
@@ -67,10 +69,10 @@ int sess_send(struct sess *sess, struct sess_op *op)
 		op->state = OP_QUEUED;
 		STAILQ_INSERT_TAIL(&sess->sends, op, link);
 		schedule_ready(sess);
-	} else if (!coalesce_hold(sess, op)) {
+	} else if (!coalesce_hold(sess->engine, op)) {
 		schedule_ready(sess);
-	} else if (!sess->work_list) {
-		engine_set_work(sess, &sess->engine->held);
+	} else if (!sess->link->work_list) {
+		engine_set_work(sess->link, &sess->engine->held);
 	}
 	sess->pending++;
 	return 0;

@@ -18,38 +18,50 @@ static int session_create(struct sess_ep *ep, void *user, uint64_t source, struc
 
 	if (!sess)
 		return -ENOMEM;
-	sess->id = table_add(&engine->sessions, sess);
-	if (!sess->id) {
-		free(sess);
-		return -ENOMEM;
-	}
 	sess->engine = engine;
 	sess->ep = ep;
 	sess->user = user;
 	sess->source = source;
 	sess->reason = "";
-	engine->config.random(&sess->cookie, sizeof(sess->cookie));
-	sess->attempt = ++ep->attempts;
+	TAILQ_INIT(&sess->links);
 	STAILQ_INIT(&sess->sends);
 	STAILQ_INIT(&sess->controls);
 	TAILQ_INIT(&sess->bulk);
 	TAILQ_INIT(&sess->xfers);
 	TAILQ_INIT(&sess->messages);
-	credit_init(&sess->credit, engine->config.first_seq, (uint16_t)engine->config.credits);
+	numbers_init(&sess->numbers, engine->config.first_seq);
 	TAILQ_INSERT_TAIL(&ep->sessions, sess, ep_link);
 	*out = sess;
 	return 0;
 }
 
-int sess_connect(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess)
+/* With its first link. */
+static int create_linked(struct sess_ep *ep, struct sess_core *core, void *user, uint64_t source,
+			 struct sess **sess, struct sess_link **link)
 {
 	int ret = session_create(ep, user, source, sess);
 
 	if (ret)
 		return ret;
-	(*sess)->is_opener = true;
-	engine_set_timer(*sess, &ep->engine->timed_hello);
+	ret = sess_link_create(*sess, core, user, link);
+	if (ret) {
+		TAILQ_REMOVE(&ep->sessions, *sess, ep_link);
+		free(*sess);
+		return ret;
+	}
+	sess_link_expect_hello(*link);
 	return 0;
+}
+
+int sess_connect(struct sess_ep *ep, struct sess_core *core, void *user, uint64_t source,
+		 struct sess **sess)
+{
+	struct sess_link *link;
+	int ret = create_linked(ep, core, user, source, sess, &link);
+
+	if (!ret)
+		link->is_opener = true;
+	return ret;
 }
 
 int sess_connect_self(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess)
@@ -63,37 +75,34 @@ int sess_connect_self(struct sess_ep *ep, void *user, uint64_t source, struct se
 	return 0;
 }
 
-static void take_request(struct sess *sess, const struct sess_request *request)
+static void take_request(struct sess_link *link, const struct sess_request *request)
 {
-	sess->is_opener = false;
-	sess->peer_id = request->session_id;
-	sess->peer_cookie = request->cookie;
-	sess->peer_instance = request->instance;
-	sess->peer_attempt = request->attempt;
+	link->is_opener = false;
+	link->sess->peer_instance = request->instance;
+	sess_link_take_request(link, request);
 }
 
-int sess_accept(struct sess_ep *ep, const struct sess_request *request, void *user, uint64_t source,
-		struct sess **sess)
+int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_request *request,
+		void *user, uint64_t source, struct sess **sess)
 {
-	int ret = session_create(ep, user, source, sess);
+	struct sess_link *link;
+	int ret = create_linked(ep, core, user, source, sess, &link);
 
-	if (ret)
-		return ret;
-	take_request(*sess, request);
-	engine_set_timer(*sess, &ep->engine->timed_hello);
-	return 0;
+	if (!ret)
+		take_request(link, request);
+	return ret;
 }
 
 void sess_adopt(struct sess *sess, const struct sess_request *request)
 {
-	take_request(sess, request);
+	take_request(sess_link(sess), request);
 }
 
 void sess_adopt_self(struct sess *sess)
 {
 	struct sess_op *op;
 
-	engine_clear_timer(sess);
+	timer_stop(&sess_link(sess)->timer);
 	sess->is_self = true;
 	sess->state = SESS_OPEN;
 	while ((op = STAILQ_FIRST(&sess->sends))) {
@@ -102,24 +111,34 @@ void sess_adopt_self(struct sess *sess)
 		if (self_send(sess, op, op->len))
 			op_done(op, ENOMEM);
 	}
-	if (sess->close_due || sess->ep->closed)
+	if (sess->bye & BYE_ASKED || sess->ep->closed)
 		session_fail(sess, 0, "closed");
+}
+
+/* It connects, and the core has not answered yet. */
+static bool is_connecting(const struct sess *sess)
+{
+	const struct sess_link *link = sess_link(sess);
+
+	return sess->state == SESS_OPENING && link->is_opener && !(link->has & LINK_PATH);
 }
 
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request)
 {
+	const struct sess_link *link = sess_link(sess);
+
 	if (request->instance == sess->ep->instance)
 		return SESS_CROSS_SELF;
-	if (sess->state == SESS_CONNECTING && sess->is_opener && !sess->path_up)
+	if (is_connecting(sess))
 		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE
 							      : SESS_CROSS_ADOPT;
 	/* Its path is there but not its hello: whose opening this is, the
 	 * smaller instance's, is known from is_opener. */
-	if (sess->state <= SESS_GREETING && sess->is_opener)
+	if (sess->state == SESS_OPENING && link->is_opener)
 		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE
 							      : SESS_CROSS_RENEW;
 	if (sess->peer_instance == request->instance &&
-	    (int32_t)(request->attempt - sess->peer_attempt) <= 0)
+	    (!link || (int32_t)(request->attempt - link->peer_attempt) <= 0))
 		return SESS_CROSS_REFUSE;
 	return SESS_CROSS_RENEW;
 }
@@ -131,18 +150,18 @@ bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *reques
 
 bool sess_made_request(const struct sess *sess, const struct sess_request *request)
 {
-	return sess->state == SESS_CONNECTING && sess->is_opener && !sess->path_up &&
-	       sess->id == request->session_id && sess->cookie == request->cookie &&
+	return is_connecting(sess) && sess_link(sess)->id == request->session_id &&
+	       sess_link(sess)->cookie == request->cookie &&
 	       sess->ep->instance == request->instance;
 }
 
-void sess_preamble(const struct sess *sess, uint16_t port, uint8_t buf[SESS_PREAMBLE_LEN])
+void sess_preamble(const struct sess_link *link, uint16_t port, uint8_t buf[SESS_PREAMBLE_LEN])
 {
 	const struct sess_request request = {
-		.session_id = sess->id,
-		.cookie = sess->cookie,
-		.instance = sess->ep->instance,
-		.attempt = sess->attempt,
+		.session_id = link->id,
+		.cookie = link->cookie,
+		.instance = link->sess->ep->instance,
+		.attempt = link->attempt,
 		.port = port,
 	};
 
@@ -154,69 +173,17 @@ int sess_request_parse(const void *buf, size_t len, struct sess_request *request
 	return wire_get_preamble(buf, len, request) ? -EPROTO : 0;
 }
 
-void sess_path_up(struct sess *sess, const struct sess_request *answer)
-{
-	if (sess->state != SESS_CONNECTING || sess->path_up)
-		return;
-	sess->path_up = true;
-	if (sess->is_opener) {
-		if (!answer) {
-			session_fail(sess, EPROTO,
-				     "the peer is no switch: its answer has no preamble");
-			return;
-		}
-		take_request(sess, answer);
-		sess->is_opener = true;
-		sess->hello_due = true;
-		sess->state = SESS_GREETING;
-		schedule_ready(sess);
-	} else {
-		sess->state = SESS_GREETING;
-		if (sess->hello_seen)
-			session_came_up(sess);
-	}
-}
-
-void sess_path_down(struct sess *sess, int error)
-{
-	/* a peer that leaves (sess_leave) does not wait for our BYE */
-	if (sess->bye_seen && (sess->bye_sent || !sess->pending))
-		session_fail(sess, 0, "closed");
-	else if (sess->state < SESS_OPEN && error)
-		session_fail(sess, error, "the path could not be made");
-	else if (sess->state < SESS_OPEN)
-		session_fail(sess, sess->is_opener ? ECONNREFUSED : ECONNRESET,
-			     "the peer closed the path before its hello");
-	else
-		session_fail(sess, error ? error : ECONNRESET, "the path broke");
-}
-
-/* Both hellos are here and the path is up. */
 void session_came_up(struct sess *sess)
 {
-	bool closing = sess->close_due || sess->ep->closed;
+	bool closing = sess->bye & BYE_ASKED || sess->ep->closed;
 
-	engine_clear_timer(sess);
 	sess->state = SESS_OPEN;
-	select_build(sess);
-	sess->tell_up = true;
-	engine_event(sess);
-	sess->credit.owed = sess->ep->rx->full; /* the hello does not tell */
-	if (!sess->is_opener)
-		sess->hello_due = true;
-	schedule_ready(sess);
+	engine_tell(sess, TELL_UP);
 	if (closing)
 		sess_close(sess);
 }
 
 /* -- closing ------------------------------------------------------------------- */
-
-static void session_over(struct sess *sess)
-{
-	engine_clear_timer(sess);
-	sess->tell_down = true;
-	engine_event(sess);
-}
 
 /* Transfers leave the work lists, and no receive meets them any more; the
  * rest is done by sess_closed(). */
@@ -224,7 +191,7 @@ static void stop_transfers(struct sess *sess)
 {
 	struct sess_xfer *xfer;
 
-	TAILQ_FOREACH (xfer, &sess->xfers, link) {
+	TAILQ_FOREACH (xfer, &sess->xfers, entry) {
 		if (xfer->queued != WORK_RELEASE)
 			xfer_unqueue(xfer);
 		xfer_orphan(xfer);
@@ -237,16 +204,43 @@ static void stop_transfers(struct sess *sess)
  * there yet, and a send to it fails likewise.  But a side that aborts such a session
  * closes, or is about to have another one with this peer.
  */
+static bool is_peer_known(const struct sess *sess, bool by_us)
+{
+	const struct sess_link *link = sess_link(sess);
+
+	if (sess->state >= SESS_OPEN)
+		return !sess->is_self;
+	/* who connected to us and said no hello may not be whom he claims to be */
+	return !by_us && (link->is_opener || link->has & LINK_GREETED);
+}
+
+/* The links of a session that fails: each says its last word, if it has one. */
+static void fail_links(struct sess *sess, int error)
+{
+	struct sess_link *link;
+
+	TAILQ_FOREACH (link, &sess->links, sess_entry) {
+		timer_stop(&link->timer);
+		sess_link_forget_event(link);
+		engine_set_work(link, NULL);
+		/* Nothing may come before our hello; where it did not leave, the end of
+		 * the path says enough. */
+		if (error && link == sess->link && !link->refused && !(link->due & LINK_HELLO))
+			link->due |= LINK_ABORT;
+		link->due &= LINK_ABORT | LINK_REFUSE;
+		if (link->due)
+			engine_set_work(link, &sess->engine->ready);
+		link->state = LINK_DOWN;
+	}
+}
+
 static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 {
-	bool was_greeted = sess->path_up && sess->state >= SESS_OPEN;
-	/* who connected to us and said no hello may not be whom he claims to be */
-	bool peer_failed =
-		was_greeted || (!by_us && !sess->is_self && (sess->is_opener || sess->hello_seen));
+	const bool peer_failed = is_peer_known(sess, by_us);
 
 	if (sess->state >= SESS_FAILED)
 		return;
-	engine_clear_timer(sess);
+	timer_stop(&sess->timer);
 	backlog_forget(sess);
 	sess->state = SESS_FAILED;
 	sess->error = error;
@@ -254,15 +248,10 @@ static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 	if (error)
 		sess->stats.failures++;
 	stop_transfers(sess);
-	if (error && peer_failed && !sess->bye_seen)
+	if (error && peer_failed && !(sess->bye & BYE_SEEN))
 		rx_fail_source(sess, error);
-	engine_set_work(sess, NULL);
-	/* Nothing may come before our hello; where it did not leave, the end of the
-	 * path says enough. */
-	sess->abort_due = error && was_greeted && !sess->refused && !sess->hello_due;
-	if (sess->abort_due || sess->refuse_due)
-		engine_set_work(sess, &sess->engine->ready);
-	session_over(sess);
+	fail_links(sess, error);
+	engine_tell(sess, TELL_DOWN);
 }
 
 void session_fail(struct sess *sess, int error, const char *reason)
@@ -287,17 +276,17 @@ void sess_close(struct sess *sess)
 
 	if (sess->state >= SESS_CLOSING)
 		return;
-	if (sess->is_self || (sess->state < SESS_OPEN && !sess->pending)) {
+	if (sess->is_self || (sess->state == SESS_OPENING && !sess->pending)) {
 		session_fail(sess, 0, "closed");
 		return;
 	}
-	if (sess->state < SESS_OPEN) {
-		sess->close_due = true; /* session_came_up() goes on */
+	if (sess->state == SESS_OPENING) {
+		sess->bye |= BYE_ASKED; /* session_came_up() goes on */
 		return;
 	}
 	sess->state = SESS_CLOSING;
-	engine_set_timer(sess, &sess->engine->timed_close);
-	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+	timer_start(&sess->timer, &sess->engine->closings);
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, entry, next)
 		incoming_turn_down(xfer);
 	schedule_ready(sess);
 	session_progress_close(sess);
@@ -305,21 +294,34 @@ void sess_close(struct sess *sess)
 
 void sess_leave(struct sess *sess)
 {
-	if (sess->state == SESS_CLOSING && sess->bye_sent && !sess->pending && !sess->packet &&
-	    !sess->refused)
+	const struct sess_link *link = sess->link;
+
+	if (sess->state == SESS_CLOSING && sess->bye & BYE_SENT && !sess->pending &&
+	    !(link && (link->packet || link->refused)))
 		session_fail(sess, 0, "closed; the peer has not answered yet");
+}
+
+void session_expired(struct sess_timer *timer)
+{
+	struct sess *sess = (struct sess *)((char *)timer - offsetof(struct sess, timer));
+
+	if (sess->bye & BYE_SEEN)
+		session_fail(sess, 0, "closed; the peer kept its path open");
+	else
+		session_fail(sess, ETIMEDOUT, "no BYE within the time allowed");
 }
 
 void session_progress_close(struct sess *sess)
 {
+	const unsigned both = BYE_SENT | BYE_SEEN;
+
 	if (sess->state != SESS_CLOSING)
 		return;
-	if (!sess->bye_sent && !sess->pending && STAILQ_EMPTY(&sess->controls)) {
-		sess->bye_due = true;
+	if (!(sess->bye & BYE_SENT) && !sess->pending && STAILQ_EMPTY(&sess->controls)) {
+		sess->bye |= BYE_DUE;
 		schedule_ready(sess);
 	}
-	if (sess->bye_sent && sess->bye_seen &&
-	    credit_diff(sess->credit.tx_acked, sess->bye_seq) > 0)
+	if ((sess->bye & both) == both && credit_diff(sess->numbers.tx_acked, sess->bye_seq) > 0)
 		session_fail(sess, 0, "closed");
 }
 
@@ -349,36 +351,20 @@ void session_bye_came(struct sess *sess, bool aborted)
 		session_fail(sess, ECONNRESET, "aborted by the peer");
 		return;
 	}
-	sess->bye_seen = true;
-	sess->credit.owed = true;
+	sess->bye |= BYE_SEEN;
+	if (sess->link)
+		sess->link->credit.owed = true;
 	drop_sends(sess, ECONNRESET);
-	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, entry, next)
 		if (!xfer->incoming)
 			xfer_finish(xfer, ECONNRESET);
-	sess->tell_bye = true;
-	engine_event(sess);
+	engine_tell(sess, TELL_BYE);
 	if (sess->state == SESS_OPEN) {
 		sess->state = SESS_CLOSING;
-		engine_set_timer(sess, &sess->engine->timed_close);
+		timer_start(&sess->timer, &sess->engine->closings);
 	}
 	schedule_ready(sess);
 	session_progress_close(sess);
-}
-
-static void complete_packet_ops(struct sess *sess, struct sess_packet **packet, int error)
-{
-	struct sess_op *op;
-
-	if (!*packet)
-		return;
-	while ((op = STAILQ_FIRST(&(*packet)->ops))) {
-		STAILQ_REMOVE_HEAD(&(*packet)->ops, link);
-		packet_op_done(sess, op, error);
-	}
-	if ((*packet)->xfer)
-		(*packet)->xfer->io_out--;
-	packet_free(sess->engine, *packet);
-	*packet = NULL;
 }
 
 static int end_error(const struct sess *sess)
@@ -404,7 +390,7 @@ void session_shed(struct sess *sess)
 	if (sess->expelled)
 		backlog_drop(sess);
 	drop_controls(sess);
-	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, entry, next)
 		if (xfer->counted && !xfer->io_out && !xfer->registering && !xfer->mem_cnt)
 			xfer_abandon(xfer, end_error(sess));
 }
@@ -414,22 +400,20 @@ void sess_closed(struct sess *sess)
 	struct sess_engine *engine = sess->engine;
 	int error = end_error(sess);
 	struct sess_xfer *xfer, *next;
+	struct sess_link *link;
 
-	engine_set_work(sess, NULL);
-	engine_clear_timer(sess);
+	timer_stop(&sess->timer);
 	backlog_forget(sess);
-	if (sess->has_event) {
+	if (sess->tell)
 		TAILQ_REMOVE(&engine->events, sess, event);
-		sess->has_event = false;
-	}
+	sess->tell = 0;
 	sess->state = SESS_FAILED;
-	complete_packet_ops(sess, &sess->packet, error);
-	complete_packet_ops(sess, &sess->refused, error);
+	while ((link = TAILQ_FIRST(&sess->links)))
+		sess_link_free(link, error);
 	drop_sends(sess, error);
 	drop_controls(sess);
 	rx_forget_session(sess, error);
-	table_remove(&engine->sessions, sess->id);
-	TAILQ_EACH_SAFE (xfer, &sess->xfers, link, next)
+	TAILQ_EACH_SAFE (xfer, &sess->xfers, entry, next)
 		xfer_abandon(xfer, error);
 	sess->state = SESS_ENDED;
 	session_free_if_ended(sess);
@@ -458,7 +442,7 @@ bool sess_is_up(const struct sess *sess)
 
 bool sess_is_open(const struct sess *sess)
 {
-	return sess->state <= SESS_OPEN && !sess->close_due;
+	return sess->state <= SESS_OPEN && !(sess->bye & BYE_ASKED);
 }
 
 void *sess_user(const struct sess *sess)

@@ -20,6 +20,7 @@ struct wire_record;
 TAILQ_HEAD(op_list, sess_op);
 TAILQ_HEAD(xfer_list, sess_xfer);
 TAILQ_HEAD(sess_list, sess);
+TAILQ_HEAD(link_list, sess_link);
 TAILQ_HEAD(message_list, sess_message);
 
 /* glibc's <sys/queue.h> lacks it: the element may be removed in the loop. */

@@ -14,7 +14,7 @@ struct sess_way_ops {
 	enum sess_way way;
 	const char *name;
 	/* Both sides' capabilities allow it. */
-	bool (*usable)(const struct sess *sess);
+	bool (*usable)(const struct sess_link *link);
 	/* Sender: START is about to be built; sets held and initial.  False:
 	 * not yet, the transfer continues when it is registered. */
 	bool (*offer)(struct sess_xfer *xfer);
@@ -36,21 +36,15 @@ struct sess_way_ops {
 
 extern const struct sess_way_ops sess_read_ops, sess_write_ops, sess_copy_ops, sess_inline_ops;
 
-/* Up to this size a message takes this way. */
-struct sess_choice {
-	uint64_t up_to;
-	const struct sess_way_ops *ops; /* NULL: inline */
-};
-
-void select_build(struct sess *sess);
+void select_build(struct sess_link *link);
 /* NULL: inline */
-const struct sess_way_ops *select_way(const struct sess *sess, uint64_t len);
+const struct sess_way_ops *select_way(const struct sess_link *link, uint64_t len);
 const struct sess_way_ops *select_ops(enum sess_way way);
 size_t select_inline_max(uint32_t packet_max);
 
 /* ways/inline.c */
 uint16_t inline_wire_flags(uint16_t op_flags);
-void inline_came(struct sess *sess, const struct wire_record *record);
+void inline_came(struct sess_link *link, const struct wire_record *record);
 void inline_deliver(struct sess_op *op, struct sess_message *message);
 
 /* ways/self.c */

@@ -11,14 +11,18 @@
 
 /* -- making, queueing, freeing -------------------------------------------------- */
 
-struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op, const struct sess_way_ops *ops)
+struct sess_xfer *xfer_create(struct sess_link *link, struct sess_op *op,
+			      const struct sess_way_ops *ops)
 {
+	struct sess *sess = link->sess;
 	struct sess_engine *engine = sess->engine;
 	struct sess_xfer *xfer = calloc(1, sizeof(*xfer));
 
 	if (!xfer)
 		return NULL;
 	xfer->sess = sess;
+	xfer->link = link;
+	xfer->core = link->core;
 	xfer->op = op;
 	xfer->ops = ops;
 	if (op) {
@@ -30,7 +34,8 @@ struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op, const struc
 		xfer->total = op->len;
 		xfer->ack = op->flags & SESS_DELIVERY;
 	}
-	TAILQ_INSERT_TAIL(&sess->xfers, xfer, link);
+	link->xfer_cnt++;
+	TAILQ_INSERT_TAIL(&sess->xfers, xfer, entry);
 	return xfer;
 }
 
@@ -51,6 +56,7 @@ void xfer_uncount(struct sess_xfer *xfer)
 static void xfer_free(struct sess_xfer *xfer)
 {
 	struct sess *sess = xfer->sess;
+	struct sess_link *link = xfer->link;
 	struct sess_engine *engine = sess->engine;
 
 	xfer_unqueue(xfer);
@@ -61,8 +67,12 @@ static void xfer_free(struct sess_xfer *xfer)
 	} else {
 		table_remove(&engine->xfers, xfer->id);
 	}
-	TAILQ_REMOVE(&sess->xfers, xfer, link);
+	TAILQ_REMOVE(&sess->xfers, xfer, entry);
 	free(xfer);
+	if (link) {
+		link->xfer_cnt--;
+		sess_link_progress_close(link);
+	}
 	if (sess->state == SESS_ENDED)
 		session_free_if_ended(sess);
 	else
@@ -129,7 +139,7 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 
 	(void)engine;
 	xfer->registering = false;
-	if (!error && key_len > xfer->sess->engine->config.key_len)
+	if (!error && key_len > xfer->core->config.key_len)
 		error = EINVAL;
 	if (!error) {
 		desc->addr = raddr;
@@ -175,7 +185,7 @@ void xfer_released(struct sess_xfer *xfer)
 uint64_t xfer_initial(const struct sess_xfer *xfer)
 {
 	const struct sess *sess = xfer->sess;
-	uint64_t most = sess->packet_max - WIRE_HEADER_LEN -
+	uint64_t most = xfer->link->packet_max - WIRE_HEADER_LEN -
 			wire_start_len(WIRE_TAGGED | WIRE_DATA, WIRE_DESC_MAX, SESS_KEY_MAX);
 	uint64_t initial = sess->engine->config.initial;
 

@@ -48,10 +48,12 @@ struct xfer_key {
  * complete.
  */
 struct sess_xfer {
-	TAILQ_ENTRY(sess_xfer) link;  /* in the session */
+	TAILQ_ENTRY(sess_xfer) entry; /* in the session */
 	TAILQ_ENTRY(sess_xfer) queue; /* one of the work lists below */
 	uint8_t queued;		      /* enum work, 0: none */
 	struct sess *sess;
+	struct sess_link *link;	      /* whose keys it carries; NULL: the session is over */
+	struct sess_core *core;	      /* of that link */
 	struct sess_op *op;	      /* NULL: unmatched, or discarded */
 	struct sess_message *message; /* receiver, unmatched */
 	const struct sess_way_ops *ops;
@@ -98,7 +100,7 @@ enum work {
 	WORK_BULK,	  /* of the session */
 };
 
-struct sess_xfer *xfer_create(struct sess *sess, struct sess_op *op,
+struct sess_xfer *xfer_create(struct sess_link *link, struct sess_op *op,
 			      const struct sess_way_ops *ops);
 void xfer_queue(struct sess_xfer *xfer, enum work work);
 void xfer_unqueue(struct sess_xfer *xfer);

@@ -53,7 +53,7 @@ static size_t put_hello(const struct victim *victim, struct input *in, uint8_t *
 		.caps = next8(in),
 		.buffer_size = wrong == 6 ? 511 : 512u + next8(in),
 		.attempt = 1,
-		.peer_attempt = sess->attempt + (wrong == 7),
+		.peer_attempt = sess_link(sess)->attempt + (wrong == 7),
 		.instance = sess->peer_instance + (wrong == 8),
 		.eager_budget = next64(in),
 		.rma_max = next64(in),
@@ -140,11 +140,11 @@ static void input_packet(struct victim *victim, uint8_t kind, struct input *in)
 	if (!sess)
 		return;
 	header = (struct wire_header){
-		.session_id = sess->id,
-		.cookie = sess->cookie,
-		.seq = sess->credit.rx_next,
-		.ack = sess->credit.tx_next - (kind & 1),
-		.window = (uint16_t)(victim->node->config.credits + 2),
+		.session_id = sess_link(sess)->id,
+		.cookie = sess_link(sess)->cookie,
+		.seq = sess->numbers.rx_next,
+		.ack = sess->numbers.tx_next - (kind & 1),
+		.window = (uint16_t)(victim->node->config.core.credits + 2),
 		.record_cnt = kind >> 1 & 3,
 		.flags = kind & 8 ? next8(in) : 0,
 	};
@@ -209,7 +209,7 @@ static void core_does(struct victim *victim, struct input *in)
 
 	switch (what % 8) {
 	case 0:
-		link_wait(victim->link, victim->node->config.close_timeout / 3);
+		link_wait(victim->link, victim->node->config.engine.close_timeout / 3);
 		break;
 	case 1:
 		if (session(victim))
@@ -272,19 +272,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
 	struct victim victim = {.link = link_create(1)};
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	uint8_t how = next8(&in);
 
-	config.buffer_size = 1024;
-	config.credits = 8;
-	config.transfer = (enum sess_way)(how & 3 ? how & 3 : SESS_AUTO);
-	config.local_mem = how & 4;
-	config.send_after_write = how & 8;
-	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 1500;
-	config.initial = 100;
-	config.eager_budget = 5000;
-	config.unexpected_max = how & 16 ? 2000 : 100000;
-	config.chunk = 1000;
+	config.core.buffer_size = 1024;
+	config.core.credits = 8;
+	config.engine.transfer = (enum sess_way)(how & 3 ? how & 3 : SESS_AUTO);
+	config.core.local_mem = how & 4;
+	config.core.send_after_write = how & 8;
+	config.core.threshold[SESS_READ] = config.core.threshold[SESS_WRITE] = 1500;
+	config.engine.initial = 100;
+	config.engine.eager_budget = 5000;
+	config.engine.unexpected_max = how & 16 ? 2000 : 100000;
+	config.core.chunk = 1000;
 	victim.link->habits.hostile = true;
 	victim.link->habits.silent = how & 32; /* no hello came yet */
 	link_node(victim.link, &config);

@@ -138,7 +138,7 @@ static void disturb(struct pair *pair)
 			sess_abort(end->sess, ECANCELED);
 		break;
 	case 3:
-		link_wait(pair->link, node->config.close_timeout / 2);
+		link_wait(pair->link, node->config.engine.close_timeout / 2);
 		break;
 	case 4:
 		sess_ep_close(node->ep, ECANCELED);
@@ -193,29 +193,29 @@ static void step(struct pair *pair)
 	}
 }
 
-static struct sess_config make_config(struct input *in)
+static struct link_config make_config(struct input *in)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	uint8_t how = next8(in), caps = next8(in);
 
-	config.buffer_size = how & 1 ? 512 : 2048;
-	config.credits = how & 2 ? 4 : 9;
-	config.transfer = (enum sess_way)(how >> 2 & 3 ? how >> 2 & 3 : SESS_AUTO);
-	config.local_mem = how & 16;
-	config.send_after_write = how & 32;
-	config.virtual_addr = how & 64;
-	config.send_iov_limit = how & 128 ? 1 : 4;
-	config.can_read = !(caps & 1);
-	config.can_write = !(caps & 2);
-	config.read_target = !(caps & 4);
-	config.write_target = !(caps & 8);
-	config.rma_iov_limit = caps & 16 ? 1 : 3;
-	config.eager_budget = caps & 32 ? 1 : 10000;
-	config.unexpected_max = caps & 64 ? 1 : 30000;
-	config.initial = caps & 128 ? 1 : 300;
-	config.copy_max = 100;
-	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 1500;
-	config.chunk = 3000;
+	config.core.buffer_size = how & 1 ? 512 : 2048;
+	config.core.credits = how & 2 ? 4 : 9;
+	config.engine.transfer = (enum sess_way)(how >> 2 & 3 ? how >> 2 & 3 : SESS_AUTO);
+	config.core.local_mem = how & 16;
+	config.core.send_after_write = how & 32;
+	config.core.virtual_addr = how & 64;
+	config.core.send_iov_limit = how & 128 ? 1 : 4;
+	config.core.can_read = !(caps & 1);
+	config.core.can_write = !(caps & 2);
+	config.core.read_target = !(caps & 4);
+	config.core.write_target = !(caps & 8);
+	config.core.rma_iov_limit = caps & 16 ? 1 : 3;
+	config.engine.eager_budget = caps & 32 ? 1 : 10000;
+	config.engine.unexpected_max = caps & 64 ? 1 : 30000;
+	config.engine.initial = caps & 128 ? 1 : 300;
+	config.core.copy_max = 100;
+	config.core.threshold[SESS_READ] = config.core.threshold[SESS_WRITE] = 1500;
+	config.core.chunk = 3000;
 	return config;
 }
 
@@ -223,7 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, data + size};
 	struct pair pair = {.in = &in};
-	struct sess_config config;
+	struct link_config config;
 
 	pair.link = link_create(next8(&in));
 	pair.link->tap = tap;

@@ -73,9 +73,9 @@ struct scene {
 
 /* The most that a receive context may keep because of its peers, bytes, however many
  * sessions they open: the limit, and the record that went beyond it. */
-static size_t kept_bound(const struct sess_config *config)
+static size_t kept_bound(const struct link_node *victim)
 {
-	return backlog_max(config) + config->eager_budget + MESSAGE_SIZE_MIN +
+	return victim->engine->backlog_max + victim->config.engine.eager_budget + MESSAGE_SIZE_MIN +
 	       sizeof(struct sess_xfer);
 }
 
@@ -87,8 +87,8 @@ static size_t kept_bound(const struct sess_config *config)
  */
 static size_t memory_bound(const struct scene *scene)
 {
-	const struct sess_config *config = &scene->victim->config;
-	const size_t packet = sizeof(struct sess_packet) + config->buffer_size;
+	const struct link_config *config = &scene->victim->config;
+	const size_t packet = sizeof(struct sess_packet) + config->core.buffer_size;
 	const size_t transfer =
 		sizeof(struct sess_xfer) + sess_engine_inline_max(scene->victim->engine);
 	const size_t tables = 16 << 10; /* of ids, and spare control records */
@@ -96,9 +96,10 @@ static size_t memory_bound(const struct scene *scene)
 
 	for (unsigned i = 0; i < scene->ops.cnt; i++)
 		op_cnt += 1 + scene->ops.op[i]->part_cnt;
-	return 2 * sizeof(struct sess_engine) + 3 * sizeof(struct sess_ep) +
-	       sizeof(struct sess_rx) + tables + 2 * kept_bound(config) +
-	       scene->sess_most * (sizeof(struct sess) + 2 * packet) +
+	return 2 * (sizeof(struct sess_engine) + sizeof(struct sess_core)) +
+	       3 * sizeof(struct sess_ep) + sizeof(struct sess_rx) + tables +
+	       2 * kept_bound(scene->victim) +
+	       scene->sess_most * (sizeof(struct sess) + sizeof(struct sess_link) + 2 * packet) +
 	       scene->link->io_most * packet + op_cnt * transfer + scene->index_most;
 }
 
@@ -311,7 +312,7 @@ static size_t put_hello(struct scene *scene, struct peer *peer, bool odd, uint8_
 		peer->greeted = true;
 		peer->given = peer->heard + hello.window;
 		peer->eager_budget = hello.eager_budget;
-		peer->packet_max = scene->victim->config.buffer_size;
+		peer->packet_max = scene->victim->config.core.buffer_size;
 		if (hello.buffer_size < peer->packet_max)
 			peer->packet_max = hello.buffer_size;
 	}
@@ -543,7 +544,7 @@ static void send_packet(struct scene *scene, struct peer *peer)
 	uint8_t packet[PACKET_MAX] = {0};
 	struct peer before = *peer;
 	struct wire_header header;
-	size_t len = WIRE_HEADER_LEN, room = scene->victim->config.buffer_size - 1;
+	size_t len = WIRE_HEADER_LEN, room = scene->victim->config.core.buffer_size - 1;
 	uint32_t limit;
 	bool beyond, breaks, names_nobody;
 
@@ -580,7 +581,7 @@ static void send_packet(struct scene *scene, struct peer *peer)
 		 (int32_t)(header.ack - peer->acked) < 0 ||
 		 (int32_t)(header.ack + header.window - peer->given) < 0;
 	/* A packet that the core refused may have told us more, and counts as sent. */
-	if (!peer->end->sess->refused)
+	if (!sess_link(peer->end->sess)->refused)
 		breaks |= beyond || (int32_t)(header.ack - peer->heard) > 0;
 	peer->acked = header.ack;
 	limit = header.ack + header.window;
@@ -598,7 +599,7 @@ static void know_victim(struct peer *peer)
 {
 	uint8_t preamble[SESS_PREAMBLE_LEN];
 
-	sess_preamble(peer->end->sess, 0, preamble);
+	sess_preamble(sess_link(peer->end->sess), 0, preamble);
 	if (sess_request_parse(preamble, sizeof(preamble), &peer->victim))
 		link_die(peer->end->node->link, "a preamble did not survive");
 }
@@ -643,9 +644,9 @@ static void open_session(struct scene *scene, struct peer *peer)
 		.own = request,
 		.seq = (uint32_t)FIRST_SEQ,
 		.limit = (uint32_t)FIRST_SEQ,
-		.heard = scene->victim->config.first_seq,
-		.acked = scene->victim->config.first_seq,
-		.given = scene->victim->config.first_seq,
+		.heard = scene->victim->config.engine.first_seq,
+		.acked = scene->victim->config.engine.first_seq,
+		.given = scene->victim->config.engine.first_seq,
 	};
 	peer->end->room = ROOM;
 	know_victim(peer);
@@ -798,7 +799,8 @@ static void core_behaves(struct scene *scene, struct peer *peer)
 		habits->lose_on_close = how & 16;
 		break;
 	default:
-		link_wait(scene->link, scene->victim->config.close_timeout / (1 + (how >> 4)));
+		link_wait(scene->link,
+			  scene->victim->config.engine.close_timeout / (1 + (how >> 4)));
 	}
 }
 
@@ -941,37 +943,37 @@ static void play(struct scene *scene)
 	}
 }
 
-static struct sess_config make_config(struct input *in)
+static struct link_config make_config(struct input *in)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	uint8_t how = next8(in), caps = next8(in);
 
-	config.buffer_size = how & 1 ? 512 : 1024;
-	config.credits = how & 2 ? 4 : 8;
-	config.transfer = (enum sess_way)(how >> 2 & 3 ? how >> 2 & 3 : SESS_AUTO);
-	config.local_mem = how & 16;
-	config.send_after_write = how & 32;
-	config.send_iov_limit = how & 64 ? 1 : 4;
-	config.stage = how & 128 ? 300 : 0;
-	config.can_read = !(caps & 1);
-	config.can_write = !(caps & 2);
-	config.read_target = !(caps & 4);
-	config.write_target = !(caps & 8);
-	config.rma_iov_limit = caps & 16 ? 1 : 3;
-	config.unexpected_max = caps & 32 ? 1 : 4096;
-	config.announced_max = 16;
-	config.throttle = caps & 64 ? 2000 : UINT64_MAX;
-	config.eager_budget = 2000;
-	config.copy_max = 100;
-	config.initial = 100;
-	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 1500;
-	config.chunk = 700;
+	config.core.buffer_size = how & 1 ? 512 : 1024;
+	config.core.credits = how & 2 ? 4 : 8;
+	config.engine.transfer = (enum sess_way)(how >> 2 & 3 ? how >> 2 & 3 : SESS_AUTO);
+	config.core.local_mem = how & 16;
+	config.core.send_after_write = how & 32;
+	config.core.send_iov_limit = how & 64 ? 1 : 4;
+	config.core.stage = how & 128 ? 300 : 0;
+	config.core.can_read = !(caps & 1);
+	config.core.can_write = !(caps & 2);
+	config.core.read_target = !(caps & 4);
+	config.core.write_target = !(caps & 8);
+	config.core.rma_iov_limit = caps & 16 ? 1 : 3;
+	config.engine.unexpected_max = caps & 32 ? 1 : 4096;
+	config.engine.announced_max = 16;
+	config.engine.throttle = caps & 64 ? 2000 : UINT64_MAX;
+	config.engine.eager_budget = 2000;
+	config.core.copy_max = 100;
+	config.engine.initial = 100;
+	config.core.threshold[SESS_READ] = config.core.threshold[SESS_WRITE] = 1500;
+	config.core.chunk = 700;
 	return config;
 }
 
 static void begin(struct scene *scene)
 {
-	struct sess_config config = make_config(&scene->in);
+	struct link_config config = make_config(&scene->in);
 	uint8_t how = next8(&scene->in);
 
 	fuzz_memory_begin();

@@ -120,9 +120,11 @@ static void check_session(const struct link_node *node, const struct sess_action
 {
 	const struct link_end *end = action->user;
 
+	if (action->type == SESS_ACT_DEREGISTER && action->core != node)
+		link_die(node->link, "memory of another core is released");
 	if (!action->sess || action->type == SESS_ACT_DEREGISTER)
 		return;
-	if (end->sess != action->sess || end->down)
+	if (end->down || (action->link && (action->link != end->link || end->sess != action->sess)))
 		link_die(node->link, "an action (%u) for a session that is over", action->type);
 }
 
@@ -162,7 +164,10 @@ void link_act(struct link_node *node)
 			node->byes++;
 			break;
 		case SESS_ACT_DOWN:
-			link_path_went_down(end, action->error);
+			link_path_went_down(end, action->sess, action->error);
+			break;
+		case SESS_ACT_LINK_DOWN:
+			link_path_link_down(end, action->error);
 			break;
 		}
 	}
@@ -205,12 +210,15 @@ static void happen(struct link *link, struct link_event *event)
 	case EV_REQUEST:
 		link_path_request(link, event);
 		break;
+	case EV_AGAIN:
+		link_path_again(event);
+		break;
 	case EV_ANSWER:
 		link_path_answer(link, event);
 		break;
 	case EV_UP:
 		if (event->end->sess && !event->end->closing)
-			sess_path_up(event->end->sess, NULL);
+			sess_path_up(event->end->link, NULL);
 		break;
 	case EV_DOWN:
 		link_path_down(link, event->end, event->error);
@@ -322,39 +330,45 @@ struct link *link_create(uint64_t seed)
 	return link;
 }
 
-struct sess_config link_config(void)
+struct link_config link_config(void)
 {
-	return (struct sess_config){
-		.buffer_size = 4096,
-		.credits = 16,
-		.first_credits = SESS_CREDITS_MAX,
-		.send_iov_limit = 4,
-		.rma_iov_limit = 1,
-		.copy_max = 512,
-		.transfer = SESS_AUTO,
-		.can_read = true,
-		.can_write = true,
-		.read_target = true,
-		.write_target = true,
-		.send_after_write = true,
-		.virtual_addr = true,
-		.rma_max = SIZE_MAX,
-		.chunk = 64 << 10,
-		.threshold[SESS_READ] = 32 << 10,
-		.threshold[SESS_WRITE] = 32 << 10,
-		.initial = 1024,
-		.eager_budget = 64 << 10,
-		.unexpected_max = 1 << 20,
-		.announced_max = 1000,
-		.hello_timeout = 1000000000,
-		.close_timeout = 1000000000,
-		.first_seq = UINT32_MAX - 20,
-		.random = link_engine_random,
-		.part = link_op_part,
+	return (struct link_config){
+		.engine =
+			{
+				.transfer = SESS_AUTO,
+				.initial = 1024,
+				.eager_budget = 64 << 10,
+				.unexpected_max = 1 << 20,
+				.announced_max = 1000,
+				.hello_timeout = 1000000000,
+				.close_timeout = 1000000000,
+				.first_seq = UINT32_MAX - 20,
+				.random = link_engine_random,
+				.part = link_op_part,
+			},
+		.core =
+			{
+				.buffer_size = 4096,
+				.credits = 16,
+				.first_credits = SESS_CREDITS_MAX,
+				.send_iov_limit = 4,
+				.rma_iov_limit = 1,
+				.copy_max = 512,
+				.can_read = true,
+				.can_write = true,
+				.read_target = true,
+				.write_target = true,
+				.send_after_write = true,
+				.virtual_addr = true,
+				.rma_max = SIZE_MAX,
+				.chunk = 64 << 10,
+				.threshold[SESS_READ] = 32 << 10,
+				.threshold[SESS_WRITE] = 32 << 10,
+			},
 	};
 }
 
-struct link_node *link_node(struct link *link, const struct sess_config *config)
+struct link_node *link_node(struct link *link, const struct link_config *config)
 {
 	struct link_node *node = link_memory(sizeof(*node));
 	char name[] = "node 0";
@@ -364,7 +378,8 @@ struct link_node *link_node(struct link *link, const struct sess_config *config)
 	node->config = *config;
 	TAILQ_INIT(&node->ends);
 	TAILQ_INIT(&node->mems);
-	if (sess_engine_create(config, &node->engine) ||
+	if (sess_engine_create(&config->engine, &node->engine) ||
+	    sess_core_create(node->engine, &config->core, node, &node->core) ||
 	    sess_ep_create(node->engine, node, &node->ep))
 		link_die(link, "no engine");
 	name[5] += (char)node->idx;
@@ -373,7 +388,7 @@ struct link_node *link_node(struct link *link, const struct sess_config *config)
 	return node;
 }
 
-void link_pair(struct link *link, const struct sess_config *a, const struct sess_config *b)
+void link_pair(struct link *link, const struct link_config *a, const struct link_config *b)
 {
 	struct link_node *from = link_node(link, a), *to = link_node(link, b);
 
@@ -400,6 +415,7 @@ static void node_destroy(struct link_node *node)
 		free(end);
 	}
 	sess_ep_destroy(node->ep);
+	sess_core_destroy(node->core);
 	sess_engine_destroy(node->engine);
 	free(node);
 }
@@ -410,8 +426,8 @@ void link_destroy(struct link *link)
 	for (unsigned i = 0; i < link->node_cnt; i++)
 		sess_ep_close(link->node[i]->ep, ECANCELED);
 	link_run(link);
-	link_wait(link, 20 * at_least(link->node[0]->config.close_timeout,
-				      link->node[0]->config.hello_timeout));
+	link_wait(link, 20 * at_least(link->node[0]->config.engine.close_timeout,
+				      link->node[0]->config.engine.hello_timeout));
 	link_run(link);
 	for (unsigned i = 0; i < link->node_cnt; i++)
 		node_destroy(link->node[i]);

@@ -40,7 +40,13 @@ struct link_op {
 	void (*done)(struct link_op *op, void *arg); /* NULL: nobody asks */
 	void *arg;
 	struct link_op *part[LINK_PARTS]; /* of a receive with MULTI, as they came */
-	unsigned part_cnt, part_max; /* no memory for more than part_max */
+	unsigned part_cnt, part_max;	  /* no memory for more than part_max */
+};
+
+/* What a node is configured like. */
+struct link_config {
+	struct sess_config engine;
+	struct sess_core_config core;
 };
 
 /* How the core behaves; may be changed at any time. */
@@ -59,8 +65,9 @@ struct link_habits {
 struct link_node {
 	struct link *link;
 	unsigned idx;
-	struct sess_config config;
+	struct link_config config;
 	struct sess_engine *engine;
+	struct sess_core *core;
 	struct sess_ep *ep;
 	TAILQ_HEAD(, link_end) ends;
 	TAILQ_HEAD(, sess_mem) mems;
@@ -72,23 +79,24 @@ struct link_node {
 	bool asleep;	/* its application asks for nothing: nothing happens here */
 };
 
-/* One end of a path, and the session on it. */
+/* One end of a path, the link on it, and the link's session. */
 struct link_end {
 	TAILQ_ENTRY(link_end) node_link;
 	struct link_node *node;
 	unsigned peer_idx;
-	struct link_end *peer; /* NULL: none, or gone */
-	struct sess *sess;     /* NULL after sess_closed() */
-	uint64_t conn;	       /* of our attempt */
-	bool open;	       /* packets go out and come in */
-	bool closing;	       /* DOWN was told */
-	bool up, bye, down;    /* told */
-	bool scripted;	       /* the peer is the caller: see link_scripted() */
-	bool was_open;	       /* scripted: a path comes up once */
-	unsigned room;	       /* scripted: of so many ios at once, the next gets -EAGAIN */
-	int refusal;	       /* scripted: the core refuses packets with this errno */
-	int rma_refusal;       /* the same of reads and writes */
-	int error;	       /* of DOWN */
+	struct link_end *peer;	/* NULL: none, or gone */
+	struct sess *sess;	/* NULL after sess_closed(), or sess_link_closed() */
+	struct sess_link *link; /* likewise */
+	uint64_t conn;		/* of our attempt */
+	bool open;		/* packets go out and come in */
+	bool closing;		/* DOWN was told */
+	bool up, bye, down;	/* told */
+	bool scripted;		/* the peer is the caller: see link_scripted() */
+	bool was_open;		/* scripted: a path comes up once */
+	unsigned room;		/* scripted: of so many ios at once, the next gets -EAGAIN */
+	int refusal;		/* scripted: the core refuses packets with this errno */
+	int rma_refusal;	/* the same of reads and writes */
+	int error;		/* of DOWN */
 	char reason[80];
 	struct sess_stats stats;       /* when it went down */
 	uint64_t last_sent, last_done; /* the times at which the latest ones are due */
@@ -117,8 +125,8 @@ struct link *link_create(uint64_t seed);
 void link_destroy(struct link *link);
 
 /* What a plain node is configured like; change what the test is about. */
-struct sess_config link_config(void);
-struct link_node *link_node(struct link *link, const struct sess_config *config);
+struct link_config link_config(void);
+struct link_node *link_node(struct link *link, const struct link_config *config);
 
 /* 0 .. n-1 */
 uint64_t link_rand(struct link *link, uint64_t n);
@@ -129,10 +137,14 @@ link_die(const struct link *link, const char *format, ...);
 struct link_end *link_connect(struct link_node *from, struct link_node *to);
 /* A session of the node's endpoint with itself, up at once. */
 struct link_end *link_connect_self(struct link_node *node);
+/* Another link of a session that is up, which is theirs at the other side.  Returns its
+ * end here. */
+struct link_end *link_connect_again(struct link_node *from, struct sess *ours, struct link_node *to,
+				    struct sess *theirs);
 /* The end at this node that leads to the other and is not over, or NULL. */
 struct link_end *link_end(struct link_node *at, struct link_node *to);
 /* Two nodes and a session between them that is up. */
-void link_pair(struct link *link, const struct sess_config *a, const struct sess_config *b);
+void link_pair(struct link *link, const struct link_config *a, const struct link_config *b);
 
 /*
  * A session of ep, an endpoint of the node's engine, whose peer is no engine but the

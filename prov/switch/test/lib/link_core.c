@@ -16,7 +16,7 @@ static void check_local(struct link_node *node, const struct sess_iov *iov, unsi
 {
 	const struct sess_mem *mem;
 
-	if (!node->config.local_mem)
+	if (!node->config.core.local_mem)
 		return;
 	TAILQ_FOREACH (mem, &node->mems, link)
 		if (mem == iov->mem && mem->access & access && (uint8_t *)iov->addr >= mem->addr &&
@@ -54,7 +54,7 @@ static struct link_io *io_take(struct link_end *end, const struct sess_action *a
 
 static void check_action(struct link_end *end, const struct sess_action *action)
 {
-	const struct sess_config *config = &end->node->config;
+	const struct link_config *config = &end->node->config;
 	struct link *link = end->node->link;
 	size_t len = 0;
 
@@ -63,11 +63,12 @@ static void check_action(struct link_end *end, const struct sess_action *action)
 	if (len != action->len || !len || end->closing)
 		link_die(link, "an action of %zu bytes says %zu", len, action->len);
 	if (action->type == SESS_ACT_SEND) {
-		if (action->iov_cnt > config->send_iov_limit || len > config->buffer_size)
+		if (action->iov_cnt > config->core.send_iov_limit || len > config->core.buffer_size)
 			link_die(link, "a packet of %u pieces, %zu bytes", action->iov_cnt, len);
 		return;
 	}
-	if (action->iov_cnt > config->rma_iov_limit || len > config->rma_max || len > config->chunk)
+	if (action->iov_cnt > config->core.rma_iov_limit || len > config->core.rma_max ||
+	    len > config->core.chunk)
 		link_die(link, "an RMA operation of %u pieces, %zu bytes", action->iov_cnt, len);
 	for (unsigned i = 0; i < action->iov_cnt; i++)
 		check_local(end->node, &action->iov[i],
@@ -95,7 +96,7 @@ void link_core_push(struct link_end *end)
 static struct link_io *take_send(struct link_end *end, const struct sess_action *action)
 {
 	struct link *link = end->node->link;
-	bool kept = action->may_buffer && action->len < end->node->config.stage;
+	bool kept = action->may_buffer && action->len < end->node->config.core.stage;
 	struct link_io *io = io_take(end, action);
 	struct link_event *event;
 
@@ -138,7 +139,7 @@ static void take_rma(struct link_end *end, const struct sess_action *action)
 	struct link_io *io = io_take(end, action);
 	uint64_t due = link->now + link_delay(link);
 
-	io->in_order = action->type == SESS_ACT_WRITE && end->node->config.send_after_write;
+	io->in_order = action->type == SESS_ACT_WRITE && end->node->config.core.send_after_write;
 	if (action->type == SESS_ACT_WRITE)
 		link->writes++;
 	else
@@ -161,7 +162,7 @@ static struct sess_mem *find_mem(struct link_node *node, const struct link_io *i
 	struct sess_mem *mem;
 
 	TAILQ_FOREACH (mem, &node->mems, link) {
-		uint64_t base = node->config.virtual_addr ? (uintptr_t)mem->addr : 0;
+		uint64_t base = node->config.core.virtual_addr ? (uintptr_t)mem->addr : 0;
 
 		if (mem->key_len == io->key_len && !memcmp(mem->key, io->key, io->key_len) &&
 		    mem->access & access && io->raddr >= base && io->len <= mem->len &&
@@ -207,7 +208,8 @@ void link_core_place(struct link *link, struct link_io *io)
 		io_free_if_over(io);
 		return;
 	}
-	there = mem->addr + (io->raddr - (target->config.virtual_addr ? (uintptr_t)mem->addr : 0));
+	there = mem->addr +
+		(io->raddr - (target->config.core.virtual_addr ? (uintptr_t)mem->addr : 0));
 	if (io->type == SESS_ACT_WRITE) {
 		if (io->done)
 			memcpy(there, io->copy, io->len);
@@ -249,7 +251,7 @@ void link_core_answer(struct link_node *node, struct sess_xfer *xfer, struct ses
 {
 	if (mem)
 		sess_registered(node->engine, xfer, 0, mem,
-				node->config.virtual_addr ? (uintptr_t)mem->addr : 0, mem->key,
+				node->config.core.virtual_addr ? (uintptr_t)mem->addr : 0, mem->key,
 				mem->key_len);
 	else
 		sess_registered(node->engine, xfer, ENOMEM, NULL, 0, NULL, 0);
@@ -270,7 +272,7 @@ void link_core_register(struct link_node *node, const struct sess_action *action
 		mem->addr = action->iov[0].addr;
 		mem->len = action->iov[0].len;
 		mem->access = action->access;
-		mem->key_len = node->config.key_len ? node->config.key_len : 8;
+		mem->key_len = node->config.core.key_len ? node->config.core.key_len : 8;
 		link_engine_random(mem->key, mem->key_len);
 		TAILQ_INSERT_TAIL(&node->mems, mem, link);
 		node->mem_cnt++;

@@ -15,6 +15,7 @@ enum event_type {
 	EV_REG,	    /* the answer to REGISTER */
 	EV_RETRY,   /* node asks for progress */
 	EV_REQUEST, /* a connection request of end arrives at node */
+	EV_AGAIN,   /* one for another link of sess */
 	EV_ANSWER,  /* other accepted the request of end */
 	EV_UP,	    /* the path that end accepted is up */
 	EV_DOWN,    /* the path of end broke */
@@ -32,6 +33,7 @@ struct link_event {
 	size_t len;
 	bool lost;
 	uint64_t conn;
+	struct sess *sess; /* of AGAIN */
 	uint8_t preamble[SESS_PREAMBLE_LEN];
 	int error;
 	struct sess_xfer *xfer;
@@ -96,10 +98,12 @@ void link_core_release(struct link_node *node, struct sess_mem *released);
 
 /* lib/link_path.c */
 void link_path_request(struct link *link, const struct link_event *event);
+void link_path_again(const struct link_event *event);
 void link_path_answer(struct link *link, const struct link_event *event);
 void link_path_deliver(struct link *link, struct link_event *event);
 void link_path_down(struct link *link, struct link_end *end, int error);
-void link_path_went_down(struct link_end *end, int error);
+void link_path_went_down(struct link_end *user, struct sess *sess, int error);
+void link_path_link_down(struct link_end *end, int error);
 void link_path_drained(struct link_end *end);
 void link_path_closed(struct link_end *end);
 

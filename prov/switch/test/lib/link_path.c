@@ -78,23 +78,43 @@ static struct link_end *end_create(struct link_node *node, unsigned peer_idx)
 	return end;
 }
 
+static struct link_event *ask(struct link_end *end, enum event_type type, struct link_node *to)
+{
+	struct link *link = end->node->link;
+	struct link_event *event;
+
+	end->conn = ++link->conns;
+	event = link_event_soon(link, type, end);
+	event->node = to;
+	event->conn = end->conn;
+	sess_preamble(end->link, (uint16_t)(1000 + end->node->idx), event->preamble);
+	return event;
+}
+
 struct link_end *link_connect(struct link_node *from, struct link_node *to)
 {
-	struct link *link = from->link;
 	struct link_end *end = end_create(from, to->idx);
-	struct link_event *event;
-	int ret = sess_connect(from->ep, end, to->idx, &end->sess);
+	int ret = sess_connect(from->ep, from->core, end, to->idx, &end->sess);
 
 	if (ret) {
 		end->sess = NULL;
 		end->error = -ret;
 		return end;
 	}
-	end->conn = ++link->conns;
-	event = link_event_soon(link, EV_REQUEST, end);
-	event->node = to;
-	event->conn = end->conn;
-	sess_preamble(end->sess, (uint16_t)(1000 + from->idx), event->preamble);
+	end->link = sess_link(end->sess);
+	ask(end, EV_REQUEST, to);
+	return end;
+}
+
+struct link_end *link_connect_again(struct link_node *from, struct sess *ours, struct link_node *to,
+				    struct sess *theirs)
+{
+	struct link_end *end = end_create(from, to->idx);
+
+	end->sess = ours;
+	if (sess_link_connect(ours, from->core, end, &end->link))
+		link_die(from->link, "no second link");
+	ask(end, EV_AGAIN, to)->sess = theirs;
 	return end;
 }
 
@@ -120,7 +140,7 @@ static void bind_ends(struct link *link, struct link_end *ours, struct link_end 
 	event = link_event_soon(link, EV_ANSWER, theirs);
 	event->other = ours;
 	event->conn = conn;
-	sess_preamble(ours->sess, (uint16_t)(1000 + ours->node->idx), event->preamble);
+	sess_preamble(ours->link, (uint16_t)(1000 + ours->node->idx), event->preamble);
 }
 
 void link_path_request(struct link *link, const struct link_event *event)
@@ -154,8 +174,27 @@ void link_path_request(struct link *link, const struct link_event *event)
 		}
 	}
 	ours = end_create(node, theirs->node->idx);
-	if (!sess_accept(node->ep, &request, ours, theirs->node->idx, &ours->sess))
-		bind_ends(link, ours, theirs, event->conn);
+	if (sess_accept(node->ep, node->core, &request, ours, theirs->node->idx, &ours->sess))
+		return;
+	ours->link = sess_link(ours->sess);
+	bind_ends(link, ours, theirs, event->conn);
+}
+
+void link_path_again(const struct link_event *event)
+{
+	struct link_node *node = event->node;
+	struct sess_request request;
+	struct link_end *ours;
+
+	if (node->link->habits.deaf)
+		return;
+	ours = end_create(node, event->end->node->idx);
+
+	sess_request_parse(event->preamble, sizeof(event->preamble), &request);
+	ours->sess = event->sess;
+	if (sess_link_accept(ours->sess, node->core, &request, ours, &ours->link))
+		link_die(node->link, "a second link is turned away");
+	bind_ends(node->link, ours, event->end, event->conn);
 }
 
 void link_path_answer(struct link *link, const struct link_event *event)
@@ -174,7 +213,7 @@ void link_path_answer(struct link *link, const struct link_event *event)
 		link_event_soon(link, EV_DOWN, end)->error = ECONNRESET;
 	if (sess_request_parse(event->preamble, sizeof(event->preamble), &answer))
 		link_die(link, "an answer's preamble did not survive");
-	sess_path_up(end->sess, &answer);
+	sess_path_up(end->link, &answer);
 }
 
 void link_path_down(struct link *link, struct link_end *end, int error)
@@ -182,7 +221,7 @@ void link_path_down(struct link *link, struct link_end *end, int error)
 	end->open = false;
 	lose_packets(link, end);
 	if (end->sess && !end->closing)
-		sess_path_down(end->sess, error);
+		sess_path_down(end->link, error);
 }
 
 /* What is in a packet, for whoever looks for the reason of a failure. */
@@ -214,14 +253,34 @@ void link_path_deliver(struct link *link, struct link_event *event)
 	sess_input(end->node->engine, event->packet, event->len);
 }
 
+static void close_session(struct link_end *end, struct sess *sess)
+{
+	sess_stats(sess, &end->stats);
+	snprintf(end->reason, sizeof(end->reason), "%s", sess_reason(sess));
+	sess_closed(sess);
+}
+
+/* An end of this session, whose path is not closed; NULL: none. */
+static struct link_end *end_of(const struct link_node *node, const struct sess *sess)
+{
+	struct link_end *end;
+
+	TAILQ_FOREACH (end, &node->ends, node_link)
+		if (end->sess == sess)
+			return end;
+	return NULL;
+}
+
 void link_path_closed(struct link_end *end)
 {
 	struct sess *sess = end->sess;
 
 	end->sess = NULL;
-	sess_stats(sess, &end->stats);
-	snprintf(end->reason, sizeof(end->reason), "%s", sess_reason(sess));
-	sess_closed(sess);
+	if (!end->down)
+		sess_link_closed(end->link);
+	else if (!end_of(end->node, sess))
+		close_session(end, sess);
+	end->link = NULL;
 }
 
 void link_path_drained(struct link_end *end)
@@ -230,16 +289,40 @@ void link_path_drained(struct link_end *end)
 		link_event_soon(end->node->link, EV_CLOSED, end);
 }
 
-void link_path_went_down(struct link_end *end, int error)
+static void close_end(struct link_end *end, int error)
 {
-	if (end->closing)
-		link_die(end->node->link, "DOWN was told twice");
-	end->down = true;
 	end->closing = true;
 	end->error = error;
-	end->node->downs++;
 	cut(end, end->node->link->habits.lose_on_close);
 	link_path_drained(end);
+}
+
+/* user: what was given for the session, the end of its first link. */
+void link_path_went_down(struct link_end *user, struct sess *sess, int error)
+{
+	struct link_node *node = user->node;
+	struct link_end *end;
+
+	if (user->down)
+		link_die(node->link, "DOWN was told twice");
+	node->downs++;
+	TAILQ_FOREACH (end, &node->ends, node_link) {
+		if (end->sess != sess)
+			continue;
+		end->down = true;
+		if (!end->closing)
+			close_end(end, error);
+	}
+	user->down = true;
+	if (!end_of(node, sess))
+		close_session(user, sess);
+}
+
+void link_path_link_down(struct link_end *end, int error)
+{
+	if (end->closing)
+		link_die(end->node->link, "LINK_DOWN was told twice");
+	close_end(end, error);
 }
 
 /* -- a peer that is no engine ------------------------------------------------------ */
@@ -251,9 +334,10 @@ struct link_end *link_scripted(struct link_node *node, struct sess_ep *ep,
 
 	end->scripted = true;
 	end->room = UINT_MAX;
-	if (request ? sess_accept(ep, request, end, source, &end->sess)
-		    : sess_connect(ep, end, source, &end->sess))
+	if (request ? sess_accept(ep, node->core, request, end, source, &end->sess)
+		    : sess_connect(ep, node->core, end, source, &end->sess))
 		link_die(node->link, "no session");
+	end->link = sess_link(end->sess);
 	return end;
 }
 
@@ -263,7 +347,7 @@ void link_scripted_up(struct link_end *end, const struct sess_request *answer)
 		return;
 	end->was_open = true;
 	end->open = true;
-	sess_path_up(end->sess, answer);
+	sess_path_up(end->link, answer);
 }
 
 void link_scripted_done(struct link_end *end, unsigned nth, int error)

@@ -18,7 +18,7 @@ struct duo {
 	struct link_end *ab, *ba;
 };
 
-static inline struct duo duo_open(const struct sess_config *a, const struct sess_config *b)
+static inline struct duo duo_open(const struct link_config *a, const struct link_config *b)
 {
 	struct duo duo = {.link = link_create(1)};
 
@@ -31,7 +31,7 @@ static inline struct duo duo_open(const struct sess_config *a, const struct sess
 }
 
 /* Both configured alike. */
-static inline struct duo duo_of(struct sess_config config)
+static inline struct duo duo_of(struct link_config config)
 {
 	return duo_open(&config, &config);
 }
@@ -118,11 +118,11 @@ static inline void forge(struct link_end *to, uint8_t record_cnt, const void *re
 	struct sess *sess = to->sess;
 	uint8_t packet[1024];
 	const struct wire_header header = {
-		.session_id = sess->id,
-		.cookie = sess->cookie,
-		.seq = sess->credit.rx_next,
-		.ack = sess->credit.tx_acked,
-		.window = (uint16_t)(sess->credit.tx_limit - sess->credit.tx_acked),
+		.session_id = sess_link(sess)->id,
+		.cookie = sess_link(sess)->cookie,
+		.seq = sess->numbers.rx_next,
+		.ack = sess->numbers.tx_acked,
+		.window = (uint16_t)(sess_link(sess)->credit.tx_limit - sess->numbers.tx_acked),
 		.record_cnt = record_cnt,
 	};
 

@@ -10,9 +10,9 @@
 
 #include "session/internal.h"
 
-static bool usable(const struct sess *sess)
+static bool usable(const struct sess_link *link)
 {
-	(void)sess;
+	(void)link;
 	return true;
 }
 

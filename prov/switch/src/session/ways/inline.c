@@ -40,14 +40,15 @@ void inline_deliver(struct sess_op *op, struct sess_message *message)
 	}
 }
 
-static void store(struct sess *sess, const struct wire_record *record)
+static void store(struct sess_link *link, const struct wire_record *record)
 {
+	struct sess *sess = link->sess;
 	struct sess_message *message =
 		message_create(sess, record->flags, record->tag, record->len);
 
 	sess->stats.unexpected_msgs++;
 	if (message && record->flags & WIRE_ACK) {
-		message->xfer = xfer_create(sess, NULL, &sess_inline_ops);
+		message->xfer = xfer_create(link, NULL, &sess_inline_ops);
 		if (message->xfer) {
 			message->xfer->incoming = true;
 			message->xfer->id = record->id;
@@ -82,8 +83,9 @@ static bool turned_down(struct sess *sess, const struct wire_record *record)
 	return true;
 }
 
-void inline_came(struct sess *sess, const struct wire_record *record)
+void inline_came(struct sess_link *link, const struct wire_record *record)
 {
+	struct sess *sess = link->sess;
 	struct sess_op *op =
 		match_posted(sess->ep, record->flags, record->tag, sess->source, record->len);
 
@@ -91,7 +93,7 @@ void inline_came(struct sess *sess, const struct wire_record *record)
 	sess->stats.rx_bytes[SESS_INLINE] += record->len;
 	if (!op) {
 		if (!turned_down(sess, record))
-			store(sess, record);
+			store(link, record);
 		return;
 	}
 	op->flags = (uint16_t)((op->flags & ~SESS_DATA) | (record->flags & WIRE_DATA));
@@ -105,9 +107,9 @@ void inline_came(struct sess *sess, const struct wire_record *record)
 		op_done(op, op->error);
 }
 
-static bool usable(const struct sess *sess)
+static bool usable(const struct sess_link *link)
 {
-	(void)sess;
+	(void)link;
 	return true;
 }
 

@@ -6,9 +6,9 @@
  */
 #include "session/internal.h"
 
-static bool usable(const struct sess *sess)
+static bool usable(const struct sess_link *link)
 {
-	return sess->engine->config.read_target && sess->peer_caps & WIRE_CAN_READ;
+	return link->core->config.read_target && link->peer_caps & WIRE_CAN_READ;
 }
 
 static bool offer(struct sess_xfer *xfer)
@@ -28,7 +28,7 @@ static void offered(struct sess_xfer *xfer)
 
 static bool check(struct sess_xfer *xfer, const struct wire_record *record)
 {
-	return xfer->sess->engine->config.can_read && xfer->total > xfer->initial && !xfer->held &&
+	return xfer->core->config.can_read && xfer->total > xfer->initial && !xfer->held &&
 	       xfer_take_descs(xfer, record, xfer->total - xfer->initial);
 }
 
@@ -48,7 +48,7 @@ static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
 		return;
 	}
 	xfer_slice_rest(xfer);
-	if (xfer->sess->engine->config.local_mem) {
+	if (xfer->core->config.local_mem) {
 		xfer->stage = XFER_SINKING;
 		xfer_register(xfer, SESS_ACCESS_LOCAL_WRITE);
 	} else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Which way a message takes: a table by size, made once when the session
- * comes up, from both sides' capabilities and the configuration.  The sender
+ * Which way a message takes: a table by size, made once when the link
+ * opens, from both sides' capabilities and the configuration.  The sender
  * decides alone, and START says how: the receiver checks that it can, not that
  * it would have done the same.
  */
@@ -32,18 +32,18 @@ size_t select_inline_max(uint32_t packet_max)
 
 /* The first way that both sides can use and that is worth its while for a
  * message of this length. */
-static const struct sess_way_ops *best(const struct sess *sess, uint64_t len)
+static const struct sess_way_ops *best(const struct sess_link *link, uint64_t len)
 {
-	const uint64_t *threshold = sess->engine->config.threshold;
+	const uint64_t *threshold = link->core->config.threshold;
 
 	for (unsigned i = 0; i < WAY_CNT; i++)
-		if (len >= threshold[ways[i]->way] && ways[i]->usable(sess))
+		if (len >= threshold[ways[i]->way] && ways[i]->usable(link))
 			return ways[i];
 	return &sess_copy_ops;
 }
 
 /* The least threshold above this length; UINT64_MAX: none. */
-static uint64_t next_threshold(const struct sess_config *config, uint64_t len)
+static uint64_t next_threshold(const struct sess_core_config *config, uint64_t len)
 {
 	uint64_t next = UINT64_MAX;
 
@@ -57,42 +57,42 @@ static uint64_t next_threshold(const struct sess_config *config, uint64_t len)
 }
 
 /* The forced way if both sides can, else the first that they can. */
-static const struct sess_way_ops *forced(const struct sess *sess, enum sess_way wanted)
+static const struct sess_way_ops *forced(const struct sess_link *link, enum sess_way wanted)
 {
 	const struct sess_way_ops *ops = select_ops(wanted);
 
-	return ops && ops->usable(sess) ? ops : best(sess, UINT64_MAX);
+	return ops && ops->usable(link) ? ops : best(link, UINT64_MAX);
 }
 
-void select_build(struct sess *sess)
+void select_build(struct sess_link *link)
 {
-	const struct sess_config *config = &sess->engine->config;
-	struct sess_choice *choice = sess->choice;
-	uint64_t len = select_inline_max(sess->packet_max), next;
+	const enum sess_way transfer = link->sess->engine->config.transfer;
+	struct sess_choice *choice = link->choice;
+	uint64_t len = select_inline_max(link->packet_max), next;
 
 	/* inline, and one choice behind it and behind each threshold; copy has none */
-	_Static_assert(sizeof(sess->choice) / sizeof(sess->choice[0]) == 1 + WAY_CNT,
+	_Static_assert(sizeof(link->choice) / sizeof(link->choice[0]) == 1 + WAY_CNT,
 		       "a choice for every threshold");
 	*choice++ = (struct sess_choice){.up_to = len++};
-	if (config->transfer != SESS_AUTO) {
-		*choice = (struct sess_choice){UINT64_MAX, forced(sess, config->transfer)};
+	if (transfer != SESS_AUTO) {
+		*choice = (struct sess_choice){UINT64_MAX, forced(link, transfer)};
 		return;
 	}
-	while ((next = next_threshold(config, len)) != UINT64_MAX) {
-		*choice++ = (struct sess_choice){next - 1, best(sess, len)};
+	while ((next = next_threshold(&link->core->config, len)) != UINT64_MAX) {
+		*choice++ = (struct sess_choice){next - 1, best(link, len)};
 		len = next;
 	}
-	*choice = (struct sess_choice){UINT64_MAX, best(sess, len)};
+	*choice = (struct sess_choice){UINT64_MAX, best(link, len)};
 }
 
 /* A peer that is out of storage gets nothing but announcements. */
-const struct sess_way_ops *select_way(const struct sess *sess, uint64_t len)
+const struct sess_way_ops *select_way(const struct sess_link *link, uint64_t len)
 {
-	const struct sess_choice *choice = sess->choice;
+	const struct sess_choice *choice = link->choice;
 
 	while (len > choice->up_to)
 		choice++;
-	if (!choice->ops && sess->peer_full)
+	if (!choice->ops && link->sess->peer_full)
 		return &sess_copy_ops;
 	return choice->ops;
 }

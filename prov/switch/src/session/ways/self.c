@@ -9,6 +9,10 @@
 
 #include "session/internal.h"
 
+enum {
+	SELF_COPY_MAX = 1024, /* bytes that are copied rather than that a send waits */
+};
+
 /* From memory to memory; returns the bytes copied. */
 static size_t copy(const struct sess_op *to, const struct sess_op *from, size_t len)
 {
@@ -44,8 +48,8 @@ void self_deliver(struct sess_op *op, struct sess_message *message)
 
 static int store(struct sess *sess, struct sess_op *op, size_t len)
 {
-	bool copied = (op->flags & SESS_INJECT) ||
-		      (len <= sess->engine->config.copy_max && !(op->flags & SESS_DELIVERY));
+	bool copied =
+		(op->flags & SESS_INJECT) || (len <= SELF_COPY_MAX && !(op->flags & SESS_DELIVERY));
 	struct sess_message *message = message_create(sess, op->flags, op->tag, copied ? len : 0);
 
 	if (!message)

@@ -7,9 +7,9 @@
  */
 #include "session/internal.h"
 
-static bool usable(const struct sess *sess)
+static bool usable(const struct sess_link *link)
 {
-	return sess->engine->config.can_write && sess->peer_caps & WIRE_WRITE_TARGET;
+	return link->core->config.can_write && link->peer_caps & WIRE_WRITE_TARGET;
 }
 
 static bool offer(struct sess_xfer *xfer)
@@ -29,8 +29,8 @@ static void offered(struct sess_xfer *xfer)
 
 static bool check(struct sess_xfer *xfer, const struct wire_record *record)
 {
-	return xfer->sess->engine->config.write_target && xfer->total > xfer->initial &&
-	       !xfer->held && !record->desc_cnt;
+	return xfer->core->config.write_target && xfer->total > xfer->initial && !xfer->held &&
+	       !record->desc_cnt;
 }
 
 static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
@@ -99,7 +99,7 @@ bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record)
 		return false;
 	xfer->want = sum;
 	xfer_slice_rest(xfer);
-	if (xfer->sess->engine->config.local_mem) {
+	if (xfer->core->config.local_mem) {
 		xfer->stage = XFER_REGISTERING;
 		xfer_register(xfer, SESS_ACCESS_LOCAL_READ);
 	} else {
@@ -129,13 +129,13 @@ static void say_written(struct sess_xfer *xfer)
 
 static void issued(struct sess_xfer *xfer)
 {
-	if (xfer->sess->engine->config.send_after_write)
+	if (xfer->core->config.send_after_write)
 		say_written(xfer);
 }
 
 static void moved(struct sess_xfer *xfer)
 {
-	if (!xfer->sess->engine->config.send_after_write)
+	if (!xfer->core->config.send_after_write)
 		say_written(xfer);
 	xfer->stage = XFER_AWAITED;
 }

@@ -15,14 +15,14 @@ static void forge_giving(struct link_end *to, unsigned window, uint8_t record_cn
 			 const void *records, size_t len)
 {
 	struct sess *sess = to->sess;
-	const struct sess_credit *credit = &sess->credit;
-	const int32_t left = credit_diff(credit->tx_limit, credit->tx_next);
+	const struct sess_credit *credit = &sess_link(sess)->credit;
+	const int32_t left = credit_diff(credit->tx_limit, credit->numbers->tx_next);
 	uint8_t *packet = malloc(WIRE_HEADER_LEN + len);
 	const struct wire_header header = {
-		.session_id = sess->id,
-		.cookie = sess->cookie,
-		.seq = credit->rx_next,
-		.ack = credit->tx_next,
+		.session_id = sess_link(sess)->id,
+		.cookie = sess_link(sess)->cookie,
+		.seq = credit->numbers->rx_next,
+		.ack = credit->numbers->tx_next,
 		.window = (uint16_t)(left > (int32_t)window ? left : (int32_t)window),
 		.record_cnt = record_cnt,
 	};
@@ -43,7 +43,7 @@ static bool may_send(const struct link_end *end)
 	for (unsigned idle = 0; idle < 100; idle++) {
 		if (!end->sess || end->sess->state != SESS_OPEN)
 			return false;
-		if (credit_left(&end->sess->credit) > (int32_t)CREDIT_DATA)
+		if (credit_left(&sess_link(end->sess)->credit) > (int32_t)CREDIT_DATA)
 			return true;
 		link_progress(end->node);
 		while (link_step(end->node->link))
@@ -78,15 +78,15 @@ static size_t put_canceled(uint8_t *records, unsigned cnt, uint32_t *id)
 Test(backlog, answers_that_nobody_takes_are_bounded)
 {
 	static uint8_t records[4096];
-	struct sess_config config = link_config();
-	const unsigned most = backlog_answers_max(&config);
+	struct link_config config = link_config();
 	struct duo duo = duo_of(config);
+	const unsigned most = duo.a->engine->answers_max;
 	uint32_t id = 0;
 	size_t len;
 
 	duo.a->silent = true;
 	/* it lets the victim use up what it was given */
-	while (credit_may_send(&duo.ba->sess->credit, CREDIT_CONTROL)) {
+	while (credit_may_send(&sess_link(duo.ba->sess)->credit, CREDIT_CONTROL)) {
 		len = put_canceled(records, 1, &id);
 		forge_giving(duo.ba, 0, 2, records, len);
 	}
@@ -114,7 +114,7 @@ struct crowd {
 
 enum { HONEST_SIZE = 700, HONEST_TAG = 77 };
 
-static struct crowd crowd_open(struct sess_config config)
+static struct crowd crowd_open(struct link_config config)
 {
 	struct crowd crowd = {.link = link_create(1)};
 	struct link_node *node;
@@ -157,7 +157,7 @@ static void crowd_close(struct crowd *crowd)
 /* Whole messages that nobody receives, each peer in turn, as long as they may. */
 static void flood(struct crowd *crowd, const void *record, size_t len)
 {
-	const uint64_t most = backlog_max(&crowd->victim->config);
+	const uint64_t most = crowd->victim->engine->backlog_max;
 	bool any = true;
 
 	while (any) {
@@ -175,12 +175,12 @@ static void flood(struct crowd *crowd, const void *record, size_t len)
 static void expect_bounded(size_t payload_len)
 {
 	static uint8_t record[4000];
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct crowd crowd;
 	size_t len;
 
-	config.unexpected_max = 100000;
-	config.throttle = UINT64_MAX; /* or they would get no credits */
+	config.engine.unexpected_max = 100000;
+	config.engine.throttle = UINT64_MAX; /* or they would get no credits */
 	crowd = crowd_open(config);
 	crowd_silence(&crowd);
 	len = wire_put_inline(record, 0, (uint16_t)payload_len, 0, 0, 0) + payload_len;
@@ -203,12 +203,12 @@ Test(backlog, what_all_sessions_leave_is_bounded)
 Test(backlog, transfers_that_never_end_are_bounded)
 {
 	static uint8_t records[4096];
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct crowd crowd;
 	size_t len;
 
-	config.unexpected_max = 100000;
-	config.throttle = UINT64_MAX;
+	config.engine.unexpected_max = 100000;
+	config.engine.throttle = UINT64_MAX;
 	crowd = crowd_open(config);
 	crowd_silence(&crowd);
 	for (uint32_t id = 0; may_send(crowd.at[0]);) {
@@ -217,7 +217,7 @@ Test(backlog, transfers_that_never_end_are_bounded)
 			len += wire_put_start(records + len, 0, 0, id++, 1, 0, 0, SESS_COPY, NULL,
 					      0, 0);
 		forge_giving(crowd.at[0], 16, 150, records, len);
-		cr_assert_leq(crowd.victim->ep->rx->kept, backlog_max(&config));
+		cr_assert_leq(crowd.victim->ep->rx->kept, crowd.victim->engine->backlog_max);
 	}
 	expect_expelled(crowd.at[0], "more unmatched messages than it was allowed");
 	crowd_close(&crowd);
@@ -269,7 +269,7 @@ Test(backlog, what_a_closed_session_left_is_received)
 Test(backlog, what_closed_sessions_left_fills_nobody_up_and_is_bounded)
 {
 	enum { SIZE = 20000, MESSAGES = 30 };
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct sess_stats stats;
 	struct link_op *op;
 	struct sess_rx *rx;
@@ -277,13 +277,13 @@ Test(backlog, what_closed_sessions_left_fills_nobody_up_and_is_bounded)
 	uint64_t most;
 	unsigned sessions = 0;
 
-	config.unexpected_max = 16 << 20;
-	config.eager_budget = 1 << 20;
+	config.engine.unexpected_max = 16 << 20;
+	config.engine.eager_budget = 1 << 20;
 	duo = duo_of(config);
 	sess_close(duo.ab->sess);
 	link_run(duo.link);
 	rx = duo.b->ep->rx;
-	most = backlog_max(&config);
+	most = duo.b->engine->backlog_max;
 	do {
 		come_and_go(&duo, 1, MESSAGES, SIZE);
 		cr_assert_leq(rx->kept, most);
@@ -322,11 +322,11 @@ Test(backlog, what_a_peer_left_that_broke_the_rules_goes_with_it)
 
 /* -- fewer credits ----------------------------------------------------------------- */
 
-static struct sess_config throttling(uint64_t throttle)
+static struct link_config throttling(uint64_t throttle)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
-	config.throttle = throttle;
+	config.engine.throttle = throttle;
 	return config;
 }
 
@@ -336,10 +336,10 @@ Test(backlog, a_flood_is_received_at_the_pace_of_the_receiver)
 {
 	enum { MESSAGES = 2000, SIZE = 1500 };
 	static struct link_op *sent[MESSAGES];
-	struct sess_config config = throttling(20000);
+	struct link_config config = throttling(20000);
 	struct duo duo = duo_of(config);
 	/* until it is throttled, and then what it was given */
-	const uint64_t once = 20000 + (config.credits + 2u) * config.buffer_size;
+	const uint64_t once = 20000 + (config.core.credits + 2u) * config.core.buffer_size;
 	uint64_t most_late = 0;
 
 	for (unsigned i = 0; i < MESSAGES; i++)
@@ -360,7 +360,7 @@ Test(backlog, a_flood_is_received_at_the_pace_of_the_receiver)
 		if (i > MESSAGES / 2 && duo.b->ep->rx->kept > most_late)
 			most_late = duo.b->ep->rx->kept;
 	}
-	cr_assert_leq(most_late, 20000 + 2 * (SESS_CREDITS_MIN + 1u) * config.buffer_size);
+	cr_assert_leq(most_late, 20000 + 2 * (SESS_CREDITS_MIN + 1u) * config.core.buffer_size);
 	cr_assert_gt(stats_of(duo.ba).throttles, 0);
 	for (unsigned i = 0; i < MESSAGES; i++)
 		expect_sent(sent[i]);
@@ -407,7 +407,7 @@ Test(backlog, a_busy_neighbour_does_not_keep_a_session_throttled)
 {
 	enum { MESSAGES = 100, SIZE = 1500 };
 	static struct link_op *sent[MESSAGES];
-	struct sess_config config = throttling(1);
+	struct link_config config = throttling(1);
 	struct duo duo = duo_of(config);
 	struct link_node *c = link_node(duo.link, &config);
 	struct link_end *cb = link_connect(c, duo.b);
@@ -444,7 +444,7 @@ Test(backlog, a_busy_neighbour_does_not_keep_a_session_throttled)
  * the very end does not keep them away. */
 static void credits_grow(bool beside_one_that_waits)
 {
-	struct sess_config config = throttling(3000);
+	struct link_config config = throttling(3000);
 	struct duo duo = duo_of(config);
 	struct link_op *sent[40], *last = NULL, *op;
 
@@ -453,7 +453,7 @@ static void credits_grow(bool beside_one_that_waits)
 	for (unsigned i = 0; i < 40; i++)
 		sent[i] = send_plain(duo.ab, 1500, i);
 	link_run(duo.link);
-	cr_assert_eq(duo.ba->sess->credit.rx_grant, SESS_CREDITS_MIN);
+	cr_assert_eq(sess_link(duo.ba->sess)->credit.rx_grant, SESS_CREDITS_MIN);
 	for (unsigned i = 0; i < 40; i++) {
 		op = recv_plain(duo.b, 1500);
 		link_run(duo.link);
@@ -468,7 +468,7 @@ static void credits_grow(bool beside_one_that_waits)
 		expect_received(op, 4000, i);
 		expect_sent(one);
 	}
-	cr_assert_eq(duo.ba->sess->credit.rx_grant, config.credits);
+	cr_assert_eq(sess_link(duo.ba->sess)->credit.rx_grant, config.core.credits);
 	if (last) {
 		op = recv_flags(duo.b, 10, 1, SESS_TAGGED, 99, 0);
 		link_run(duo.link);
@@ -491,12 +491,12 @@ Test(backlog, credits_grow_again)
 Test(backlog, packets_that_the_core_has_are_bounded)
 {
 	static uint8_t record[64];
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	size_t len;
 
-	config.credits = 1000;
-	config.unexpected_max = 64 << 20;
+	config.core.credits = 1000;
+	config.engine.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	duo.link->habits.delay_max = 1000000000;
 	duo.ab->node->asleep = true;
@@ -504,9 +504,9 @@ Test(backlog, packets_that_the_core_has_are_bounded)
 		len = wire_put_start(record, WIRE_HELD, 0, id, 100000, 0, 0, SESS_COPY, NULL, 0, 0);
 		len += wire_put_reply(record + len, WIRE_CANCEL, WIRE_OK, id);
 		forge_giving(duo.ba, 900, 2, record, len);
-		cr_assert_leq(duo.ba->sess->out_cnt, (unsigned)PACKETS_OUT_MAX);
+		cr_assert_leq(sess_link(duo.ba->sess)->out_cnt, (unsigned)PACKETS_OUT_MAX);
 	}
-	cr_assert_eq(duo.ba->sess->out_cnt, (unsigned)PACKETS_OUT_MAX);
+	cr_assert_eq(sess_link(duo.ba->sess)->out_cnt, (unsigned)PACKETS_OUT_MAX);
 	cr_assert_gt(duo.ba->sess->answer_cnt, 0);
 	duo.a->asleep = false;
 	link_break(duo.ab);
@@ -523,15 +523,15 @@ static void fan_in(enum sess_way way, size_t size, uint64_t unexpected_max)
 {
 	enum { PEERS = LINK_NODE_MAX - 1, EACH = 14 };
 	struct link_op *sent[PEERS][EACH];
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link *link = link_create(1);
 	struct link_end *end[PEERS];
 	struct link_node *victim;
 
-	config.unexpected_max = unexpected_max;
-	config.announced_max = (uint32_t)(unexpected_max / 2000);
-	config.throttle = 20000;
-	config.transfer = way;
+	config.engine.unexpected_max = unexpected_max;
+	config.engine.announced_max = (uint32_t)(unexpected_max / 2000);
+	config.engine.throttle = 20000;
+	config.engine.transfer = way;
 	victim = link_node(link, &config);
 	for (unsigned i = 0; i < PEERS; i++) {
 		end[i] = link_connect(link_node(link, &config), victim);
@@ -547,7 +547,7 @@ static void fan_in(enum sess_way way, size_t size, uint64_t unexpected_max)
 		;
 	victim->asleep = false;
 	link_run(link);
-	cr_assert_leq(victim->ep->rx->kept, backlog_max(&config));
+	cr_assert_leq(victim->ep->rx->kept, victim->engine->backlog_max);
 	for (unsigned i = 0; i < PEERS * EACH; i++) {
 		struct link_op *op = recv_plain(victim, size);
 
@@ -579,7 +579,8 @@ Test(backlog, promises_end_with_their_sessions)
 	struct duo duo = duo_of(link_config());
 	struct sess_rx *rx = duo.b->ep->rx;
 
-	cr_assert_eq(rx->promised, credit_left(&duo.ba->sess->credit));
+	cr_assert_eq(rx->promised,
+		     credit_left(&duo.ba->link->credit) * (int64_t)duo.b->config.core.buffer_size);
 	cr_assert_gt(rx->budgets, 0);
 	link_break(duo.ab);
 	link_run(duo.link);
@@ -600,7 +601,7 @@ Test(backlog, data_on_credits_of_control_fail_the_session)
 	duo.a->silent = true;
 	for (; duo.ba->sess && duo.ba->sess->state == SESS_OPEN; cnt++)
 		forge_giving(duo.ba, 16, 1, record, len);
-	cr_assert_leq(cnt, link_config().credits);
+	cr_assert_leq(cnt, link_config().core.credits);
 	duo.a->silent = false;
 	link_run(duo.link);
 	cr_assert_eq(duo.ba->error, EPROTO);

@@ -16,16 +16,16 @@
 static void open_pair(struct sess_credit *tx, struct sess_credit *rx, uint32_t first,
 		      uint16_t window)
 {
-	credit_init(tx, first, window);
-	credit_init(rx, 77, window);
-	tx->tx_limit = first + window;
-	tx->tx_window = window;
-	rx->rx_next = first;
-	rx->tx_limit = 77 + window;
-	rx->tx_window = window;
-	tx->rx_next = 77;
-	credit_told(tx);
-	credit_told(rx);
+	static struct sess_numbers tx_numbers, rx_numbers;
+
+	numbers_init(&tx_numbers, first);
+	numbers_init(&rx_numbers, 77);
+	credit_init(tx, &tx_numbers, window);
+	credit_init(rx, &rx_numbers, window);
+	tx_numbers.rx_next = 77;
+	rx_numbers.rx_next = first;
+	credit_greeted(tx, window);
+	credit_greeted(rx, window);
 }
 
 Test(credit, reserve_by_class)
@@ -52,18 +52,18 @@ Test(credit, numbers_wrap)
 
 	open_pair(&tx, &rx, UINT32_MAX - 2, 8);
 	for (unsigned i = 0; i < 40; i++) {
-		uint32_t seq = tx.tx_next;
+		uint32_t seq = tx.numbers->tx_next;
 
 		cr_assert(credit_may_send(&tx, CREDIT_DATA));
 		credit_sent(&tx);
 		cr_assert(credit_received(&rx, seq, true));
 		if (rx.owed) {
-			cr_assert(credit_update(&tx, rx.rx_next, rx.rx_window));
+			cr_assert(credit_update(&tx, rx.numbers->rx_next, rx.rx_window));
 			credit_told(&rx);
 		}
 	}
-	cr_assert_eq(tx.tx_next, 37);
-	cr_assert_eq(rx.rx_next, 37);
+	cr_assert_eq(tx.numbers->tx_next, 37);
+	cr_assert_eq(rx.numbers->rx_next, 37);
 }
 
 Test(credit, low_water_owes_a_grant)
@@ -214,14 +214,17 @@ static void add(struct seen *seen, const struct state *state)
 }
 
 /* The side as the engine has it: consumed and sent so far are made up. */
-static void unpack(const struct side *side, uint16_t window, struct sess_credit *credit)
+static void unpack(const struct side *side, uint16_t window, struct sess_credit *credit,
+		   struct sess_numbers *numbers)
 {
-	*credit = (struct sess_credit){
+	*numbers = (struct sess_numbers){
 		.tx_next = 1000,
-		.tx_limit = 1000u + (uint32_t)side->limit,
 		.tx_acked = 1000u - (uint32_t)side->sent - 4 * UNDER_WAY,
-		.tx_window = window,
 		.rx_next = 1000,
+	};
+	*credit = (struct sess_credit){
+		.numbers = numbers,
+		.tx_limit = 1000u + (uint32_t)side->limit,
 		.rx_limit = 1000u + (uint32_t)side->told,
 		.rx_window = window,
 		.rx_grant = side->grant,
@@ -232,8 +235,8 @@ static void unpack(const struct side *side, uint16_t window, struct sess_credit 
 
 static void pack(struct side *side, const struct sess_credit *credit)
 {
-	side->limit = (int8_t)credit_diff(credit->tx_limit, credit->tx_next);
-	side->told = (int8_t)credit_diff(credit->rx_limit, credit->rx_next);
+	side->limit = (int8_t)credit_diff(credit->tx_limit, credit->numbers->tx_next);
+	side->told = (int8_t)credit_left(credit);
 	side->grant = (uint8_t)credit->rx_grant;
 	side->owed = credit->owed;
 	side->throttled = credit->throttled;
@@ -244,8 +247,9 @@ static bool sends(struct state *state, unsigned i, enum credit_class class, uint
 {
 	struct side *side = &state->side[i];
 	struct sess_credit credit;
+	struct sess_numbers numbers;
 
-	unpack(side, window, &credit);
+	unpack(side, window, &credit, &numbers);
 	if (!credit_may_send(&credit, class) || side->sent == UNDER_WAY)
 		return false;
 	credit_sent(&credit);
@@ -262,13 +266,14 @@ static bool arrives(struct state *state, unsigned i, uint16_t window)
 {
 	struct side *from = &state->side[i], *to = &state->side[!i];
 	struct sess_credit credit;
+	struct sess_numbers numbers;
 	struct flying fly = from->fly[0];
 
 	if (!from->sent)
 		return false;
-	unpack(to, window, &credit);
-	cr_assert(credit_received(&credit, credit.rx_next, fly.has_records), "beyond its credits");
-	cr_assert(credit_update(&credit, credit.tx_next - (uint32_t)fly.unknown,
+	unpack(to, window, &credit, &numbers);
+	cr_assert(credit_received(&credit, numbers.rx_next, fly.has_records), "beyond its credits");
+	cr_assert(credit_update(&credit, numbers.tx_next - (uint32_t)fly.unknown,
 				(uint16_t)fly.window));
 	pack(to, &credit);
 	memmove(from->fly, from->fly + 1, sizeof(from->fly) - sizeof(from->fly[0]));
@@ -314,8 +319,9 @@ static bool acts(struct state *state, unsigned i, uint16_t window)
 static void turns(struct state *state, unsigned i, uint16_t window, bool throttles)
 {
 	struct sess_credit credit;
+	struct sess_numbers numbers;
 
-	unpack(&state->side[i], window, &credit);
+	unpack(&state->side[i], window, &credit, &numbers);
 	if (throttles)
 		credit_throttle(&credit);
 	else
@@ -354,7 +360,8 @@ static void explore(uint16_t window, bool throttling)
 	seen.next = calloc(seen.size, sizeof(*seen.next));
 	seen.bucket = calloc(0x100000, sizeof(*seen.bucket));
 	for (unsigned i = 0; i < 2; i++)
-		start.side[i].limit = start.side[i].told = (int8_t)(start.side[i].grant = (uint8_t)window);
+		start.side[i].limit = start.side[i].told =
+			(int8_t)(start.side[i].grant = (uint8_t)window);
 	add(&seen, &start);
 	for (size_t at = 1; at <= seen.cnt; at++) {
 		check_rest(&seen.state[at], window);

@@ -29,7 +29,7 @@ Test(hello, tells_the_name_and_comes_up)
 Test(hello, sends_wait_until_it_is_up)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b);
 	struct link_op *sent[30], *received[30];
@@ -74,7 +74,7 @@ static void change_hello(struct link *link, struct link_end *to, uint8_t *packet
 static void refused(struct change change, int opener, int answerer, const char *reason)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b), *ba;
 	struct link_op *sent = send_plain(ab, 10, 1);
@@ -114,12 +114,12 @@ Test(hello, rma_operations_that_are_too_small)
 	static const uint64_t sizes[] = {1, SESS_RMA_MIN - 1};
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct sess_config config = link_config(), small = config;
+		struct link_config config = link_config(), small = config;
 		struct link_op *sent, *received;
 		struct duo duo;
 
 		/* An engine of ours that cannot do more does neither, and says so. */
-		small.rma_max = sizes[i];
+		small.core.rma_max = sizes[i];
 		duo = duo_open(&config, &small);
 		received = recv_plain(duo.b, 100000);
 		sent = send_plain(duo.ab, 100000, 3);
@@ -158,7 +158,7 @@ Test(hello, answer_that_does_not_fit)
 Test(hello, malformed)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b);
 	struct change change = {4, 0, 0, 1};
@@ -176,7 +176,7 @@ Test(hello, malformed)
 Test(hello, a_later_version_that_still_speaks_ours)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct change change = {10, 9, 0, 1};
 
 	link->tap = change_hello;
@@ -189,7 +189,7 @@ Test(hello, a_later_version_that_still_speaks_ours)
 Test(hello, no_switch)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b), *ba;
 	uint8_t record[WIRE_INLINE_LEN];
@@ -208,7 +208,7 @@ Test(hello, no_switch)
 
 Test(hello, silence_is_bounded_and_harms_no_other)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo = duo_of(config);
 	struct link_node *c = link_node(duo.link, &config);
 	struct link_op *waits, *sent, *received;
@@ -217,14 +217,14 @@ Test(hello, silence_is_bounded_and_harms_no_other)
 	duo.link->habits.deaf = true;
 	ac = link_connect(duo.a, c);
 	waits = send_plain(ac, 10, 1);
-	link_wait(duo.link, config.hello_timeout / 2);
+	link_wait(duo.link, config.engine.hello_timeout / 2);
 	received = recv_plain(duo.b, 10);
 	sent = send_plain(duo.ab, 10, 2);
-	link_wait(duo.link, config.hello_timeout / 4);
+	link_wait(duo.link, config.engine.hello_timeout / 4);
 	expect_sent(sent);
 	expect_received(received, 10, 2);
 	cr_assert(waits->pending);
-	link_wait(duo.link, config.hello_timeout);
+	link_wait(duo.link, config.engine.hello_timeout);
 	cr_assert_eq(ac->error, ETIMEDOUT);
 	expect_error(waits, ETIMEDOUT);
 	cr_assert(sess_is_up(duo.ab->sess));
@@ -236,12 +236,12 @@ Test(hello, silence_is_bounded_and_harms_no_other)
 Test(hello, silent_path)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b);
 
 	link->habits.silent = true;
-	link_wait(link, 2 * config.hello_timeout);
+	link_wait(link, 2 * config.engine.hello_timeout);
 	cr_assert_eq(ab->error, ETIMEDOUT);
 	cr_assert_not_null(TAILQ_FIRST(&b->ends));
 	cr_assert(TAILQ_FIRST(&b->ends)->down);
@@ -253,14 +253,14 @@ Test(hello, silent_path)
 Test(hello, answer_without_preamble)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab;
 
 	link->habits.deaf = true;
 	ab = link_connect(a, b);
 	link_run(link);
-	sess_path_up(ab->sess, NULL);
+	sess_path_up(sess_link(ab->sess), NULL);
 	link_run(link);
 	cr_assert_eq(ab->error, EPROTO);
 	link_destroy(link);
@@ -269,13 +269,13 @@ Test(hello, answer_without_preamble)
 Test(hello, path_that_cannot_be_made)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b);
 	struct link_op *sent = send_plain(ab, 10, 1);
 
 	link->habits.deaf = true;
-	sess_path_down(ab->sess, EHOSTUNREACH);
+	sess_path_down(sess_link(ab->sess), EHOSTUNREACH);
 	link_run(link);
 	cr_assert_eq(ab->error, EHOSTUNREACH);
 	expect_error(sent, EHOSTUNREACH);
@@ -289,7 +289,7 @@ Test(hello, path_that_cannot_be_made)
 static void cross(uint64_t seed, unsigned apart)
 {
 	struct link *link = link_create(seed);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b), *ba;
 	struct link_op *there = send_plain(ab, 40000, 1), *back;
@@ -326,7 +326,7 @@ Test(hello, crossing_connects_make_one_session)
 Test(hello, crossing_rule)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab;
 	struct sess_request request = {.instance = a->ep->instance, .attempt = 1};
@@ -345,14 +345,14 @@ Test(hello, crossing_rule)
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE, "path up, no hello yet");
 	request.instance = a->ep->instance - 1;
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_RENEW);
-	link_wait(link, 2 * config.hello_timeout);
+	link_wait(link, 2 * config.engine.hello_timeout);
 
 	link->habits.silent = false;
 	ab = link_connect(a, b);
 	link_run(link);
 	cr_assert(sess_is_up(ab->sess));
 	request.instance = b->ep->instance;
-	request.attempt = ab->sess->peer_attempt;
+	request.attempt = sess_link(ab->sess)->peer_attempt;
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE, "a late loser");
 	request.attempt--;
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE);

@@ -25,10 +25,10 @@ struct scene {
 
 static void scene_open(struct scene *scene, uint64_t seed)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
 	*scene = (struct scene){.link = link_create(seed)};
-	config.unexpected_max = 64 << 20;
+	config.engine.unexpected_max = 64 << 20;
 	scene->receiver = link_node(scene->link, &config);
 	for (unsigned i = 0; i < SENDERS; i++) {
 		scene->from[i] = link_connect(link_node(scene->link, &config), scene->receiver);
@@ -180,11 +180,11 @@ Test(index, messages_take_the_first_receive_that_fits)
 Test(index, a_long_list_is_there_and_keeps_its_order)
 {
 	enum { LONG = 5000 };
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct link_op **sent = calloc(LONG, sizeof(*sent)), *op;
 
-	config.unexpected_max = 64 << 20;
+	config.engine.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < LONG; i++)
 		sent[i] = send_flags(duo.ab, 8, 1, i, SESS_TAGGED, i % 50);

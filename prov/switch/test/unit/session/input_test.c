@@ -11,7 +11,7 @@ struct trio {
 	struct link_end *cb;
 };
 
-static struct trio trio_open(struct sess_config config)
+static struct trio trio_open(struct link_config config)
 {
 	struct trio trio = {.duo = duo_of(config)};
 	struct link_node *c = link_node(trio.duo.link, &config);
@@ -69,11 +69,11 @@ Test(input, headers)
 	struct trio trio = trio_open(link_config());
 	struct sess *sess = trio.duo.ba->sess;
 	struct wire_header header = {
-		.session_id = sess->id,
-		.cookie = sess->cookie,
-		.seq = sess->credit.rx_next,
-		.ack = sess->credit.tx_acked,
-		.window = (uint16_t)(sess->credit.tx_limit - sess->credit.tx_acked),
+		.session_id = sess_link(sess)->id,
+		.cookie = sess_link(sess)->cookie,
+		.seq = sess->numbers.rx_next,
+		.ack = sess->numbers.tx_acked,
+		.window = (uint16_t)(sess_link(sess)->credit.tx_limit - sess->numbers.tx_acked),
 		.flags = 0x80,
 	};
 
@@ -153,11 +153,11 @@ Test(input, starts_that_contradict_themselves)
 Test(input, start_for_what_we_cannot)
 {
 	struct wire_desc desc = {.len = 100};
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct trio trio;
 
-	config.can_read = false;
-	config.write_target = false;
+	config.core.can_read = false;
+	config.core.write_target = false;
 	trio = trio_open(config);
 	forge(trio.duo.ba, 1, buf, wire_put_start(buf, 0, 0, 1, 100, 0, 0, SESS_READ, &desc, 1, 8));
 	expect_failed(&trio, "a START that contradicts itself");
@@ -199,11 +199,11 @@ Test(input, segments_that_do_not_fit)
  * not outlive the transfer. */
 Test(input, written_before_sink_left)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct trio trio;
 	struct link_op *received;
 
-	config.transfer = SESS_WRITE;
+	config.engine.transfer = SESS_WRITE;
 	trio = trio_open(config);
 	received = recv_plain(trio.duo.b, 50000);
 	trio.duo.link->habits.refuse = 100;
@@ -212,7 +212,7 @@ Test(input, written_before_sink_left)
 	forge(trio.duo.ba, 1, buf,
 	      wire_put_start(buf, 0, 0, 1, 50000, 0, 0, SESS_WRITE, NULL, 0, 0));
 	/* Without asking the core: SINK is ready and waits. */
-	trio.duo.ba->sess->credit.tx_limit = trio.duo.ba->sess->credit.tx_next;
+	sess_link(trio.duo.ba->sess)->credit.tx_limit = trio.duo.ba->sess->numbers.tx_next;
 	link_act(trio.duo.b);
 	forge(trio.duo.ba, 1, buf, wire_put_reply(buf, WIRE_WRITTEN, WIRE_OK, 1));
 	link_act(trio.duo.b);
@@ -230,13 +230,13 @@ Test(input, written_before_sink_left)
 /* b has sent this to a, who answers wrongly; pieces tells how many records. */
 static void answers(enum sess_way way, unsigned flags, uint64_t eager, size_t len)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent;
 	struct trio trio;
 	uint32_t id;
 
-	config.transfer = way;
-	config.eager_budget = eager;
+	config.engine.transfer = way;
+	config.engine.eager_budget = eager;
 	trio = trio_open(config);
 	trio.duo.link->habits.silent = true;
 	sent = send_flags(trio.duo.ba, 50000, 1, 1, flags, 0);
@@ -280,10 +280,10 @@ static void header(struct wire_header change, const char *reason)
 	const struct sess *sess = trio.duo.ba->sess;
 	uint8_t packet[WIRE_HEADER_LEN];
 	struct wire_header right = {
-		.session_id = sess->id,
-		.cookie = sess->cookie,
-		.seq = sess->credit.rx_next + change.seq,
-		.ack = sess->credit.tx_acked + change.ack,
+		.session_id = sess_link(sess)->id,
+		.cookie = sess_link(sess)->cookie,
+		.seq = sess->numbers.rx_next + change.seq,
+		.ack = sess->numbers.tx_acked + change.ack,
 		.window = (uint16_t)(16 + change.window),
 	};
 
@@ -308,10 +308,16 @@ Test(input, packets_for_nobody_are_dropped)
 	const struct sess *sess = duo.ba->sess;
 	uint8_t packet[WIRE_HEADER_LEN + 4] = {0};
 	const struct wire_header wrong[] = {
-		{.session_id = 0, .cookie = sess->cookie, .record_cnt = 1},
-		{.session_id = sess->id + 1, .cookie = sess->cookie, .record_cnt = 1},
-		{.session_id = sess->id + (1u << 20), .cookie = sess->cookie, .record_cnt = 1},
-		{.session_id = sess->id, .cookie = sess->cookie + 1, .record_cnt = 1},
+		{.session_id = 0, .cookie = sess_link(sess)->cookie, .record_cnt = 1},
+		{.session_id = sess_link(sess)->id + 1,
+		 .cookie = sess_link(sess)->cookie,
+		 .record_cnt = 1},
+		{.session_id = sess_link(sess)->id + (1u << 20),
+		 .cookie = sess_link(sess)->cookie,
+		 .record_cnt = 1},
+		{.session_id = sess_link(sess)->id,
+		 .cookie = sess_link(sess)->cookie + 1,
+		 .record_cnt = 1},
 		{.session_id = UINT32_MAX, .record_cnt = 1},
 	};
 
@@ -332,12 +338,12 @@ Test(input, damaged_packets)
 {
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct link *link = link_create(seed);
-		struct sess_config config = link_config();
+		struct link_config config = link_config();
 		struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 		struct link_end *ab = link_connect(a, b);
 		struct link_op *op[20];
 
-		config.transfer = (enum sess_way)(seed % 4 + 1);
+		config.engine.transfer = (enum sess_way)(seed % 4 + 1);
 		link->habits.corrupt = 100;
 		link->habits.hostile = true;
 		for (unsigned i = 0; i < 10; i++) {
@@ -348,7 +354,7 @@ Test(input, damaged_packets)
 		sess_ep_close(a->ep, ECANCELED);
 		sess_ep_close(b->ep, ECANCELED);
 		link_run(link);
-		link_wait(link, 3 * config.hello_timeout);
+		link_wait(link, 3 * config.engine.hello_timeout);
 		for (unsigned i = 0; i < 20; i++) {
 			cr_assert(!op[i]->pending);
 			link_op_destroy(op[i]);

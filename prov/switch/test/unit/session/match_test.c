@@ -98,7 +98,7 @@ Test(match, tagged_and_plain_do_not_mix)
 
 Test(match, directed_receives)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo = duo_of(config);
 	struct link_node *c = link_node(duo.link, &config);
 	struct link_end *cb = link_connect(c, duo.b);
@@ -358,11 +358,11 @@ Test(match, ended_endpoint)
  * and memory is bounded; even if next to nothing may be kept. */
 static void flood(uint64_t unexpected_max)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct link_op *sent[200], *op;
 
-	config.unexpected_max = unexpected_max;
+	config.engine.unexpected_max = unexpected_max;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 200; i++) {
 		sent[i] = send_plain(duo.ab, 100 + i * 10 % 700, i);
@@ -372,7 +372,7 @@ static void flood(uint64_t unexpected_max)
 	link_run(duo.link);
 	/* What was under way when the peer heard of it, and announcements. */
 	cr_assert_leq(duo.b->ep->rx->kept,
-		      unexpected_max + config.credits * config.buffer_size +
+		      unexpected_max + config.core.credits * config.core.buffer_size +
 			      200 * (sizeof(struct sess_message) + sizeof(struct sess_xfer)));
 	cr_assert(duo.b->ep->rx->full);
 	for (unsigned i = 0; i < 200; i++) {
@@ -455,7 +455,7 @@ Test(match, a_peer_that_closes_leaves_receives_from_it_waiting)
  * has accepted it. */
 static void gone_before_it_is_up(bool accepted, int error, int expected)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link *link = link_create(1);
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b), *end = ab;
@@ -468,7 +468,7 @@ static void gone_before_it_is_up(bool accepted, int error, int expected)
 	while (accepted && !(end = link_end(b, a)))
 		cr_assert(link_step(link));
 	cr_assert_lt(end->sess->state, SESS_OPEN);
-	sess_path_down(end->sess, error);
+	sess_path_down(sess_link(end->sess), error);
 	link_act(at);
 	if (expected)
 		expect_error(from_it, expected);
@@ -496,7 +496,7 @@ Test(match, a_peer_gone_before_it_is_up_ends_receives_from_it_alone)
 /* A peer that never answers: the time for its hello runs out. */
 Test(match, a_peer_that_never_answers_ends_receives_from_it_alone)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link *link = link_create(1);
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_op *from_it = want_from(a, b->idx);
@@ -513,7 +513,7 @@ Test(match, a_peer_that_never_answers_ends_receives_from_it_alone)
 /* Given up by this side for another session with the same peer, which serves them. */
 Test(match, a_session_given_up_before_it_is_up_leaves_receives)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link *link = link_create(1);
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_op *from_it = want_from(a, b->idx), *sent;

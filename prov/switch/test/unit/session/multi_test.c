@@ -42,12 +42,12 @@ static void destroy(struct link_op *whole)
 static void shared(enum sess_way way, bool expected)
 {
 	static const size_t sizes[] = {100, 0, 30000, 5, 60000, 8000, 1500};
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent[7], *whole = NULL;
 	const uint8_t *at;
 	struct duo duo;
 
-	config.transfer = way;
+	config.engine.transfer = way;
 	duo = duo_of(config);
 	if (expected)
 		whole = recv_multi(duo.b, SPACE, LEAST, LINK_PARTS);
@@ -82,12 +82,12 @@ Test(multi, messages_share_memory)
 Test(multi, the_last_message_is_too_long)
 {
 	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
-		struct sess_config config = link_config();
+		struct link_config config = link_config();
 		struct link_op *whole, *next, *sent[3];
 		const uint8_t *at;
 		struct duo duo;
 
-		config.transfer = (enum sess_way)way;
+		config.engine.transfer = (enum sess_way)way;
 		duo = duo_of(config);
 		whole = recv_multi(duo.b, 50000, 0, LINK_PARTS);
 		next = recv_plain(duo.b, 100);

@@ -118,13 +118,13 @@ static void check_received(const struct link_op *op)
 /* Returns true if that many allocations were made at all. */
 static bool play_without(unsigned long from, unsigned long cnt, enum sess_way way)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct scene scene = {.link = link_create(1)};
 	struct link_op *sent, *received;
 	struct link_end *end;
 
-	config.transfer = way;
-	config.eager_budget = 30000;
+	config.engine.transfer = way;
+	config.engine.eager_budget = 30000;
 	scene.a = link_node(scene.link, &config);
 	scene.b = link_node(scene.link, &config);
 	calls = 0;
@@ -132,7 +132,7 @@ static bool play_without(unsigned long from, unsigned long cnt, enum sess_way wa
 	fail_cnt = cnt;
 	armed = true;
 	play(&scene);
-	link_wait(scene.link, 3 * config.hello_timeout);
+	link_wait(scene.link, 3 * config.engine.hello_timeout);
 	armed = false;
 	sess_ep_close(scene.a->ep, ECANCELED);
 	link_run(scene.link);

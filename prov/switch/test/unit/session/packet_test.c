@@ -110,10 +110,10 @@ static uint64_t burst(struct duo *duo, unsigned sends)
 
 Test(packet, bursts_are_learned_and_unlearned)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 
-	config.credits = 64;
+	config.core.credits = 64;
 	duo = duo_of(config);
 	cr_assert_eq(burst(&duo, 8), 8, "nothing is known yet");
 	cr_assert_eq(burst(&duo, 8), 8);
@@ -128,12 +128,12 @@ Test(packet, bursts_are_learned_and_unlearned)
  * finds its sends held back once, then for longer and longer not. */
 Test(packet, late_progress_unlearns)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct link_op *op[8];
 	unsigned rounds = 0;
 
-	config.credits = 64;
+	config.core.credits = 64;
 	duo = duo_of(config);
 	burst(&duo, 8);
 	burst(&duo, 8);
@@ -177,14 +177,14 @@ Test(packet, what_the_core_refuses_is_offered_again)
 /* Whatever its size, and whether it can leave at once or has to wait. */
 static void inject(uint32_t copy_max, bool up)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link *link = link_create(1);
 	struct link_node *a, *b;
 	struct link_end *ab;
 	static const size_t sizes[] = {0, 1, 100, 600, 2000, 4096 - 44};
 	struct link_op *sent[6], *received[6];
 
-	config.copy_max = copy_max;
+	config.core.copy_max = copy_max;
 	a = link_node(link, &config);
 	b = link_node(link, &config);
 	ab = link_connect(a, b);
@@ -220,13 +220,13 @@ Test(packet, injected_memory_is_free_at_once)
  * arrives, and who sent to it learns that it did. */
 static void sleeper(enum sess_way way, size_t size, bool sends, uint32_t stage)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *mine[3], *theirs[3];
 	struct duo duo;
 
-	config.transfer = way;
-	config.stage = stage;
-	config.eager_budget = size & 1 ? 1 : 200000;
+	config.engine.transfer = way;
+	config.core.stage = stage;
+	config.engine.eager_budget = size & 1 ? 1 : 200000;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned flags = i == 1 ? SESS_DELIVERY : 0;
@@ -319,13 +319,13 @@ static void crowd(struct duo *duo, unsigned there, unsigned back, size_t size)
 
 static void starve(uint32_t credits, enum sess_way way, size_t size)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct sess_stats stats[2];
 
-	config.credits = credits;
-	config.buffer_size = 512;
-	config.transfer = way;
+	config.core.credits = credits;
+	config.core.buffer_size = 512;
+	config.engine.transfer = way;
 	duo = duo_of(config);
 	traffic(&duo, 50, 0, size);
 	traffic(&duo, 0, 50, size);
@@ -364,11 +364,11 @@ Test(packet, nothing_starves)
 /* One way only: a grant for each half of a window, no more. */
 Test(packet, one_way_traffic_costs_few_grants)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct sess_stats there, back;
 
-	config.credits = 64;
+	config.core.credits = 64;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 640; i++) {
 		struct link_op *sent = send_plain(duo.ab, 8, i), *received = recv_plain(duo.b, 8);
@@ -411,12 +411,12 @@ Test(packet, ping_pong_costs_no_grants)
 /* Bulk does not hold up a small message for more than a segment or so. */
 Test(packet, small_messages_pass_between_segments)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct link_op *bulk, *sink, *small, *received;
 
-	config.transfer = SESS_COPY;
-	config.eager_budget = 1;
+	config.engine.transfer = SESS_COPY;
+	config.engine.eager_budget = 1;
 	duo = duo_of(config);
 	sink = recv_flags(duo.b, 1000000, 1, SESS_TAGGED, 1, 0);
 	bulk = send_flags(duo.ab, 1000000, 1, 1, SESS_TAGGED, 1);
@@ -453,13 +453,13 @@ static void count_arrivals(struct link *link, struct link_end *to, uint8_t *pack
 /* Sessions of one engine take turns. */
 Test(packet, sessions_take_turns)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent[20], *received[20];
 	struct link_node *c;
 	struct link_end *ac;
 	struct duo duo;
 
-	config.credits = 64;
+	config.core.credits = 64;
 	duo = duo_of(config);
 	c = link_node(duo.link, &config);
 	ac = link_connect(duo.a, c);
@@ -484,15 +484,15 @@ Test(packet, sessions_take_turns)
 /* Memory of one send is being registered: segments of another go on. */
 Test(packet, segments_do_not_wait_for_a_registration)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 	struct link_op *bulk, *read, *sink[2];
 	uint64_t before;
 
-	config.credits = 64;
-	config.threshold[SESS_READ] = config.threshold[SESS_WRITE] = 200000;
-	config.eager_budget = 1000000;
-	config.unexpected_max = 64 << 20;
+	config.core.credits = 64;
+	config.core.threshold[SESS_READ] = config.core.threshold[SESS_WRITE] = 200000;
+	config.engine.eager_budget = 1000000;
+	config.engine.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	sink[0] = recv_plain(duo.b, 150000);
 	sink[1] = recv_plain(duo.b, 300000);

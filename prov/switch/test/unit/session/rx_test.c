@@ -19,7 +19,7 @@ struct shared {
 
 static int second_user;
 
-static struct shared shared_open(struct sess_config config)
+static struct shared shared_open(struct link_config config)
 {
 	struct shared shared = {.link = link_create(1)};
 
@@ -73,11 +73,11 @@ static void each_way(void (*check)(enum sess_way way))
 static void first_come(enum sess_way way)
 {
 	static const size_t sizes[] = {10, 50000, 0, 3000, 200000, 700};
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent[6], *received[6];
 	struct shared shared;
 
-	config.transfer = way;
+	config.engine.transfer = way;
 	shared = shared_open(config);
 	for (unsigned i = 0; i < 6; i++)
 		received[i] = recv_plain(shared.b, 200000);
@@ -104,11 +104,11 @@ Test(rx, receives_take_what_comes_to_either_endpoint)
 
 static void unexpected(enum sess_way way)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent[4], *received[4];
 	struct shared shared;
 
-	config.transfer = way;
+	config.engine.transfer = way;
 	shared = shared_open(config);
 	for (unsigned i = 0; i < 4; i++) {
 		sent[i] = send_plain(i % 2 ? shared.cb : shared.ab, 20000 * i, i);
@@ -157,11 +157,11 @@ Test(rx, closing_an_endpoint_drops_its_messages_and_no_others)
 
 Test(rx, what_is_announced_to_an_endpoint_that_closes_is_turned_down)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *announced, *waits;
 	struct shared shared;
 
-	config.transfer = SESS_READ;
+	config.engine.transfer = SESS_READ;
 	shared = shared_open(config);
 	announced = send_plain(shared.ab, 300000, 1);
 	link_run(shared.link);
@@ -280,11 +280,11 @@ Test(rx, one_piece_of_memory_for_messages_to_both)
 
 Test(rx, peers_of_every_endpoint_hear_that_it_is_full)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent[40], *received;
 	struct shared shared;
 
-	config.unexpected_max = 20000;
+	config.engine.unexpected_max = 20000;
 	shared = shared_open(config);
 	for (unsigned i = 0; i < 40; i++) {
 		sent[i] = send_plain(shared.ab, 1000, i);

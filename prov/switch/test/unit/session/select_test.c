@@ -18,71 +18,81 @@ static const struct {
 	{true, true, SESS_READ, SESS_READ, SESS_WRITE},
 };
 
-static enum sess_way way_of(const struct sess *sess, uint64_t len)
+static enum sess_way way_of(const struct sess_link *link, uint64_t len)
 {
-	const struct sess_way_ops *ops = select_way(sess, len);
+	const struct sess_way_ops *ops = select_way(link, len);
 
 	return ops ? ops->way : SESS_INLINE;
 }
 
-static struct sess session(struct sess_engine *engine, unsigned ours, unsigned peers,
-			   enum sess_way transfer)
-{
-	struct sess sess = {.engine = engine, .packet_max = 4096, .peer_caps = peers};
+/* What the choice depends on, and nothing else. */
+static struct chooser {
+	struct sess_engine engine;
+	struct sess_core core;
+	struct sess sess;
+	struct sess_link link;
+} chooser;
 
-	engine->config = link_config();
-	engine->config.transfer = transfer;
-	engine->config.can_read = ours & WIRE_CAN_READ;
-	engine->config.can_write = ours & WIRE_CAN_WRITE;
-	engine->config.read_target = ours & WIRE_READ_TARGET;
-	engine->config.write_target = ours & WIRE_WRITE_TARGET;
-	select_build(&sess);
-	return sess;
+static struct sess_link *chooser_set(unsigned ours, unsigned peers, enum sess_way transfer)
+{
+	chooser.engine.config = link_config().engine;
+	chooser.engine.config.transfer = transfer;
+	chooser.core.config = link_config().core;
+	chooser.core.config.can_read = ours & WIRE_CAN_READ;
+	chooser.core.config.can_write = ours & WIRE_CAN_WRITE;
+	chooser.core.config.read_target = ours & WIRE_READ_TARGET;
+	chooser.core.config.write_target = ours & WIRE_WRITE_TARGET;
+	chooser.sess = (struct sess){.engine = &chooser.engine};
+	chooser.link = (struct sess_link){
+		.sess = &chooser.sess,
+		.core = &chooser.core,
+		.packet_max = 4096,
+		.peer_caps = peers,
+	};
+	select_build(&chooser.link);
+	return &chooser.link;
 }
 
 Test(select, whole_table)
 {
-	static struct sess_engine engine;
-
 	for (unsigned bits = 0; bits < 256; bits++) {
 		unsigned ours = bits & 15, peers = bits >> 4;
 		bool read = ours & WIRE_READ_TARGET && peers & WIRE_CAN_READ;
 		bool write = ours & WIRE_CAN_WRITE && peers & WIRE_WRITE_TARGET;
 		unsigned row = read + 2 * write;
-		struct sess sess;
+		const struct sess_link *link;
 
 		cr_assert(expected[row].read == read && expected[row].write == write);
-		sess = session(&engine, ours, peers, SESS_AUTO);
-		cr_assert_eq(way_of(&sess, 0), SESS_INLINE);
-		cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
-		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_COPY);
-		cr_assert_eq(way_of(&sess, engine.config.threshold[SESS_READ] - 1), SESS_COPY);
-		cr_assert_eq(way_of(&sess, engine.config.threshold[SESS_READ]),
+		link = chooser_set(ours, peers, SESS_AUTO);
+		cr_assert_eq(way_of(link, 0), SESS_INLINE);
+		cr_assert_eq(way_of(link, INLINE_MAX), SESS_INLINE);
+		cr_assert_eq(way_of(link, INLINE_MAX + 1), SESS_COPY);
+		cr_assert_eq(way_of(link, chooser.core.config.threshold[SESS_READ] - 1), SESS_COPY);
+		cr_assert_eq(way_of(link, chooser.core.config.threshold[SESS_READ]),
 			     expected[row].automatic);
-		cr_assert_eq(way_of(&sess, UINT64_MAX), expected[row].automatic);
+		cr_assert_eq(way_of(link, UINT64_MAX), expected[row].automatic);
 
-		sess = session(&engine, ours, peers, SESS_READ);
-		cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
-		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), expected[row].forced_read);
-		cr_assert_eq(way_of(&sess, UINT64_MAX), expected[row].forced_read);
-		sess = session(&engine, ours, peers, SESS_WRITE);
-		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), expected[row].forced_write);
-		sess = session(&engine, ours, peers, SESS_COPY);
-		cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
-		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_COPY);
-		cr_assert_eq(way_of(&sess, UINT64_MAX), SESS_COPY);
+		link = chooser_set(ours, peers, SESS_READ);
+		cr_assert_eq(way_of(link, INLINE_MAX), SESS_INLINE);
+		cr_assert_eq(way_of(link, INLINE_MAX + 1), expected[row].forced_read);
+		cr_assert_eq(way_of(link, UINT64_MAX), expected[row].forced_read);
+		link = chooser_set(ours, peers, SESS_WRITE);
+		cr_assert_eq(way_of(link, INLINE_MAX + 1), expected[row].forced_write);
+		link = chooser_set(ours, peers, SESS_COPY);
+		cr_assert_eq(way_of(link, INLINE_MAX), SESS_INLINE);
+		cr_assert_eq(way_of(link, INLINE_MAX + 1), SESS_COPY);
+		cr_assert_eq(way_of(link, UINT64_MAX), SESS_COPY);
 	}
 }
 
 Test(select, threshold_below_inline)
 {
-	static struct sess_engine engine;
-	struct sess sess = session(&engine, 15, 15, SESS_AUTO);
+	struct sess_link *link = chooser_set(15, 15, SESS_AUTO);
 
-	engine.config.threshold[SESS_READ] = engine.config.threshold[SESS_WRITE] = 100;
-	select_build(&sess);
-	cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
-	cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_READ);
+	chooser.core.config.threshold[SESS_READ] = chooser.core.config.threshold[SESS_WRITE] = 100;
+	select_build(link);
+	cr_assert_eq(way_of(link, INLINE_MAX), SESS_INLINE);
+	cr_assert_eq(way_of(link, INLINE_MAX + 1), SESS_READ);
 }
 
 /* Each way has a threshold of its own; where several are reached, read is
@@ -107,46 +117,44 @@ Test(select, thresholds_of_their_own)
 		{HIGH, 1, 15, SESS_WRITE, SESS_WRITE, SESS_READ},
 		{1, HIGH, 15, SESS_READ, SESS_READ, SESS_READ},
 	};
-	static struct sess_engine engine;
-
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sess sess = session(&engine, cases[i].ours, 15, SESS_AUTO);
+		struct sess_link *link = chooser_set(cases[i].ours, 15, SESS_AUTO);
 
-		engine.config.threshold[SESS_READ] = cases[i].read;
-		engine.config.threshold[SESS_WRITE] = cases[i].write;
-		select_build(&sess);
-		cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
-		cr_assert_eq(way_of(&sess, INLINE_MAX + 1), cases[i].low, "case %u", i);
-		cr_assert_eq(way_of(&sess, LOW - 1), cases[i].low, "case %u", i);
-		cr_assert_eq(way_of(&sess, LOW), cases[i].middle, "case %u", i);
-		cr_assert_eq(way_of(&sess, HIGH - 1), cases[i].middle, "case %u", i);
-		cr_assert_eq(way_of(&sess, HIGH), cases[i].high, "case %u", i);
-		cr_assert_eq(way_of(&sess, UINT64_MAX), cases[i].high, "case %u", i);
+		chooser.core.config.threshold[SESS_READ] = cases[i].read;
+		chooser.core.config.threshold[SESS_WRITE] = cases[i].write;
+		select_build(link);
+		cr_assert_eq(way_of(link, INLINE_MAX), SESS_INLINE);
+		cr_assert_eq(way_of(link, INLINE_MAX + 1), cases[i].low, "case %u", i);
+		cr_assert_eq(way_of(link, LOW - 1), cases[i].low, "case %u", i);
+		cr_assert_eq(way_of(link, LOW), cases[i].middle, "case %u", i);
+		cr_assert_eq(way_of(link, HIGH - 1), cases[i].middle, "case %u", i);
+		cr_assert_eq(way_of(link, HIGH), cases[i].high, "case %u", i);
+		cr_assert_eq(way_of(link, UINT64_MAX), cases[i].high, "case %u", i);
 	}
 }
 
 /* A forced way that is impossible is replaced whatever the thresholds say. */
 Test(select, forced_regardless_of_thresholds)
 {
-	static struct sess_engine engine;
-	struct sess sess = session(&engine, 15 & ~WIRE_READ_TARGET, 15, SESS_READ);
+	struct sess_link *link = chooser_set(15 & ~WIRE_READ_TARGET, 15, SESS_READ);
 
-	engine.config.threshold[SESS_READ] = engine.config.threshold[SESS_WRITE] = UINT64_MAX;
-	select_build(&sess);
-	cr_assert_eq(way_of(&sess, INLINE_MAX), SESS_INLINE);
-	cr_assert_eq(way_of(&sess, INLINE_MAX + 1), SESS_WRITE);
+	chooser.core.config.threshold[SESS_READ] = chooser.core.config.threshold[SESS_WRITE] =
+		UINT64_MAX;
+	select_build(link);
+	cr_assert_eq(way_of(link, INLINE_MAX), SESS_INLINE);
+	cr_assert_eq(way_of(link, INLINE_MAX + 1), SESS_WRITE);
 }
 
 /* Two sides with different thresholds: the sender's counts, the other follows. */
 Test(select, unequal_thresholds)
 {
 	enum { SIZE = 30000 };
-	struct sess_config copies = link_config(), reads = link_config();
+	struct link_config copies = link_config(), reads = link_config();
 	struct link_op *sent, *received;
 	struct duo duo;
 
-	copies.threshold[SESS_READ] = copies.threshold[SESS_WRITE] = UINT64_MAX;
-	reads.threshold[SESS_READ] = 1;
+	copies.core.threshold[SESS_READ] = copies.core.threshold[SESS_WRITE] = UINT64_MAX;
+	reads.core.threshold[SESS_READ] = 1;
 	duo = duo_open(&copies, &reads);
 	received = recv_plain(duo.b, SIZE);
 	sent = send_plain(duo.ab, SIZE, 1);
@@ -168,57 +176,60 @@ Test(select, unequal_thresholds)
 
 Test(select, peer_without_storage)
 {
-	static struct sess_engine engine;
-	struct sess sess = session(&engine, 15, 15, SESS_AUTO);
+	struct sess_link *link = chooser_set(15, 15, SESS_AUTO);
 
-	sess.peer_full = true;
-	cr_assert_eq(way_of(&sess, 0), SESS_COPY);
-	cr_assert_eq(way_of(&sess, 100), SESS_COPY);
-	cr_assert_eq(way_of(&sess, engine.config.threshold[SESS_READ]), SESS_READ);
+	chooser.sess.peer_full = true;
+	cr_assert_eq(way_of(link, 0), SESS_COPY);
+	cr_assert_eq(way_of(link, 100), SESS_COPY);
+	cr_assert_eq(way_of(link, chooser.core.config.threshold[SESS_READ]), SESS_READ);
 }
 
 /* The smaller of both sides' buffers counts. */
 Test(select, unequal_buffers)
 {
-	struct sess_config small = link_config(), large = link_config();
+	struct link_config small = link_config(), large = link_config();
 	struct duo duo;
 
-	small.buffer_size = 512;
-	large.buffer_size = 65536;
+	small.core.buffer_size = 512;
+	large.core.buffer_size = 65536;
 	duo = duo_open(&large, &small);
-	cr_assert_eq(duo.ab->sess->packet_max, 512);
-	cr_assert_eq(duo.ba->sess->packet_max, 512);
-	cr_assert_eq(way_of(duo.ab->sess, 512 - 44), SESS_INLINE);
-	cr_assert_eq(way_of(duo.ab->sess, 512 - 43), SESS_COPY);
+	cr_assert_eq(sess_link(duo.ab->sess)->packet_max, 512);
+	cr_assert_eq(sess_link(duo.ba->sess)->packet_max, 512);
+	cr_assert_eq(way_of(duo.ab->link, 512 - 44), SESS_INLINE);
+	cr_assert_eq(way_of(duo.ab->link, 512 - 43), SESS_COPY);
 	cr_assert_eq(sess_engine_inline_max(duo.a->engine), 65536 - 44);
 	duo_close(&duo);
 }
 
 Test(select, configurations_that_are_refused)
 {
+	const struct sess_core_config zero = {0};
+	struct link_config config = link_config();
 	struct sess_engine *engine;
-	struct sess_config config = link_config();
+	struct sess_core *core;
 
-	config.buffer_size = SESS_BUFFER_MIN - 1;
-	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
-	config.buffer_size = SESS_BUFFER_MAX + 1;
-	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
+	config.engine.transfer = SESS_AUTO + 1;
+	cr_assert_eq(sess_engine_create(&config.engine, &engine), -EINVAL);
 	config = link_config();
-	config.credits = SESS_CREDITS_MIN - 1;
-	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
-	config.credits = SESS_CREDITS_MAX + 1;
-	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
-	config = link_config();
-	config.transfer = SESS_AUTO + 1;
-	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
-	config = link_config();
-	config.random = NULL;
-	cr_assert_eq(sess_engine_create(&config, &engine), -EINVAL);
-	config = (struct sess_config){.random = link_config().random};
-	cr_assert_eq(sess_engine_create(&config, &engine), 0, "zeros are defaults");
-	cr_assert_eq(engine->config.buffer_size, 32832);
-	cr_assert_eq(engine->config.credits, 64);
+	config.engine.random = NULL;
+	cr_assert_eq(sess_engine_create(&config.engine, &engine), -EINVAL);
+	config.engine = (struct sess_config){.random = link_config().engine.random};
+	cr_assert_eq(sess_engine_create(&config.engine, &engine), 0, "zeros are defaults");
 	cr_assert_eq(engine->config.transfer, SESS_AUTO);
+
+	config.core.buffer_size = SESS_BUFFER_MIN - 1;
+	cr_assert_eq(sess_core_create(engine, &config.core, NULL, &core), -EINVAL);
+	config.core.buffer_size = SESS_BUFFER_MAX + 1;
+	cr_assert_eq(sess_core_create(engine, &config.core, NULL, &core), -EINVAL);
+	config = link_config();
+	config.core.credits = SESS_CREDITS_MIN - 1;
+	cr_assert_eq(sess_core_create(engine, &config.core, NULL, &core), -EINVAL);
+	config.core.credits = SESS_CREDITS_MAX + 1;
+	cr_assert_eq(sess_core_create(engine, &config.core, NULL, &core), -EINVAL);
+	cr_assert_eq(sess_core_create(engine, &zero, NULL, &core), 0, "zeros are defaults");
+	cr_assert_eq(core->config.buffer_size, 32832);
+	cr_assert_eq(core->config.credits, 64);
+	sess_core_destroy(core);
 	sess_engine_destroy(engine);
 	link_leak_check();
 }

@@ -15,7 +15,7 @@ struct solo {
 static struct solo solo_open(bool known)
 {
 	struct solo solo = {.link = link_create(1)};
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
 	solo.node = link_node(solo.link, &config);
 	if (known) {
@@ -148,7 +148,7 @@ Test(self, closed)
 Test(self, closed_while_connecting)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *node = link_node(link, &config);
 	struct link_end *end = link_connect(node, node);
 	struct link_op *sent = send_plain(end, 100, 1);

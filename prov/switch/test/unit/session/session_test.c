@@ -7,11 +7,11 @@
  */
 #include "lib/sess_fixture.h"
 
-static struct sess_config forced(enum sess_way way)
+static struct link_config forced(enum sess_way way)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
-	config.transfer = way;
+	config.engine.transfer = way;
 	return config;
 }
 
@@ -29,12 +29,12 @@ static void expect_over(const struct link_end *end, int error)
  * was there before or comes when the session is long gone. */
 static void close_behind(enum sess_way way, size_t size, bool expected)
 {
-	struct sess_config config = forced(way);
+	struct link_config config = forced(way);
 	struct link_op *sent[8], *received[8];
 	struct duo duo;
 
-	config.eager_budget = 100000;
-	config.unexpected_max = 64 << 20;
+	config.engine.eager_budget = 100000;
+	config.engine.unexpected_max = 64 << 20;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 8; i++)
 		sent[i] = send_plain(duo.ab, size, i);
@@ -109,7 +109,7 @@ Test(session, closed_before_it_is_up)
 {
 	for (unsigned sends = 0; sends < 2; sends++) {
 		struct link *link = link_create(1);
-		struct sess_config config = link_config();
+		struct link_config config = link_config();
 		struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 		struct link_end *ab = link_connect(a, b);
 		struct link_op *sent = NULL, *late, *received = NULL;
@@ -137,12 +137,12 @@ Test(session, closed_before_it_is_up)
 /* The last thing that a closing session waits for is cancelled. */
 Test(session, closing_goes_on_after_a_cancel)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_op *sent[20];
 	struct duo duo;
 
-	config.credits = 4;
-	config.buffer_size = 512;
+	config.core.credits = 4;
+	config.core.buffer_size = 512;
 	duo = duo_of(config);
 	duo.link->habits.silent = true;
 	for (unsigned i = 0; i < 20; i++)
@@ -155,9 +155,9 @@ Test(session, closing_goes_on_after_a_cancel)
 		if (sess_cancel(&sent[i]->op))
 			cr_assert_lt(i, 3, "send %u has not left", i);
 	link_run(duo.link);
-	cr_assert(duo.ab->sess->bye_sent);
+	cr_assert(duo.ab->sess->bye & BYE_SENT);
 	duo.link->habits.silent = false;
-	link_wait(duo.link, 2 * config.close_timeout);
+	link_wait(duo.link, 2 * config.engine.close_timeout);
 	for (unsigned i = 0; i < 20; i++)
 		link_op_destroy(sent[i]);
 	duo_close(&duo);
@@ -168,11 +168,11 @@ Test(session, closing_goes_on_after_a_cancel)
  * nothing more, although the announcement is still there. */
 static void receiver_closes(enum sess_way way, size_t size, bool delivery)
 {
-	struct sess_config config = forced(way);
+	struct link_config config = forced(way);
 	struct link_op *sent, *received;
 	struct duo duo;
 
-	config.eager_budget = delivery ? 100000 : 1;
+	config.engine.eager_budget = delivery ? 100000 : 1;
 	duo = duo_of(config);
 	sent = send_flags(duo.ab, size, 1, 1, delivery ? SESS_DELIVERY : 0, 0);
 	link_run(duo.link);
@@ -206,11 +206,11 @@ Test(session, receiver_closes)
  * posted now waits for another peer. */
 Test(session, receiver_closes_amid_segments)
 {
-	struct sess_config config = forced(SESS_COPY);
+	struct link_config config = forced(SESS_COPY);
 	struct link_op *sent, *received;
 	struct duo duo;
 
-	config.eager_budget = 100000;
+	config.engine.eager_budget = 100000;
 	duo = duo_of(config);
 	sent = send_plain(duo.ab, 50000, 1);
 	link_progress(duo.a);
@@ -218,7 +218,7 @@ Test(session, receiver_closes_amid_segments)
 		link_step(duo.link);
 	sess_close(duo.ba->sess);
 	link_act(duo.b);
-	cr_assert(duo.ba->sess->bye_sent);
+	cr_assert(duo.ba->sess->bye & BYE_SENT);
 	cr_assert(TAILQ_EMPTY(&duo.b->ep->messages));
 	received = recv_plain(duo.b, 50000);
 	link_run(duo.link);
@@ -239,17 +239,17 @@ Test(session, receiver_closes_amid_segments)
 Test(session, bye_waits_for_what_was_matched_meanwhile)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {
-		struct sess_config config = forced((enum sess_way)way);
+		struct link_config config = forced((enum sess_way)way);
 		struct link_op *sent, *received;
 		struct duo duo;
 
-		config.eager_budget = 1;
+		config.engine.eager_budget = 1;
 		duo = duo_of(config);
 		received = recv_plain(duo.b, 50000);
 		sent = send_plain(duo.ab, 50000, 1);
 		link_progress(duo.a);
 		sess_close(duo.ba->sess);
-		cr_assert(duo.ba->sess->bye_due);
+		cr_assert(duo.ba->sess->bye & BYE_DUE);
 		while (!received->op.xfer)
 			cr_assert(link_step(duo.link));
 		link_run(duo.link);
@@ -266,11 +266,11 @@ Test(session, bye_waits_for_what_was_matched_meanwhile)
 Test(session, both_close_with_announcements)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {
-		struct sess_config config = forced((enum sess_way)way);
+		struct link_config config = forced((enum sess_way)way);
 		struct link_op *there, *back;
 		struct duo duo;
 
-		config.eager_budget = 1;
+		config.engine.eager_budget = 1;
 		duo = duo_of(config);
 		there = send_plain(duo.ab, 50000, 1);
 		back = send_flags(duo.ba, way == SESS_READ ? 10 : 50000, 1, 2, SESS_DELIVERY, 0);
@@ -290,11 +290,11 @@ Test(session, both_close_with_announcements)
 /* At each step of a transfer, either side closes its endpoint. */
 static void close_at(enum sess_way way, bool receiver, unsigned steps, unsigned later)
 {
-	struct sess_config config = forced(way);
+	struct link_config config = forced(way);
 	struct link_op *sent[3], *received[3];
 	struct duo duo;
 
-	config.credits = 4;
+	config.core.credits = 4;
 	duo = duo_of(config);
 	duo.link->habits.reg_later = later;
 	for (unsigned i = 0; i < 3; i++) {
@@ -366,7 +366,7 @@ static void sleep_at_the_hello(struct link *link, struct link_end *to, uint8_t *
  * that the opener hears has to be a hello, not BYE. */
 Test(session, aborted_before_the_hello)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link *link = link_create(1);
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b), *ba;
@@ -408,7 +408,7 @@ Test(session, aborted)
 enum ending { BREAK, ABORT, PEER_ABORTS, ENDINGS };
 
 /* Everything is under way in both directions when the path goes. */
-static void end_at(const struct sess_config *config, unsigned steps, enum ending ending)
+static void end_at(const struct link_config *config, unsigned steps, enum ending ending)
 {
 	struct duo duo = duo_open(config, config);
 	struct link_op *op[24];
@@ -450,11 +450,11 @@ static void end_at(const struct sess_config *config, unsigned steps, enum ending
 Test(session, path_broken_at_every_step)
 {
 	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
-		struct sess_config config = forced((enum sess_way)way);
+		struct link_config config = forced((enum sess_way)way);
 
-		config.credits = 6;
-		config.buffer_size = 1024;
-		config.local_mem = way == SESS_WRITE;
+		config.core.credits = 6;
+		config.core.buffer_size = 1024;
+		config.core.local_mem = way == SESS_WRITE;
 		for (unsigned steps = 0; steps < 400; steps += 1 + steps / 8)
 			for (int ending = BREAK; ending < ENDINGS; ending++)
 				end_at(&config, steps, (enum ending)ending);
@@ -467,11 +467,11 @@ Test(session, path_broken_at_every_step)
 Test(session, receive_between_failure_and_close)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {
-		struct sess_config config = forced((enum sess_way)way);
+		struct link_config config = forced((enum sess_way)way);
 		struct link_op *sent, *whole, *received, *waits;
 		struct duo duo;
 
-		config.eager_budget = 1;
+		config.engine.eager_budget = 1;
 		duo = duo_of(config);
 		whole = send_plain(duo.ab, 10, 1);
 		sent = send_plain(duo.ab, 50000, 2);
@@ -501,9 +501,9 @@ Test(session, silent_peer_bounds_the_close)
 
 	duo.link->habits.silent = true;
 	sess_ep_close(duo.a->ep, ECANCELED);
-	link_wait(duo.link, duo.a->config.close_timeout / 2);
+	link_wait(duo.link, duo.a->config.engine.close_timeout / 2);
 	cr_assert_not_null(duo.ab->sess);
-	link_wait(duo.link, duo.a->config.close_timeout);
+	link_wait(duo.link, duo.a->config.engine.close_timeout);
 	expect_over(duo.ab, ETIMEDOUT);
 	expect_error(sent, ETIMEDOUT);
 	duo_close(&duo);
@@ -518,9 +518,9 @@ Test(session, deadlines_are_told)
 	cr_assert_eq(sess_tick(duo.a->engine, now), SESS_NEVER);
 	duo.link->habits.silent = true;
 	sess_close(duo.ab->sess);
-	cr_assert_eq(sess_tick(duo.a->engine, now), now + duo.a->config.close_timeout);
-	cr_assert_eq(sess_tick(duo.a->engine, now + 5), now + duo.a->config.close_timeout);
-	link_wait(duo.link, 3 * duo.a->config.close_timeout);
+	cr_assert_eq(sess_tick(duo.a->engine, now), now + duo.a->config.engine.close_timeout);
+	cr_assert_eq(sess_tick(duo.a->engine, now + 5), now + duo.a->config.engine.close_timeout);
+	link_wait(duo.link, 3 * duo.a->config.engine.close_timeout);
 	cr_assert_eq(sess_tick(duo.a->engine, duo.link->now), SESS_NEVER);
 	duo_close(&duo);
 }
@@ -578,7 +578,7 @@ Test(session, left_behind_its_bye)
 	received = recv_plain(duo.b, 100);
 	link_run(duo.link);
 	if (duo.ba->sess) {
-		sess_path_down(duo.ba->sess, 0);
+		sess_path_down(sess_link(duo.ba->sess), 0);
 		link_run(duo.link);
 	}
 	expect_over(duo.ba, 0);
@@ -596,7 +596,7 @@ Test(session, path_closed_right_behind_a_bye)
 	struct link_op *late = send_plain(duo.ba, 100000, 1);
 
 	session_bye_came(duo.ba->sess, false);
-	sess_path_down(duo.ba->sess, 0);
+	sess_path_down(sess_link(duo.ba->sess), 0);
 	link_run(duo.link);
 	expect_over(duo.ba, 0);
 	expect_error(late, ECONNRESET);

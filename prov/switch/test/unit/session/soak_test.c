@@ -68,32 +68,33 @@ static bool one_in(struct world *world, unsigned n)
 
 static void add_node(struct world *world)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
-	config.buffer_size = (uint32_t)PICK(world, 512, 700, 1024, 4096, 16384);
-	config.credits = (uint32_t)PICK(world, 4, 4, 5, 8, 16, 64);
-	config.send_iov_limit = (uint32_t)PICK(world, 1, 2, 4, 5);
-	config.rma_iov_limit = (uint32_t)PICK(world, 1, 2, 4);
-	config.copy_max = (uint32_t)PICK(world, 1, 64, 512, 4096);
-	config.transfer =
+	config.core.buffer_size = (uint32_t)PICK(world, 512, 700, 1024, 4096, 16384);
+	config.core.credits = (uint32_t)PICK(world, 4, 4, 5, 8, 16, 64);
+	config.core.send_iov_limit = (uint32_t)PICK(world, 1, 2, 4, 5);
+	config.core.rma_iov_limit = (uint32_t)PICK(world, 1, 2, 4);
+	config.core.copy_max = (uint32_t)PICK(world, 1, 64, 512, 4096);
+	config.engine.transfer =
 		(enum sess_way)PICK(world, SESS_AUTO, SESS_AUTO, SESS_READ, SESS_WRITE, SESS_COPY);
-	config.can_read = !one_in(world, 4);
-	config.can_write = !one_in(world, 4);
-	config.read_target = !one_in(world, 4);
-	config.write_target = !one_in(world, 4);
-	config.local_mem = one_in(world, 3);
-	config.send_after_write = one_in(world, 2);
-	config.virtual_addr = one_in(world, 2);
-	config.rma_max = PICK(world, SIZE_MAX, SESS_RMA_MIN, 100000);
-	config.stage = (uint32_t)PICK(world, 0, 300, 2000, 20000);
-	config.chunk = PICK(world, 1000, 4096, 100000);
-	config.threshold[SESS_READ] = PICK(world, 1, 2000, 16384, UINT64_MAX);
-	config.threshold[SESS_WRITE] = PICK(world, 1, 2000, 16384, UINT64_MAX);
-	config.initial = PICK(world, 1, 300, 4096);
-	config.eager_budget = PICK(world, 1, 4096, 30000, 200000);
-	config.unexpected_max = PICK(world, 1, 3000, 1000000);
-	config.throttle = PICK(world, 1, 2000, 50000, 1 << 20);
-	config.first_seq = (uint32_t)PICK(world, 0, 1, UINT32_MAX, UINT32_MAX - 30, 1u << 31);
+	config.core.can_read = !one_in(world, 4);
+	config.core.can_write = !one_in(world, 4);
+	config.core.read_target = !one_in(world, 4);
+	config.core.write_target = !one_in(world, 4);
+	config.core.local_mem = one_in(world, 3);
+	config.core.send_after_write = one_in(world, 2);
+	config.core.virtual_addr = one_in(world, 2);
+	config.core.rma_max = PICK(world, SIZE_MAX, SESS_RMA_MIN, 100000);
+	config.core.stage = (uint32_t)PICK(world, 0, 300, 2000, 20000);
+	config.core.chunk = PICK(world, 1000, 4096, 100000);
+	config.core.threshold[SESS_READ] = PICK(world, 1, 2000, 16384, UINT64_MAX);
+	config.core.threshold[SESS_WRITE] = PICK(world, 1, 2000, 16384, UINT64_MAX);
+	config.engine.initial = PICK(world, 1, 300, 4096);
+	config.engine.eager_budget = PICK(world, 1, 4096, 30000, 200000);
+	config.engine.unexpected_max = PICK(world, 1, 3000, 1000000);
+	config.engine.throttle = PICK(world, 1, 2000, 50000, 1 << 20);
+	config.engine.first_seq =
+		(uint32_t)PICK(world, 0, 1, UINT32_MAX, UINT32_MAX - 30, 1u << 31);
 	link_node(world->link, &config);
 }
 

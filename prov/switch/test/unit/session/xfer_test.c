@@ -11,11 +11,11 @@ static const size_t sizes[] = {0,    1,	   511,	  512,	 513,	 4051,	  4052,	  40
 
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-static struct sess_config forced(enum sess_way way)
+static struct link_config forced(enum sess_way way)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
-	config.transfer = way;
+	config.engine.transfer = way;
 	return config;
 }
 
@@ -62,7 +62,7 @@ static void one(struct duo *duo, size_t size, unsigned cnt, enum sess_way way, b
 	cr_assert_gt(after.rx_msgs[way_for(way, size)], 0);
 }
 
-static void every_size(struct sess_config config, enum sess_way way)
+static void every_size(struct link_config config, enum sess_way way)
 {
 	struct duo duo = duo_of(config);
 
@@ -111,12 +111,12 @@ Test(xfer, over_a_demanding_core)
 	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE, SESS_COPY};
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct sess_config config = forced(ways[i]);
+		struct link_config config = forced(ways[i]);
 
-		config.local_mem = true;
-		config.send_iov_limit = 1;
-		config.send_after_write = false;
-		config.virtual_addr = false;
+		config.core.local_mem = true;
+		config.core.send_iov_limit = 1;
+		config.core.send_after_write = false;
+		config.core.virtual_addr = false;
 		every_size(config, ways[i]);
 	}
 }
@@ -127,16 +127,16 @@ Test(xfer, in_odd_chunks)
 	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE};
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct sess_config config = forced(ways[i]), peer;
+		struct link_config config = forced(ways[i]), peer;
 		struct duo duo;
 
-		config.rma_iov_limit = 3;
-		config.chunk = 9970;
-		config.buffer_size = 512;
-		config.credits = 4;
+		config.core.rma_iov_limit = 3;
+		config.core.chunk = 9970;
+		config.core.buffer_size = 512;
+		config.core.credits = 4;
 		peer = config;
-		peer.rma_max = 5010;
-		peer.rma_iov_limit = 1;
+		peer.core.rma_max = 5010;
+		peer.core.rma_iov_limit = 1;
 		duo = duo_open(&config, &peer);
 		for (unsigned cnt = 1; cnt <= 4; cnt++) {
 			struct link_op *sent = send_flags(duo.ab, 30000, cnt, cnt, 0, 0);
@@ -219,10 +219,10 @@ Test(xfer, truncated_moves_only_what_fits)
 
 Test(xfer, peer_that_cannot_read_is_written_to)
 {
-	struct sess_config can = link_config(), cannot = link_config();
+	struct link_config can = link_config(), cannot = link_config();
 	struct duo duo;
 
-	cannot.can_read = false;
+	cannot.core.can_read = false;
 	duo = duo_open(&can, &cannot);
 	for (unsigned i = 0; i < 3; i++) {
 		struct link_op *there = send_plain(duo.ab, 100000, i);
@@ -246,12 +246,12 @@ Test(xfer, peer_that_cannot_read_is_written_to)
  * is, for what goes either way. */
 static void no_target(bool both, enum sess_way transfer, enum sess_way there, enum sess_way back)
 {
-	struct sess_config a = forced(transfer), b = a;
+	struct link_config a = forced(transfer), b = a;
 	struct duo duo;
 
-	b.read_target = b.write_target = false;
+	b.core.read_target = b.core.write_target = false;
 	if (both)
-		a.read_target = a.write_target = false;
+		a.core.read_target = a.core.write_target = false;
 	duo = duo_open(&a, &b);
 	for (unsigned i = 0; i < 3; i++) {
 		struct link_op *out = send_plain(duo.ab, 300000, i);
@@ -287,11 +287,11 @@ Test(xfer, memory_of_one_that_is_no_target)
 /* Keys that the other side cannot use are not given to it. */
 Test(xfer, longer_keys_are_for_their_own_side)
 {
-	struct sess_config longer = link_config();
-	const struct sess_config shorter = link_config();
+	struct link_config longer = link_config();
+	const struct link_config shorter = link_config();
 	struct duo duo;
 
-	longer.key_len = 16;
+	longer.core.key_len = 16;
 	duo = duo_open(&longer, &shorter);
 	for (unsigned i = 0; i < 2; i++) {
 		struct link_op *sent = send_plain(i ? duo.ba : duo.ab, 100000, i);
@@ -309,12 +309,12 @@ Test(xfer, longer_keys_are_for_their_own_side)
 Test(xfer, both_ways_at_once)
 {
 	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
-		struct sess_config config = forced((enum sess_way)way);
+		struct link_config config = forced((enum sess_way)way);
 		struct link_op *op[4][20];
 		struct duo duo;
 
-		config.credits = 4;
-		config.buffer_size = 512;
+		config.core.credits = 4;
+		config.core.buffer_size = 512;
 		duo = duo_of(config);
 		for (unsigned i = 0; i < 20; i++) {
 			op[0][i] = send_plain(duo.ab, 50000 + i, i);
@@ -340,11 +340,11 @@ Test(xfer, both_ways_at_once)
  * message comes as a whole or it never does. */
 static void cancel_after(enum sess_way way, unsigned steps, bool receive_first, unsigned later)
 {
-	struct sess_config config = forced(way);
+	struct link_config config = forced(way);
 	struct link_op *received, *sent, *marker;
 	struct duo duo;
 
-	config.eager_budget = 1;
+	config.engine.eager_budget = 1;
 	duo = duo_of(config);
 	duo.link->habits.reg_later = later;
 	received = receive_first ? recv_plain(duo.b, 100000) : NULL;
@@ -393,7 +393,7 @@ Test(xfer, canceled_at_every_step)
 Test(xfer, canceled_before_it_is_up)
 {
 	struct link *link = link_create(1);
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b);
 	struct link_op *first = send_plain(ab, 10, 1), *second = send_plain(ab, 100000, 2);
@@ -414,7 +414,7 @@ Test(xfer, canceled_before_it_is_up)
  * back: else all later ones had to wait for GO. */
 Test(xfer, cancel_returns_the_budget)
 {
-	struct sess_config config = forced(SESS_COPY);
+	struct link_config config = forced(SESS_COPY);
 	struct duo duo;
 	struct link_op *small, *large;
 
@@ -440,7 +440,8 @@ Test(xfer, cancel_returns_the_budget)
 			expect_received(large, 8000, i);
 		}
 	}
-	cr_assert_leq(duo.ab->sess->eager_sent - duo.ab->sess->eager_released, config.eager_budget);
+	cr_assert_leq(duo.ab->sess->eager_sent - duo.ab->sess->eager_released,
+		      config.engine.eager_budget);
 	cr_assert_eq(duo.ab->sess->eager_sent, duo.ba->sess->eager_came);
 	duo_close(&duo);
 	link_leak_check();
@@ -450,12 +451,12 @@ Test(xfer, cancel_returns_the_budget)
 
 static void unregistered(enum sess_way way, bool local, size_t size)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 	struct duo duo;
 
-	config.local_mem = local;
-	config.can_read = way == SESS_READ;
-	config.can_write = way == SESS_WRITE;
+	config.core.local_mem = local;
+	config.core.can_read = way == SESS_READ;
+	config.core.can_write = way == SESS_WRITE;
 	duo = duo_of(config);
 	for (unsigned chance = 30; chance <= 100; chance += 35) {
 		for (unsigned cnt = 1; cnt <= 4; cnt++) {
@@ -511,9 +512,9 @@ Test(xfer, unregistered_memory_fails_where_forced)
  * from is being registered: that alone begins no write. */
 Test(xfer, start_done_while_registering)
 {
-	struct sess_config config = forced(SESS_WRITE);
+	struct link_config config = forced(SESS_WRITE);
 
-	config.local_mem = true;
+	config.core.local_mem = true;
 	for (unsigned i = 0; i < 200; i++) {
 		struct duo duo = duo_of(config);
 		struct link_op *received = recv_plain(duo.b, 10000), *sent;
@@ -535,11 +536,11 @@ Test(xfer, start_done_while_registering)
 /* Within the budget segments come unasked; beyond it they wait. */
 Test(xfer, eager_budget)
 {
-	struct sess_config config = forced(SESS_COPY);
+	struct link_config config = forced(SESS_COPY);
 	struct link_op *sent[20], *op;
 	struct duo duo;
 
-	config.eager_budget = 50000;
+	config.engine.eager_budget = 50000;
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 20; i++)
 		sent[i] = send_plain(duo.ab, 20000, i);

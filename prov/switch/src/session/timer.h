@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Deadlines: of each kind a list, in the order in which they come, since all of a kind
+ * are given the same time.  A deadline itself is set at the next tick: only there is
+ * the time known to be the present.
+ */
+#ifndef SESSION_TIMER_H
+#define SESSION_TIMER_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct sess_timer {
+	TAILQ_ENTRY(sess_timer) entry;
+	struct timer_list *list; /* where entry is linked, or NULL: it does not run */
+	uint64_t deadline;	 /* 0: to be set */
+};
+
+struct timer_list {
+	TAILQ_HEAD(timer_head, sess_timer) head;
+	unsigned unset;				   /* without a deadline: behind those with one */
+	void (*expired)(struct sess_timer *timer); /* it does not run any more */
+};
+
+void timer_list_init(struct timer_list *list, void (*expired)(struct sess_timer *timer));
+/* Starts it, anew if it runs. */
+void timer_start(struct sess_timer *timer, struct timer_list *list);
+void timer_stop(struct sess_timer *timer);
+/* Lets time pass for a kind; returns when the next of it comes, or SESS_NEVER. */
+uint64_t timer_tick(struct timer_list *list, uint64_t timeout, uint64_t now);
+
+#endif

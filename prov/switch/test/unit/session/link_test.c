@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A session and its links: it outlives one that is closed in order, goes on over the
+ * next, and is not ended by one that does not come up.
+ */
+#include "lib/sess_fixture.h"
+
+enum { SMALL = 100, LARGE = 50000 };
+
+static void exchange(struct duo *duo, size_t size, uint32_t pattern)
+{
+	struct link_op *there = recv_plain(duo->b, size), *back = recv_plain(duo->a, size);
+	struct link_op *sent[] = {send_plain(duo->ab, size, pattern),
+				  send_plain(duo->ba, size, pattern + 1)};
+
+	link_run(duo->link);
+	expect_sent(sent[0]);
+	expect_sent(sent[1]);
+	expect_received(there, size, pattern);
+	expect_received(back, size, pattern + 1);
+}
+
+/* Both sides give up the link that the session has, in order. */
+static void leave_link(struct duo *duo)
+{
+	struct sess *a = duo->ab->sess, *b = duo->ba->sess;
+
+	sess_link_close(duo->ab->link);
+	sess_link_close(duo->ba->link);
+	link_run(duo->link);
+	cr_assert_null(duo->ab->link);
+	cr_assert_null(duo->ba->link);
+	cr_assert_null(sess_link(a));
+	cr_assert(sess_is_up(a) && sess_is_up(b), "the sessions go on");
+}
+
+Test(link, a_session_goes_on_over_its_next_link)
+{
+	struct duo duo = duo_of(link_config());
+	struct sess *a = duo.ab->sess, *b = duo.ba->sess;
+	const uint32_t id = duo.ab->link->id;
+	uint32_t numbers;
+
+	for (unsigned round = 0; round < 40; round++) { /* numbers wrap on the way */
+		struct link_op *waiting, *received;
+
+		exchange(&duo, SMALL, 10 * round);
+		exchange(&duo, LARGE, 10 * round + 2);
+		numbers = a->numbers.tx_next;
+		leave_link(&duo);
+
+		/* What is sent now waits for the next link. */
+		received = recv_plain(duo.b, SMALL);
+		waiting = link_op_create(duo.a, SMALL, 1);
+		link_op_fill(waiting, 77);
+		cr_assert_eq(link_send(a, waiting), 0);
+		link_run(duo.link);
+		cr_assert(waiting->pending && received->pending);
+
+		if (round & 1)
+			link_connect_again(duo.a, a, duo.b, b);
+		else
+			link_connect_again(duo.b, b, duo.a, a);
+		link_run(duo.link);
+		duo.ab = link_end(duo.a, duo.b);
+		duo.ba = link_end(duo.b, duo.a);
+		expect_sent(waiting);
+		expect_received(received, SMALL, 77);
+		cr_assert_eq(duo.ab->sess, a);
+		cr_assert_neq(duo.ab->link->id, id);
+		cr_assert_gt(credit_diff(a->numbers.tx_next, numbers), 0, "numbers go on");
+	}
+	cr_assert_eq(duo.a->ups, 1);
+	cr_assert_eq(duo.a->downs, 0);
+	duo_close(&duo);
+}
+
+/* A session without a link is closed like any other: with nothing to close it over, after
+ * its time. */
+Test(link, a_session_between_two_links_ends)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *waiting = link_op_create(duo.a, SMALL, 1);
+
+	exchange(&duo, LARGE, 1);
+	leave_link(&duo);
+	cr_assert_eq(link_send(TAILQ_FIRST(&duo.a->ep->sessions), waiting), 0);
+	sess_ep_abort(duo.a->ep, ECONNRESET);
+	link_run(duo.link);
+	expect_error(waiting, ECONNRESET);
+	cr_assert_eq(duo.a->downs, 1);
+	duo_close(&duo);
+}
+
+/* A second link that does not come up, or whose peer is another one, ends alone. */
+Test(link, a_link_that_fails_to_open_ends_alone)
+{
+	struct duo duo = duo_of(link_config());
+	struct sess_request stranger = {.session_id = 1, .cookie = 2, .instance = 3};
+	struct link_end *second;
+	struct sess_link *link;
+
+	cr_assert_eq(sess_link_accept(duo.ba->sess, duo.b->core, &stranger, NULL, &link), -EINVAL);
+	duo.link->habits.deaf = true;
+	second = link_connect_again(duo.a, duo.ab->sess, duo.b, duo.ba->sess);
+	link_wait(duo.link, 2 * duo.a->config.engine.hello_timeout);
+	cr_assert_null(second->sess, "it was given up");
+	cr_assert_eq(second->error, ETIMEDOUT);
+	cr_assert(sess_is_up(duo.ab->sess));
+	exchange(&duo, LARGE, 1);
+	duo_close(&duo);
+}
+
+/* What a link still carries when it is closed arrives. */
+Test(link, a_link_that_closes_ends_what_it_carries)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *sent, *received = recv_plain(duo.b, LARGE);
+
+	sent = send_plain(duo.ab, LARGE, 5);
+	link_act(duo.a);
+	while (received->pending || sent->pending)
+		cr_assert(link_step(duo.link));
+	expect_sent(sent);
+	expect_received(received, LARGE, 5);
+	leave_link(&duo);
+	link_connect_again(duo.a, TAILQ_FIRST(&duo.a->ep->sessions), duo.b,
+			   TAILQ_FIRST(&duo.b->ep->sessions));
+	link_run(duo.link);
+	duo.ab = link_end(duo.a, duo.b);
+	duo.ba = link_end(duo.b, duo.a);
+	exchange(&duo, LARGE, 7);
+	duo_close(&duo);
+}
