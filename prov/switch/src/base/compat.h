@@ -2,7 +2,7 @@
 /*
  * What the headers of libfabric 1.17 and those of 2.x do not have in common.
  * Included by base/switch.h.  What cores of theirs do differently is a property of
- * the core (core/msg/msg.c).
+ * the core (core/msg/domain.c).
  */
 #ifndef SWITCH_COMPAT_H
 #define SWITCH_COMPAT_H

@@ -59,7 +59,7 @@ struct core_caps {
 	bool send_after_write;
 	bool mr_endpoint;   /* memory is registered for one path's endpoint */
 	bool flow_control;  /* may be granted more than is posted */
-	bool rma_pins_path; /* closing an endpoint under a read is unsafe: see core/msg/msg.c */
+	bool rma_pins_path; /* closing an endpoint under a read is unsafe: see core/msg/close.c */
 	bool addr_is_name;  /* the address of a request is that of the peer's listener */
 	bool tells_end;	    /* says when a peer's process has ended */
 	bool keeps_sent;    /* what was sent arrives even if its sender exits: it lies with

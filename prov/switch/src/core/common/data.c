@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Operations of a path that is up, as its core takes them: injected, as they
- * lie, or copied into a send buffer where the core wants its memory registered, a
- * prefix in front, or no list of pieces.  Called by both adapters under the
- * domain's lock.
+ * Operations of a path that is up, as its core takes them: injected, as they lie, or
+ * copied into a send buffer where the core wants its memory registered, a prefix in
+ * front, or no list of pieces.  Called by both adapters under the domain's lock.  It
+ * makes no event and knows no state of a path.
  */
 #include <string.h>
 
-#include "core/common/common.h"
+#include <rdma/fi_rma.h>
+
+#include "core/common/data.h"
+#include "core/common/failure.h"
+#include "core/common/log.h"
+#include "core/common/tx.h"
+
+enum {
+	CORE_INJECT_COPY = 256, /* pieces up to this sum are gathered to be injected */
+	CORE_LINE_LEAST = 2,	/* operations out, and send buffers, that are a path's own */
+};
 
 /* The core did not take an operation; what the caller is told. */
 static int refused(const char *what, ssize_t ret)
@@ -21,20 +31,6 @@ static int refused(const char *what, ssize_t ret)
 static struct core_line *line_of(struct core_path *path)
 {
 	return (struct core_line *)path; /* its first member */
-}
-
-void core_line_add(struct core_line *line, struct core_out *out)
-{
-	TAILQ_INSERT_TAIL(&line->outs, out, link);
-	line->out_cnt++;
-	line->tx_cnt += out->ctx.kind == CORE_KIND_TX;
-}
-
-void core_line_remove(struct core_line *line, struct core_out *out)
-{
-	TAILQ_REMOVE(&line->outs, out, link);
-	line->out_cnt--;
-	line->tx_cnt -= out->ctx.kind == CORE_KIND_TX;
 }
 
 /*

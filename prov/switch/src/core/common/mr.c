@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Registrations of the adapters: a core's own object behind an opaque type.
- * Called through core_ops and for buffers, under the domain's lock.
+ * Registers memory with a core.  Called through core_ops, and for the buffers of both
+ * adapters, under the domain's lock.  It does not remember what is registered.
  */
 #include <errno.h>
 #include <sys/random.h>
 
-#include "core/common/common.h"
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+
+#include "core/common/log.h"
+#include "core/common/mr.h"
 
 /* A key that a peer cannot guess, as long as the core takes. */
 static int key_draw(struct core_base *base, uint64_t *key)

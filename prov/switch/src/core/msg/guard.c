@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "core/msg/msg.h"
+#include "core/common/log.h"
+#include "core/msg/listener.h"
 
 static bool core_msg_fd_listens(int fd)
 {

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Polling of the adapter for connection-oriented cores: turns completions
- * into events and ends paths.  Called through core_msg_ops under the domain's
- * lock.  On the way of a message nothing is allocated and no list is walked;
- * paths that end are the exception, and they are few.
+ * Polling of the adapter for connection-oriented cores: turns completions into events.
+ * Called through core_msg_ops under the domain's lock.  On the way of a message nothing
+ * is allocated and no list is walked; paths that end are the exception, and they are few.
  */
-#include "core/msg/msg.h"
-
-void core_msg_limbo_enter(struct core_path *path)
-{
-	struct core_domain *domain = path->domain;
-
-	path->drain_at = path->queue->seen + domain->base.out_cnt + domain->base.rx_cnt;
-	if (!path->in_limbo)
-		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
-	path->in_limbo = true;
-}
+#include "core/common/data.h"
+#include "core/common/failure.h"
+#include "core/common/log.h"
+#include "core/msg/domain.h"
+#include "core/msg/path.h"
+#include "core/msg/request.h"
 
 /* Returns how many events that makes. */
-static int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
+int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 {
 	struct core_path *path = out->path;
 	const bool failed = error && out->ctx.kind == CORE_KIND_READ;
@@ -94,16 +88,6 @@ static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *
 	return core_msg_complete(domain, queue, err.op_context, 0, core_peer_error(err.err), event);
 }
 
-/* The queue was empty: its paths in limbo have nothing more to come. */
-static void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue)
-{
-	struct core_path *path;
-
-	TAILQ_FOREACH (path, &domain->limbo, limbo_link)
-		if (path->queue == queue)
-			path->drain_at = queue->seen;
-}
-
 /* Reads once; more only past errors, or if the queue has to be emptied for a
  * path in limbo.  Sets *empty when it was. */
 static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *queue,
@@ -163,64 +147,6 @@ static int core_msg_queues_poll(struct core_domain *domain, struct core_event *e
 		*empty &= this_empty;
 	}
 	domain->near_first = !domain->near_first;
-	return n;
-}
-
-static enum core_event_type core_msg_last_event(const struct core_path *path)
-{
-	if (path->state == CORE_MSG_GONE)
-		return CORE_CLOSED;
-	return path->refused ? CORE_REFUSED : CORE_BROKEN;
-}
-
-/* The last events of a path; returns how many, and whether it is through. */
-static int core_msg_limbo_end(struct core_path *path, struct core_event *events, int max,
-			      bool *through)
-{
-	int n = 0;
-
-	*through = false;
-	if (path->state == CORE_MSG_GONE) {
-		while (n < max && !TAILQ_EMPTY(&path->line.outs))
-			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
-					       &events[n]);
-	}
-	if (path->silent && TAILQ_EMPTY(&path->line.outs)) {
-		*through = true;
-		return n;
-	}
-	if (n == max)
-		return n;
-	events[n++] = (struct core_event){
-		.type = core_msg_last_event(path),
-		.error = path->state == CORE_MSG_GONE ? 0 : path->error,
-		.path = path,
-		.user = path->user,
-	};
-	*through = true;
-	return n;
-}
-
-/* in_use: events of this poll may lie in buffers that are freed with their path. */
-static int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
-			       bool in_use)
-{
-	struct core_path *path, *next;
-	bool through;
-	int n = 0;
-
-	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
-		next = TAILQ_NEXT(path, limbo_link);
-		if ((int64_t)(path->queue->seen - path->drain_at) < 0 || (in_use && path->pool.cnt))
-			continue;
-		n += core_msg_limbo_end(path, &events[n], max - n, &through);
-		if (!through)
-			continue;
-		TAILQ_REMOVE(&domain->limbo, path, limbo_link);
-		path->in_limbo = false;
-		if (path->state == CORE_MSG_GONE)
-			core_msg_path_free(path);
-	}
 	return n;
 }
 

@@ -25,7 +25,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/msg/msg.h"
+#include <rdma/fi_cm.h>
+
+#include "core/common/log.h"
+#include "core/msg/path.h"
 
 enum {
 	FDS_MAX = 65536, /* numbers that are tried where the list cannot be read */

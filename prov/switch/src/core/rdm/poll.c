@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Polling of the adapter for connectionless cores, and sleeping.  Called
- * through core_rdm_ops under the domain's lock.  On the way of a message
- * nothing is allocated, and no list is walked but that of the ports.
+ * Polling of the adapter for connectionless cores: turns completions into events.  Called
+ * through core_rdm_ops under the domain's lock.  On the way of a message nothing is
+ * allocated, and no list is walked but that of the ports.
  */
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <time.h>
 
-#include "core/rdm/rdm.h"
-
-enum {
-	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
-	DOZE_FIRST = 20000, /* nanoseconds */
-	DOZE_LAST = 1000000,
-	NAPS = 256,	 /* so many, all within ... */
-	NAPS_TIME = 100, /* milliseconds: nobody was asleep */
-};
-
-/* -- completions ------------------------------------------------------------------ */
+#include "core/common/data.h"
+#include "core/common/failure.h"
+#include "core/common/log.h"
+#include "core/common/rx.h"
+#include "core/common/tx.h"
+#include "core/rdm/domain.h"
+#include "core/rdm/frame.h"
+#include "core/rdm/path.h"
+#include "core/rdm/peer.h"
+#include "core/rdm/port.h"
+#include "core/rdm/request.h"
 
 /* A message of our own kind; returns how many events it makes. */
 static int frame_came(struct core_port *port, const void *buf, size_t len, struct core_event *event)
@@ -149,89 +146,6 @@ static int cq_poll(struct core_domain *domain, struct core_event *events, int ma
 	return n;
 }
 
-/* -- what is due ------------------------------------------------------------------- */
-
-static void path_event(const struct core_path *path, enum core_event_type type,
-		       struct core_event *event)
-{
-	*event = (struct core_event){
-		.type = type,
-		.error = type == CORE_REFUSED || type == CORE_BROKEN ? path->error : 0,
-		.path = (struct core_path *)path,
-		.user = path->user,
-	};
-	if (type == CORE_CONNECTED || type == CORE_REFUSED) {
-		event->data = path->data;
-		event->len = path->data_len;
-	}
-}
-
-/* The next event of a path, if it may be told now; 0 or 1. */
-static int due_event(struct core_path *path, bool empty, struct core_event *event)
-{
-	const bool drained = empty || (int64_t)(path->domain->seen - path->drain_at) >= 0;
-
-	if (path->tell & CORE_RDM_TELL_CONNECTED) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_CONNECTED;
-		path_event(path, CORE_CONNECTED, event);
-	} else if (path->tell & CORE_RDM_TELL_REFUSED) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_REFUSED;
-		path_event(path, CORE_REFUSED, event);
-	} else if (path->tell & CORE_RDM_TELL_BROKEN && drained) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_BROKEN;
-		path_event(path, CORE_BROKEN, event);
-	} else if (path->tell & CORE_RDM_TELL_CLOSED) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_CLOSED;
-		path_event(path, CORE_CLOSED, event);
-	} else {
-		return 0;
-	}
-	return 1;
-}
-
-static int due_poll(struct core_domain *domain, bool empty, struct core_event *events, int max)
-{
-	struct core_path *path, *next;
-	int n = 0;
-
-	for (path = TAILQ_FIRST(&domain->due); path && n < max; path = next) {
-		next = TAILQ_NEXT(path, due_link);
-		while (n < max && due_event(path, empty, &events[n]))
-			n++;
-		if (path->tell)
-			continue;
-		TAILQ_REMOVE(&domain->due, path, due_link);
-		if (n && events[n - 1].type == CORE_CLOSED && events[n - 1].path == path)
-			core_rdm_path_free(path);
-	}
-	return n;
-}
-
-/* Nothing says when a core without a descriptor has something, or when one takes
- * what it did not take before: look again soon, and less and less often. */
-static void arm_timer(struct core_domain *domain)
-{
-	struct itimerspec when = {.it_value.tv_nsec = DOZE_FIRST};
-	unsigned i;
-
-	for (i = BUSY_POLLS; i < domain->idle_polls && when.it_value.tv_nsec < DOZE_LAST; i++)
-		when.it_value.tv_nsec += DOZE_FIRST;
-	timerfd_settime(domain->timer_fd, 0, &when, NULL);
-	domain->timer_set = true;
-}
-
-/* Once it went off it is readable until it is set again. */
-static void disarm_timer(struct core_domain *domain)
-{
-	const struct itimerspec never = {.it_value.tv_nsec = 0};
-
-	if (domain->timer_set)
-		timerfd_settime(domain->timer_fd, 0, &never, NULL);
-	domain->timer_set = false;
-}
-
-/* -- polling ------------------------------------------------------------------------- */
-
 int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm)
 {
 	struct core_port *port;
@@ -250,7 +164,7 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 		core_rdm_frames_flush(domain);
 	/* before the queue too: under a flood it leaves no room behind it */
 	if (!TAILQ_EMPTY(&domain->due))
-		n = due_poll(domain, false, events, max);
+		n = core_rdm_due_poll(domain, false, events, max);
 	if (n < max) {
 		n += cq_poll(domain, &events[n], max - n, &empty);
 		if (empty)
@@ -258,12 +172,12 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 		LIST_FOREACH (port, &domain->ports, link)
 			core_pool_check(&domain->base, &port->pool, empty);
 		if (!TAILQ_EMPTY(&domain->due))
-			n += due_poll(domain, empty, &events[n], max - n);
+			n += core_rdm_due_poll(domain, empty, &events[n], max - n);
 	}
 	/* the core's own signal may be gone with what was read */
 	if (domain->armed && !empty) {
 		domain->armed = false;
-		arm_timer(domain);
+		core_rdm_timer_arm(domain);
 	}
 	domain->idle_polls = n ? 0 : domain->idle_polls + 1;
 	if (n)
@@ -280,64 +194,4 @@ void core_rdm_release(struct core_domain *domain, struct core_event *event)
 	else
 		core_rdm_request_release(event->token);
 	event->token = NULL;
-}
-
-/* -- sleeping -------------------------------------------------------------------------- */
-
-int core_rdm_wait_fds(struct core_domain *domain, int *fds, int max)
-{
-	if (max < 1)
-		return 0;
-	fds[0] = domain->wait_fd;
-	return 1;
-}
-
-uint64_t core_rdm_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* The descriptor of some cores (net) stays readable with nothing to read, and who
- * sleeps on it spins: it is left out, and the clock wakes instead. */
-static int count_nap(struct core_domain *domain)
-{
-	struct epoll_event event = {0};
-
-	if (!domain->naps++)
-		domain->naps_since = core_rdm_now();
-	if (domain->naps < NAPS)
-		return 0;
-	domain->naps = 0;
-	if (core_rdm_now() - domain->naps_since > NAPS_TIME)
-		return 0;
-	CORE_INFO(CQ, "the queue's descriptor wakes for nothing: looking by the clock\n");
-	epoll_ctl(domain->wait_fd, EPOLL_CTL_DEL, domain->cq_fd, &event);
-	domain->has_fd = false;
-	return -FI_EAGAIN;
-}
-
-int core_rdm_trywait(struct core_domain *domain)
-{
-	struct fid *fid = &domain->cq->fid;
-	int ret = 0;
-
-	if (!TAILQ_EMPTY(&domain->due) || !SLIST_EMPTY(&domain->base.idle))
-		return -FI_EAGAIN;
-	if (!domain->has_fd || !TAILQ_EMPTY(&domain->waiting)) {
-		if (domain->idle_polls < BUSY_POLLS)
-			return -FI_EAGAIN;
-		arm_timer(domain);
-	} else {
-		disarm_timer(domain);
-	}
-	if (domain->has_fd) {
-		ret = fi_trywait(domain->fabric, &fid, 1);
-		if (!ret)
-			ret = count_nap(domain);
-	}
-	domain->armed = !ret;
-	return ret;
 }

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Buffers of the adapters: receive buffers, posted again as soon as they are
- * given back, and send buffers for cores that do not take a message as it
- * lies, because they want their memory registered or a prefix in front.  Under the
- * domain's lock.
+ * Receive buffers: allocated and registered by the chunk, posted, and posted again as soon
+ * as they are given back.  Called by both adapters under the domain's lock.  It does not
+ * look at messages.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/common/common.h"
+#include <rdma/fi_endpoint.h>
 
-static size_t stride_of(const struct core_base *base)
-{
-	return (base->prefix + base->buffer_size + 63) & ~(size_t)63;
-}
-
-/* -- receiving --------------------------------------------------------------- */
+#include "core/common/log.h"
+#include "core/common/mr.h"
+#include "core/common/rx.h"
 
 static ssize_t rx_recv(struct core_base *base, struct core_rx *rx)
 {
@@ -78,7 +74,7 @@ void core_rx_retry(struct core_base *base)
 
 int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt)
 {
-	const size_t stride = stride_of(base);
+	const size_t stride = core_base_stride(base);
 	const size_t heads = cnt * base->head_size, size = heads + cnt * stride;
 	struct core_chunk *chunk;
 	int ret = -FI_ENOMEM;
@@ -161,109 +157,4 @@ void core_pool_free(struct core_base *base, struct core_pool *pool)
 		free(chunk);
 	}
 	pool->cnt = 0;
-}
-
-/* -- sending ------------------------------------------------------------------- */
-
-static int tx_add(struct core_base *base, struct core_tx_pool *pool)
-{
-	struct core_tx *tx = calloc(1, sizeof(*tx));
-	const size_t size = stride_of(base);
-
-	if (!tx)
-		return -FI_ENOMEM;
-	if (posix_memalign(&tx->data, 4096, size))
-		goto fail;
-	if (base->caps.mr_local) {
-		if (core_mr_open(base, pool->ep, tx->data, size, FI_SEND, &tx->mr))
-			goto fail_data;
-		tx->desc = fi_mr_desc(tx->mr);
-	}
-	tx->pool = pool;
-	SLIST_INSERT_HEAD(&pool->all, tx, all_link);
-	SLIST_INSERT_HEAD(&pool->free, tx, link);
-	pool->cnt++;
-	return 0;
-
-fail_data:
-	free(tx->data);
-fail:
-	free(tx);
-	return core_failed("more send buffers", -FI_ENOMEM);
-}
-
-static int tx_take(struct core_base *base, struct core_tx_pool *pool, struct core_tx **tx)
-{
-	int ret;
-
-	if (SLIST_EMPTY(&pool->free)) {
-		ret = pool->cnt == CORE_TX_MAX ? -FI_EAGAIN : tx_add(base, pool);
-		if (ret)
-			return pool->cnt ? -FI_EAGAIN : ret; /* one of them comes back */
-	}
-	*tx = SLIST_FIRST(&pool->free);
-	SLIST_REMOVE_HEAD(&pool->free, link);
-	pool->busy++;
-	return 0;
-}
-
-int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct iovec *iov,
-		 size_t cnt, size_t len, struct core_tx **tx)
-{
-	int ret = len > base->buffer_size ? -FI_EMSGSIZE : tx_take(base, pool, tx);
-	char *data;
-
-	if (ret)
-		return ret;
-	data = (char *)(*tx)->data + base->prefix;
-	for (size_t i = 0; i < cnt; i++) {
-		memcpy(data, iov[i].iov_base, iov[i].iov_len);
-		data += iov[i].iov_len;
-	}
-	(*tx)->out.ctx.kind = CORE_KIND_TX;
-	(*tx)->io = NULL;
-	(*tx)->frame = NULL;
-	return 0;
-}
-
-/* A list of pieces would have to outlive the call with FI_ASYNC_IOV.  Endpoints
- * without connections were opened so that what has no flags completes. */
-ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
-		     struct core_tx *tx, size_t len)
-{
-	const struct iovec iov = {tx->data, base->prefix + len};
-	const struct fi_msg msg = {
-		.msg_iov = &iov,
-		.desc = &tx->desc,
-		.iov_count = 1,
-		.addr = addr,
-		.context = tx,
-	};
-
-	return base->async_iov || addr != FI_ADDR_UNSPEC
-		       ? fi_send(ep, iov.iov_base, iov.iov_len, tx->desc, addr, tx)
-		       : fi_sendmsg(ep, &msg, FI_COMPLETION);
-}
-
-void core_tx_put(struct core_tx *tx)
-{
-	tx->out.ctx.kind = CORE_KIND_NONE;
-	SLIST_INSERT_HEAD(&tx->pool->free, tx, link);
-	tx->pool->busy--;
-}
-
-void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
-{
-	struct core_tx *tx;
-
-	while ((tx = SLIST_FIRST(&pool->all))) {
-		SLIST_REMOVE_HEAD(&pool->all, all_link);
-		base->out_cnt -= tx->out.ctx.kind == CORE_KIND_TX;
-		if (tx->mr)
-			fi_close(&tx->mr->fid);
-		free(tx->data);
-		free(tx);
-	}
-	SLIST_INIT(&pool->free);
-	pool->cnt = pool->busy = 0;
 }

@@ -22,7 +22,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/msg/msg.h"
+#include "core/common/data.h"
+#include "core/common/log.h"
+#include "core/msg/cq.h"
+#include "core/msg/domain.h"
+#include "core/msg/path.h"
 
 enum {
 	ARMED_CALLS = 1024, /* polls and operations until following ends */

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The adapter for connection-oriented cores (tcp, verbs, sockets): domain and
- * data.  One completion queue (with some cores two), one event queue and, where
- * the core has it, one shared receive context serve all paths.  Called through core_msg_ops under
- * the domain's lock; it takes no lock, never blocks, never reads a message.
- *
- * The tcp core of libfabric before 1.18 frees a read twice when its endpoint is
- * closed while the answer is half read, and later hands the entry to two operations.
- * Therefore caps.rma_pins_path: the connection of such a path is ended first
- * (core/msg/sever.c), and the endpoint is closed when the core has seen that and
- * given the reads back.  A peer cannot delay it.  For the rest see
- * core_msg_domain_close().
+ * The domain of the adapter for connection-oriented cores: one completion queue (with some
+ * cores two), one event queue and, where the core has it, one shared receive context
+ * serve all paths.  Called through core_msg_ops under the domain's lock.  It reads no
+ * queue and never blocks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,11 +11,16 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "core/msg/msg.h"
+#include <rdma/fi_cm.h>
 
-/* -- capabilities ------------------------------------------------------- */
+#include "core/common/caps.h"
+#include "core/common/log.h"
+#include "core/msg/domain.h"
+#include "core/msg/listener.h"
+#include "core/msg/path.h"
+#include "core/msg/request.h"
 
-static void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
+void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 {
 	const char *prov = info->fabric_attr->prov_name;
 
@@ -33,12 +31,7 @@ static void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 	caps->rma_pins_path = core_is_tcp(info) && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 }
 
-static const struct core_caps *core_msg_domain_caps(const struct core_domain *domain)
-{
-	return &domain->base.caps;
-}
-
-/* -- domain ------------------------------------------------------------- */
+/* -- opening and closing ------------------------------------------------ */
 
 /*
  * Closes everything, in an order that no core object outlives what it points
@@ -47,7 +40,7 @@ static const struct core_caps *core_msg_domain_caps(const struct core_domain *do
  * whole when the completion queue is closed, and nothing takes from it in
  * between, since no operation is posted and no queue is read from here on.
  */
-static void core_msg_domain_close(struct core_domain *domain)
+void core_msg_domain_close(struct core_domain *domain)
 {
 	struct core_listener *listener;
 	struct core_path *path;
@@ -147,8 +140,8 @@ static void core_msg_starved(struct core_base *base)
 	core_msg_wake((struct core_domain *)base);
 }
 
-static int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
-				const struct core_attr *attr, struct core_domain **domain)
+int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
+			 const struct core_attr *attr, struct core_domain **domain)
 {
 	struct core_domain *d;
 	int ret = -FI_ENOMEM;
@@ -195,7 +188,7 @@ fail:
 
 /* -- waiting ------------------------------------------------------------ */
 
-static int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
+int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
 {
 	int n = 0;
 
@@ -210,7 +203,7 @@ static int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
 	return n;
 }
 
-static int core_msg_trywait(struct core_domain *domain)
+int core_msg_trywait(struct core_domain *domain)
 {
 	struct core_listener *listener;
 	int ret;
@@ -231,113 +224,9 @@ static int core_msg_trywait(struct core_domain *domain)
 	return ret;
 }
 
-/* -- data --------------------------------------------------------------- */
-
-static int core_msg_refuse(const struct core_path *path)
-{
-	switch (path->state) {
-	case CORE_MSG_CONNECTING:
-		return -FI_ENOTCONN;
-	case CORE_MSG_DEAD:
-		return -FI_ECONNRESET;
-	default:
-		return -FI_ESHUTDOWN;
-	}
-}
-
-static int core_msg_send(struct core_path *path, struct core_io *io, const struct iovec *iov,
-			 void **desc, size_t cnt, size_t len, bool may_buffer)
-{
-	int ret;
-
-	if (path->state != CORE_MSG_UP)
-		return core_msg_refuse(path);
-	ret = core_data_send(&path->domain->base, path, io, iov, desc, cnt, len, may_buffer);
-	core_msg_queue_touched(path->domain);
-	return ret;
-}
-
-static int core_msg_rma(struct core_path *path, struct core_io *io, enum core_kind kind,
-			const struct iovec *iov, void **desc, size_t cnt, uint64_t raddr,
-			uint64_t key)
-{
-	int ret;
-
-	if (path->state != CORE_MSG_UP)
-		return core_msg_refuse(path);
-	ret = core_data_rma(&path->domain->base, path, io, kind, iov, desc, cnt, raddr, key);
-	core_msg_queue_touched(path->domain);
-	return ret;
-}
-
-static int core_msg_read(struct core_path *path, struct core_io *io, const struct iovec *iov,
-			 void **desc, size_t cnt, uint64_t raddr, uint64_t key)
-{
-	return core_msg_rma(path, io, CORE_KIND_READ, iov, desc, cnt, raddr, key);
-}
-
-static int core_msg_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
-			  void **desc, size_t cnt, uint64_t raddr, uint64_t key)
-{
-	return core_msg_rma(path, io, CORE_KIND_WRITE, iov, desc, cnt, raddr, key);
-}
-
-static int core_msg_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf,
-			   size_t len, uint64_t access, struct core_mr **mr, uint64_t *raddr,
-			   uint64_t *key)
-{
-	return core_mr_reg(&domain->base, path ? path->line.ep : NULL, buf, len, access, mr, raddr,
-			   key);
-}
-
 /* Both queues at once cost a system call and half a megabyte more. */
-static void core_msg_expect(struct core_domain *domain, size_t peers)
+void core_msg_expect(struct core_domain *domain, size_t peers)
 {
 	if (peers > domain->expected)
 		domain->expected = peers;
 }
-
-/* Nothing is kept: each path has an endpoint of its own. */
-static void core_msg_rest(struct core_domain *domain)
-{
-	(void)domain;
-}
-
-const struct core_ops core_msg_ops = {
-	.name = "msg",
-	.domain_open = core_msg_domain_open,
-	.domain_close = core_msg_domain_close,
-	.poll = core_msg_poll,
-	.release = core_msg_release,
-	.listen = core_msg_listen,
-	.listener_name = core_msg_listener_name,
-	.listener_close = core_msg_listener_close,
-	.connect = core_msg_connect,
-	.accept = core_msg_accept,
-	.reject = core_msg_reject,
-	.path_peer = core_msg_path_peer,
-	.path_name = core_msg_path_name,
-	.path_close = core_msg_path_close,
-	.send = core_msg_send,
-	.read = core_msg_read,
-	.write = core_msg_write,
-	.mr_reg = core_msg_mr_reg,
-	.mr_close = core_mr_close,
-	.mr_desc = core_mr_desc,
-	.wait_fds = core_msg_wait_fds,
-	.trywait = core_msg_trywait,
-	.expect = core_msg_expect,
-	.rest = core_msg_rest,
-	.caps = core_msg_domain_caps,
-	.info_caps = core_msg_caps,
-	.passive_open = core_msg_passive_open,
-	.passive_setname = core_msg_passive_setname,
-	.passive_listen = core_msg_passive_listen,
-	.passive_poll = core_msg_passive_poll,
-	.passive_release = core_msg_passive_release,
-	.passive_trywait = core_msg_passive_trywait,
-	.passive_fd = core_msg_passive_fd,
-	.passive_lend = core_msg_passive_lend,
-	.passive_return = core_msg_passive_return,
-	.passive_cm_size = core_msg_passive_cm_size,
-};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Ports in socket addresses.  Used by both adapters.
+ */
+#ifndef CORE_ADDR_H
+#define CORE_ADDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The port of a socket address in network order; 0: it has none, or is none. */
+uint16_t core_addr_port(const void *addr, size_t len);
+/* A socket address forgets its port, if it has one: true. */
+bool core_addr_port_clear(void *addr, size_t len);
+
+#endif

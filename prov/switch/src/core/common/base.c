@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a core's fi_info asks of buffers and operations.  Called when an adapter opens a
+ * domain; it opens nothing.
+ */
+#include "core/common/base.h"
+#include "core/common/caps.h"
+
+void core_base_init(struct core_base *base, const struct fi_info *info,
+		    const struct core_attr *attr)
+{
+	const size_t most = info->rx_attr->size;
+
+	base->prefix = info->mode & FI_MSG_PREFIX ? info->ep_attr->msg_prefix_size : 0;
+	base->async_iov = info->mode & FI_ASYNC_IOV;
+	core_caps_init(info, &base->caps);
+	/* without order between them, a message says that a write has arrived
+	 * only if the write's completion says so */
+	base->write_flags =
+		FI_COMPLETION | (base->caps.send_after_write ? 0 : FI_DELIVERY_COMPLETE);
+	base->buffer_size = attr->buffer_size;
+	base->buffer_max = most && attr->buffer_max > most ? most : attr->buffer_max;
+	base->buffer_cnt =
+		attr->buffer_cnt < base->buffer_max ? attr->buffer_cnt : base->buffer_max;
+	if (info->rx_attr->iov_limit > 1 && base->buffer_size > CORE_HEAD && !base->prefix &&
+	    !base->async_iov)
+		base->head_size = CORE_HEAD;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Operations that the core has, and the part of a path that both adapters share: where its
+ * operations go, and which are out.  An adapter embeds struct core_line as the first
+ * member of its struct core_path.
+ */
+#ifndef CORE_LINE_H
+#define CORE_LINE_H
+
+#include <sys/queue.h>
+
+#include <rdma/fi_endpoint.h>
+
+#include "core/core.h"
+
+struct core_tx_pool;
+
+/* What a completion's context points to. */
+enum core_kind {
+	CORE_KIND_NONE,	 /* finished: the core must not name it again */
+	CORE_KIND_SEND,	 /* struct core_out */
+	CORE_KIND_WRITE, /* struct core_out */
+	CORE_KIND_READ,	 /* struct core_out */
+	CORE_KIND_RX,	 /* struct core_rx */
+	CORE_KIND_TX,	 /* struct core_tx */
+};
+
+struct core_ctx {
+	struct fi_context2 core; /* first: the core's, in FI_CONTEXT mode */
+	enum core_kind kind;
+};
+
+/* An operation that is out; lives in the scratch of a struct core_io, or in a
+ * send buffer. */
+struct core_out {
+	struct core_ctx ctx;
+	struct core_path *path;
+	TAILQ_ENTRY(core_out) link; /* in the path's list */
+};
+
+TAILQ_HEAD(core_outs, core_out);
+
+_Static_assert(sizeof(struct core_out) <= sizeof(struct core_io),
+	       "an operation fits the scratch that the driver lends");
+
+/* The first member of both adapters' struct core_path: where its operations go,
+ * and which are out. */
+struct core_line {
+	struct fid_ep *ep;
+	fi_addr_t addr; /* FI_ADDR_UNSPEC where ep is connected */
+	struct core_tx_pool *tx;
+	struct core_outs outs;
+	unsigned out_cnt, tx_cnt; /* how many they are, and those in send buffers */
+	unsigned read_cnt;	  /* reads among them */
+};
+
+/* Enters and leaves the list of those that are out; its kind says what it is. */
+void core_line_add(struct core_line *line, struct core_out *out);
+void core_line_remove(struct core_line *line, struct core_out *out);
+
+#endif

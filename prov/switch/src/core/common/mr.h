@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Registered memory: the region of a core behind struct core_mr.
+ */
+#ifndef CORE_MR_H
+#define CORE_MR_H
+
+#include "core/common/base.h"
+
+/* ep: what it is bound to where the core wants that, else unused. */
+int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+		 uint64_t access, struct fid_mr **mr);
+/* core_ops.mr_reg, mr_close and mr_desc. */
+int core_mr_reg(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+		uint64_t access, struct core_mr **mr, uint64_t *raddr, uint64_t *key);
+void core_mr_close(struct core_mr *mr);
+void *core_mr_desc(const struct core_mr *mr);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Closes paths, and reports their last events once nothing of theirs can be in a
+ * completion queue any more.  Called through core_msg_ops and by core_msg_poll() under
+ * the domain's lock.  It never shuts an endpoint down: fi_shutdown of the tcp core may
+ * block, fi_close does not.
+ *
+ * The tcp core of libfabric before 1.18 frees a read twice when its endpoint is closed
+ * while the answer is half read, and later hands the entry to two operations.  Therefore
+ * caps.rma_pins_path: the connection of such a path is ended first (core/msg/sever.c), and
+ * the endpoint is closed when the core has seen that and given the reads back.  A peer
+ * cannot delay it.  For the rest see core_msg_domain_close().
+ */
+#include <rdma/fi_endpoint.h>
+
+#include "core/common/log.h"
+#include "core/msg/domain.h"
+#include "core/msg/path.h"
+
+void core_msg_path_shut(struct core_path *path)
+{
+	int ret;
+
+	if (path->state == CORE_MSG_CONNECTING || path->state == CORE_MSG_LEAVING)
+		path->domain->cm_pending--;
+	path->state = CORE_MSG_GONE;
+	path->pool.ep = NULL;
+	core_msg_queue_closing(path);
+	ret = fi_close(&path->line.ep->fid);
+	if (ret)
+		core_failed("closing an endpoint", ret);
+	path->line.ep = NULL;
+	core_msg_queue_touched(path->domain);
+	core_msg_limbo_enter(path);
+}
+
+/* An operation of ours that may be half here, or that the core gave back without
+ * having seen the end of the connection. */
+static bool core_msg_path_pinned(const struct core_path *path)
+{
+	return path->domain->base.caps.rma_pins_path && path->state == CORE_MSG_UP &&
+	       (path->line.read_cnt || path->read_failed);
+}
+
+void core_msg_path_close(struct core_path *path)
+{
+	if (!core_msg_path_pinned(path)) {
+		core_msg_path_shut(path);
+		return;
+	}
+	path->state = CORE_MSG_LEAVING;
+	path->domain->cm_pending++;
+	path->severed = !core_msg_path_sever(path);
+}
+
+/* -- draining ----------------------------------------------------------- */
+
+void core_msg_limbo_enter(struct core_path *path)
+{
+	struct core_domain *domain = path->domain;
+
+	path->drain_at = path->queue->seen + domain->base.out_cnt + domain->base.rx_cnt;
+	if (!path->in_limbo)
+		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
+	path->in_limbo = true;
+}
+
+/* The queue was empty: its paths in limbo have nothing more to come. */
+void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue)
+{
+	struct core_path *path;
+
+	TAILQ_FOREACH (path, &domain->limbo, limbo_link)
+		if (path->queue == queue)
+			path->drain_at = queue->seen;
+}
+
+static enum core_event_type core_msg_last_event(const struct core_path *path)
+{
+	if (path->state == CORE_MSG_GONE)
+		return CORE_CLOSED;
+	return path->refused ? CORE_REFUSED : CORE_BROKEN;
+}
+
+/* The last events of a path; returns how many, and whether it is through. */
+static int core_msg_limbo_end(struct core_path *path, struct core_event *events, int max,
+			      bool *through)
+{
+	int n = 0;
+
+	*through = false;
+	if (path->state == CORE_MSG_GONE) {
+		while (n < max && !TAILQ_EMPTY(&path->line.outs))
+			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
+					       &events[n]);
+	}
+	if (path->silent && TAILQ_EMPTY(&path->line.outs)) {
+		*through = true;
+		return n;
+	}
+	if (n == max)
+		return n;
+	events[n++] = (struct core_event){
+		.type = core_msg_last_event(path),
+		.error = path->state == CORE_MSG_GONE ? 0 : path->error,
+		.path = path,
+		.user = path->user,
+	};
+	*through = true;
+	return n;
+}
+
+/* in_use: events of this poll may lie in buffers that are freed with their path. */
+int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max, bool in_use)
+{
+	struct core_path *path, *next;
+	bool through;
+	int n = 0;
+
+	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
+		next = TAILQ_NEXT(path, limbo_link);
+		if ((int64_t)(path->queue->seen - path->drain_at) < 0 || (in_use && path->pool.cnt))
+			continue;
+		n += core_msg_limbo_end(path, &events[n], max - n, &through);
+		if (!through)
+			continue;
+		TAILQ_REMOVE(&domain->limbo, path, limbo_link);
+		path->in_limbo = false;
+		if (path->state == CORE_MSG_GONE)
+			core_msg_path_free(path);
+	}
+	return n;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Opens and reads event queues, past what the tcp core makes of an old errno.  Called for
+ * the domain's queue and for each listener's, under the lock of whoever owns it.  It does
+ * not look at what it reads.
+ */
+#include <errno.h>
+
+#include <rdma/fi_cm.h>
+
+#include "core/common/log.h"
+#include "core/msg/eq.h"
+
+int core_msg_eq_open(struct fid_fabric *fabric, struct fid_eq **eq, int *fd)
+{
+	struct fi_eq_attr attr = {.wait_obj = FI_WAIT_FD};
+	int ret;
+
+	ret = fi_eq_open(fabric, &attr, eq, NULL);
+	if (ret)
+		return core_failed("fi_eq_open", ret);
+	ret = fi_control(&(*eq)->fid, FI_GETWAIT, fd);
+	if (ret) {
+		fi_close(&(*eq)->fid);
+		*eq = NULL;
+		return core_failed("descriptor of the event queue", ret);
+	}
+	return 0;
+}
+
+/* Returns like fi_eq_read.  The tcp core takes an old errno for the reason
+ * when a peer hangs up instead of answering; an old EAGAIN makes it wait for
+ * ever. */
+ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *cm)
+{
+	ssize_t ret;
+
+	errno = 0;
+	ret = fi_eq_read(eq, type, cm, sizeof(*cm), 0);
+	if (ret < 0 && ret != -FI_EAGAIN && ret != -FI_EAVAIL)
+		core_failed("fi_eq_read", (int)ret);
+	return ret;
+}
+
+/* fi_trywait: the tcp core before 1.18 progresses its connections in here, too. */
+int core_msg_eq_trywait(struct fid_fabric *fabric, struct fid_eq *eq)
+{
+	struct fid *fid = &eq->fid;
+
+	errno = 0;
+	return fi_trywait(fabric, &fid, 1);
+}
+
+size_t core_msg_cm_len(ssize_t ret)
+{
+	size_t head = sizeof(struct fi_eq_cm_entry);
+
+	return (size_t)ret > head ? (size_t)ret - head : 0;
+}

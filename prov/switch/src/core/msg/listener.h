@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A listener of the adapter for connection-oriented cores, of an endpoint in a domain or
+ * passive.
+ */
+#ifndef CORE_MSG_LISTENER_H
+#define CORE_MSG_LISTENER_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "core/core.h"
+#include "core/msg/eq.h"
+
+enum {
+	CORE_MSG_ACCEPTS = 64, /* connections that said nothing yet, let in by one look */
+};
+
+enum core_msg_use {
+	CORE_MSG_UNUSED,
+	CORE_MSG_LISTENS,
+	CORE_MSG_LENT, /* or taken over for good */
+};
+
+/*
+ * Each listener has an event queue of its own: the tcp core keeps requests
+ * whose data did not arrive yet, and they outlive the listener in its queue.
+ * refs counts the owner, every unanswered request, because fi_reject needs the
+ * listener, and who its address is lent to; it is atomic, because these are
+ * under the lock of some domain.  So is use, for it is listened to or lent.
+ */
+struct core_listener {
+	LIST_ENTRY(core_listener) link;
+	struct core_domain *domain; /* NULL: passive */
+	struct fid_fabric *fabric;
+	struct fi_info *info; /* the sockets core goes on using it */
+	struct fid_pep *pep;
+	struct fid_eq *eq;
+	int eq_fd;
+	unsigned idle_reads; /* of this look: reads that brought no request */
+	void *user;
+	atomic_uint refs;
+	atomic_uint use;      /* enum core_msg_use */
+	bool bound;	      /* to its event queue */
+	union core_msg_cm cm; /* passive: of the last event */
+};
+
+/* -- core/msg/listener.c ------------------------------------------------ */
+
+int core_msg_listener_create(struct fid_fabric *fabric, struct fi_info *info, void *user,
+			     struct core_listener **listener);
+int core_msg_listener_start(struct core_listener *listener);
+void core_msg_listener_put(struct core_listener *listener);
+bool core_msg_listener_event(struct core_listener *listener, union core_msg_cm *cm, size_t *len);
+
+/* How much connection data the core carries. */
+size_t core_msg_pep_cm_size(struct fid_pep *pep);
+int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,
+		    struct core_listener **listener);
+int core_msg_listener_name(struct core_listener *listener, void *addr, size_t *len);
+void core_msg_listener_close(struct core_listener *listener);
+
+/* -- core/msg/guard.c --------------------------------------------------- */
+
+/* So that nobody who connects can stop the process (core/msg/guard.c). */
+void core_msg_listener_guard(const struct core_listener *listener);
+
+/* -- core/msg/passive.c ------------------------------------------------- */
+
+int core_msg_passive_open(struct fid_fabric *fabric, struct fi_info *info, void *user,
+			  struct core_listener **listener);
+int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t len);
+int core_msg_passive_listen(struct core_listener *listener);
+int core_msg_passive_poll(struct core_listener *listener, struct core_event *event);
+void core_msg_passive_release(struct core_listener *listener, struct core_event *event);
+int core_msg_passive_trywait(struct core_listener *listener);
+int core_msg_passive_fd(struct core_listener *listener);
+struct fid *core_msg_passive_lend(struct core_listener *listener);
+void core_msg_passive_return(struct core_listener *listener, bool taken);
+size_t core_msg_passive_cm_size(struct core_listener *listener);
+
+#endif

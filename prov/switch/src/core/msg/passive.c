@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Passive endpoints of the adapter for connection-oriented cores: listeners outside of any
+ * domain.  Called through core_msg_ops under the lock of the passive endpoint's owner.
+ * It answers no request.
+ */
+#include <rdma/fi_cm.h>
+
+#include "core/msg/listener.h"
+#include "core/msg/request.h"
+
+int core_msg_passive_open(struct fid_fabric *fabric, struct fi_info *info, void *user,
+			  struct core_listener **listener)
+{
+	return core_msg_listener_create(fabric, info, user, listener);
+}
+
+int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t len)
+{
+	if (atomic_load(&listener->use) != CORE_MSG_UNUSED)
+		return -FI_EOPBADSTATE;
+	return fi_setname(&listener->pep->fid, addr, len);
+}
+
+/* False: it is in use already. */
+static bool core_msg_passive_use(struct core_listener *listener, enum core_msg_use use)
+{
+	unsigned unused = CORE_MSG_UNUSED;
+
+	return atomic_compare_exchange_strong(&listener->use, &unused, use);
+}
+
+int core_msg_passive_listen(struct core_listener *listener)
+{
+	int ret;
+
+	if (!core_msg_passive_use(listener, CORE_MSG_LISTENS))
+		return -FI_EOPBADSTATE;
+	ret = core_msg_listener_start(listener);
+	if (ret)
+		atomic_store(&listener->use, CORE_MSG_UNUSED);
+	return ret;
+}
+
+struct fid *core_msg_passive_lend(struct core_listener *listener)
+{
+	if (!core_msg_passive_use(listener, CORE_MSG_LENT))
+		return NULL;
+	atomic_fetch_add(&listener->refs, 1);
+	return &listener->pep->fid;
+}
+
+void core_msg_passive_return(struct core_listener *listener, bool taken)
+{
+	if (!taken)
+		atomic_store(&listener->use, CORE_MSG_UNUSED);
+	core_msg_listener_put(listener);
+}
+
+int core_msg_passive_trywait(struct core_listener *listener)
+{
+	return core_msg_eq_trywait(listener->fabric, listener->eq);
+}
+
+size_t core_msg_passive_cm_size(struct core_listener *listener)
+{
+	return core_msg_pep_cm_size(listener->pep);
+}
+
+int core_msg_passive_fd(struct core_listener *listener)
+{
+	return listener->eq_fd;
+}
+
+int core_msg_passive_poll(struct core_listener *listener, struct core_event *event)
+{
+	const bool came = core_msg_request_next(listener, &listener->cm, event);
+
+	if (!came) /* so ends a look */
+		listener->idle_reads = 0;
+	return came;
+}
+
+/* The data lies in the listener, the rest belongs to the request. */
+void core_msg_passive_release(struct core_listener *listener, struct core_event *event)
+{
+	(void)listener;
+	event->data = NULL;
+	event->len = 0;
+}

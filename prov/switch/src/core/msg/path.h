@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A path of the adapter for connection-oriented cores: one connection.
+ */
+#ifndef CORE_MSG_PATH_H
+#define CORE_MSG_PATH_H
+
+#include <sys/queue.h>
+
+#include "core/common/line.h"
+#include "core/common/rx.h"
+
+struct core_msg_queue;
+
+enum core_msg_state {
+	CORE_MSG_CONNECTING, /* waits for the core to report the connection */
+	CORE_MSG_UP,
+	CORE_MSG_DEAD,	  /* refused or broken; waits for path_close */
+	CORE_MSG_LEAVING, /* given up and severed; the core has yet to give its reads back */
+	CORE_MSG_GONE,	  /* the core's endpoint is closed; waits for its last completions */
+};
+
+/* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
+struct core_path {
+	struct core_line line; /* first; its ep is NULL once closed */
+	LIST_ENTRY(core_path) link;
+	TAILQ_ENTRY(core_path) limbo_link;
+	struct core_domain *domain;
+	struct core_msg_queue *queue;
+	void *user;
+	enum core_msg_state state;
+	bool in_limbo;
+	bool silent;	       /* never handed out: ends without an event */
+	bool refused;	       /* in limbo: for CORE_REFUSED */
+	bool read_failed;      /* by itself, before the core said that the path broke */
+	bool severed;	       /* leaving: the core will say that the path broke */
+	int error;	       /* why it broke, or was refused in limbo */
+	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
+	struct core_pool pool; /* without srx only */
+};
+
+/* -- core/msg/path.c ---------------------------------------------------- */
+
+int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void *user,
+			 struct core_path **path);
+
+void core_msg_path_free(struct core_path *path);
+int core_msg_path_peer(struct core_path *path, void *addr, size_t *len);
+int core_msg_path_name(struct core_path *path, void *addr, size_t *len);
+
+/* -- core/msg/open.c ---------------------------------------------------- */
+
+int core_msg_connect(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
+		     const void *addr, size_t addr_len, const void *data, size_t len, void *user,
+		     struct core_path **path);
+int core_msg_accept(struct core_domain *domain, struct core_request *request, const void *data,
+		    size_t len, void *user, struct core_path **path);
+
+/* -- core/msg/close.c --------------------------------------------------- */
+
+void core_msg_path_close(struct core_path *path);
+/* Closes the core's endpoint of a path that was given up. */
+void core_msg_path_shut(struct core_path *path);
+/* The path's last events follow when nothing it had out can be in the
+ * completion queue any more. */
+void core_msg_limbo_enter(struct core_path *path);
+
+void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue);
+int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
+			bool in_use);
+
+/* -- core/msg/sever.c --------------------------------------------------- */
+
+/* Ends the connection of a path that is up, for the core to find: 0, or a negative
+ * errno if it goes on. */
+int core_msg_path_sever(struct core_path *path);
+
+#endif

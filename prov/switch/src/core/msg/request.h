@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A connection request that was not answered yet.
+ */
+#ifndef CORE_MSG_REQUEST_H
+#define CORE_MSG_REQUEST_H
+
+#include <sys/queue.h>
+
+#include "core/core.h"
+#include "core/msg/eq.h"
+
+/* Owned by whoever was told of it until it is answered (and, while held, its
+ * event released). */
+struct core_request {
+	LIST_ENTRY(core_request) link;	/* in the domain, if the listener has one */
+	struct core_listener *listener; /* NULL once answered */
+	struct fi_info *info;
+	bool listed, held;
+};
+
+/* The next request of a listener; false: there is none. */
+bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm,
+			   struct core_event *event);
+/* The request has been answered: the listener may go, and the request once
+ * its event is released. */
+void core_msg_request_answered(struct core_request *request);
+void core_msg_request_release(struct core_request *request);
+/* Turns away what nobody answered (domain_close). */
+void core_msg_requests_drop(struct core_domain *domain);
+void core_msg_reject(struct core_request *request, const void *data, size_t len);
+
+#endif

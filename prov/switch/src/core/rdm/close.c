@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Ends paths: fails them, tells their peers, and closes them once their last operation is
+ * back.  Called through core_rdm_ops and where an operation of a path fails, under the
+ * domain's lock.  It frees nothing: core/rdm/due.c does, behind the last event.
+ */
+#include <rdma/fi_errno.h>
+
+#include "core/rdm/domain.h"
+#include "core/rdm/frame.h"
+#include "core/rdm/path.h"
+
+void core_rdm_path_fail(struct core_path *path, int error)
+{
+	switch (path->state) {
+	case CORE_RDM_CONNECTING:
+		path->error = error ? error : FI_ECONNREFUSED;
+		core_rdm_path_tell(path, CORE_RDM_TELL_REFUSED);
+		break;
+	case CORE_RDM_UP:
+		/* told when everything that arrived before has been */
+		path->error = error;
+		path->drain_at = path->domain->seen + path->domain->base.rx_cnt;
+		core_rdm_path_tell(path, CORE_RDM_TELL_BROKEN);
+		break;
+	default:
+		return;
+	}
+	path->state = CORE_RDM_DEAD;
+}
+
+/* Nobody waits for it to arrive. */
+void core_rdm_path_say(struct core_path *path, enum core_rdm_type type)
+{
+	const struct core_rdm_frame frame = {
+		.type = type,
+		.to = path->peer_id,
+		.secret = path->secret,
+	};
+
+	core_rdm_frame_send(path->port, path->peer, NULL, &frame);
+}
+
+/* Tells the peer, if it knows of the path. */
+static void path_say_goodbye(struct core_path *path)
+{
+	if (path->peer_id && path->state <= CORE_RDM_UP)
+		core_rdm_path_say(path,
+				  path->state == CORE_RDM_UP ? CORE_RDM_CLOSE : CORE_RDM_REJECT);
+}
+
+void core_rdm_path_close(struct core_path *path)
+{
+	if (path->state == CORE_RDM_GONE)
+		return;
+	core_rdm_frames_drop(path->domain, path);
+	core_rdm_frames_orphan(path);
+	path_say_goodbye(path);
+	core_rdm_path_unlist(path);
+	path->state = CORE_RDM_GONE;
+	if (path->tell)
+		TAILQ_REMOVE(&path->domain->due, path, due_link);
+	path->tell = 0;
+	core_rdm_path_settle(path);
+}
+
+/* Not due before: nobody could sleep until the core gives up what it has. */
+void core_rdm_path_settle(struct core_path *path)
+{
+	if (path->state == CORE_RDM_GONE && TAILQ_EMPTY(&path->line.outs))
+		core_rdm_path_tell(path, CORE_RDM_TELL_CLOSED);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A listener of the adapter for connectionless cores, of an endpoint in a domain or passive.
+ */
+#ifndef CORE_RDM_LISTENER_H
+#define CORE_RDM_LISTENER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "core/core.h"
+
+struct core_port;
+
+/*
+ * Passive: with a domain of its own, which lives as long as a request of it is
+ * not answered.  Then lock covers the domain, since requests are answered under
+ * other locks than the owner's; refs counts owner, requests and who its address is
+ * lent to.
+ */
+struct core_listener {
+	LIST_ENTRY(core_listener) link; /* in the domain's listeners */
+	struct core_domain *domain;
+	struct core_port *port; /* NULL: passive, and its address is lent */
+	void *user;
+	struct fi_info *info; /* passive: for the port */
+	struct fid lent;      /* passive: stands for its address */
+	bool passive, listens, is_lent;
+	pthread_mutex_t lock;
+	atomic_uint refs;
+};
+
+/* -- core/rdm/listener.c -------------------------------------------------- */
+
+struct core_listener *core_rdm_listener_create(void *user, bool passive);
+void core_rdm_listener_put(struct core_listener *listener);
+void core_rdm_listener_lock(struct core_listener *listener);
+void core_rdm_listener_unlock(struct core_listener *listener);
+void core_rdm_listener_drop_port(struct core_listener *listener);
+
+int core_rdm_listen(struct core_domain *domain, struct fi_info *info, void *user,
+		    struct core_listener **listener);
+int core_rdm_listener_name(struct core_listener *listener, void *addr, size_t *len);
+void core_rdm_listener_close(struct core_listener *listener);
+
+/* -- core/rdm/passive.c --------------------------------------------------- */
+
+int core_rdm_passive_open(struct fid_fabric *fabric, struct fi_info *info, void *user,
+			  struct core_listener **listener);
+int core_rdm_passive_setname(struct core_listener *listener, void *addr, size_t len);
+int core_rdm_passive_listen(struct core_listener *listener);
+int core_rdm_passive_poll(struct core_listener *listener, struct core_event *event);
+void core_rdm_passive_release(struct core_listener *listener, struct core_event *event);
+int core_rdm_passive_trywait(struct core_listener *listener);
+int core_rdm_passive_fd(struct core_listener *listener);
+struct fid *core_rdm_passive_lend(struct core_listener *listener);
+void core_rdm_passive_return(struct core_listener *listener, bool taken);
+size_t core_rdm_passive_cm_size(struct core_listener *listener);
+
+#endif

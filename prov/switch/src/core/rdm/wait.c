@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Sleeping until a core without connections has something: by its queue's descriptor where
+ * it has one that can be slept on, else by the clock.  Called through core_rdm_ops and by
+ * core_rdm_poll() under the domain's lock.  It does not sleep itself.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "core/common/log.h"
+#include "core/rdm/domain.h"
+#include "core/rdm/path.h"
+
+enum {
+	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
+	DOZE_FIRST = 20000, /* nanoseconds */
+	DOZE_LAST = 1000000,
+	NAPS = 256,	 /* so many, all within ... */
+	NAPS_TIME = 100, /* milliseconds: nobody was asleep */
+};
+
+static int wait_add(const struct core_domain *domain, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(domain->wait_fd, EPOLL_CTL_ADD, fd, &event)
+		       ? core_failed("epoll_ctl", -errno)
+		       : 0;
+}
+
+int core_rdm_wait_open(struct core_domain *domain)
+{
+	int ret;
+
+	domain->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	domain->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (domain->wait_fd < 0 || domain->timer_fd < 0)
+		return core_failed("descriptors to sleep on", -errno);
+	ret = wait_add(domain, domain->timer_fd);
+	if (ret || !domain->has_fd)
+		return ret;
+	ret = fi_control(&domain->cq->fid, FI_GETWAIT, &domain->cq_fd);
+	return ret ? core_failed("descriptor of the completion queue", ret)
+		   : wait_add(domain, domain->cq_fd);
+}
+
+/* Nothing says when a core without a descriptor has something, or when one takes
+ * what it did not take before: look again soon, and less and less often. */
+void core_rdm_timer_arm(struct core_domain *domain)
+{
+	struct itimerspec when = {.it_value.tv_nsec = DOZE_FIRST};
+	unsigned i;
+
+	for (i = BUSY_POLLS; i < domain->idle_polls && when.it_value.tv_nsec < DOZE_LAST; i++)
+		when.it_value.tv_nsec += DOZE_FIRST;
+	timerfd_settime(domain->timer_fd, 0, &when, NULL);
+	domain->timer_set = true;
+}
+
+/* Once it went off it is readable until it is set again. */
+static void disarm_timer(struct core_domain *domain)
+{
+	const struct itimerspec never = {.it_value.tv_nsec = 0};
+
+	if (domain->timer_set)
+		timerfd_settime(domain->timer_fd, 0, &never, NULL);
+	domain->timer_set = false;
+}
+
+int core_rdm_wait_fds(struct core_domain *domain, int *fds, int max)
+{
+	if (max < 1)
+		return 0;
+	fds[0] = domain->wait_fd;
+	return 1;
+}
+
+uint64_t core_rdm_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The descriptor of some cores (net) stays readable with nothing to read, and who
+ * sleeps on it spins: it is left out, and the clock wakes instead. */
+static int count_nap(struct core_domain *domain)
+{
+	struct epoll_event event = {0};
+
+	if (!domain->naps++)
+		domain->naps_since = core_rdm_now();
+	if (domain->naps < NAPS)
+		return 0;
+	domain->naps = 0;
+	if (core_rdm_now() - domain->naps_since > NAPS_TIME)
+		return 0;
+	CORE_INFO(CQ, "the queue's descriptor wakes for nothing: looking by the clock\n");
+	epoll_ctl(domain->wait_fd, EPOLL_CTL_DEL, domain->cq_fd, &event);
+	domain->has_fd = false;
+	return -FI_EAGAIN;
+}
+
+int core_rdm_trywait(struct core_domain *domain)
+{
+	struct fid *fid = &domain->cq->fid;
+	int ret = 0;
+
+	if (!TAILQ_EMPTY(&domain->due) || !SLIST_EMPTY(&domain->base.idle))
+		return -FI_EAGAIN;
+	if (!domain->has_fd || !TAILQ_EMPTY(&domain->waiting)) {
+		if (domain->idle_polls < BUSY_POLLS)
+			return -FI_EAGAIN;
+		core_rdm_timer_arm(domain);
+	} else {
+		disarm_timer(domain);
+	}
+	if (domain->has_fd) {
+		ret = fi_trywait(domain->fabric, &fid, 1);
+		if (!ret)
+			ret = count_nap(domain);
+	}
+	domain->armed = !ret;
+	return ret;
+}
