@@ -21,9 +21,9 @@ void core_msg_path_shut(struct core_path *path)
 {
 	int ret;
 
-	if (path->state == CORE_MSG_CONNECTING || path->state == CORE_MSG_LEAVING)
+	if (path->state == CORE_MSG_CONNECTING || path->state == CORE_MSG_SEVERED)
 		path->domain->cm_pending--;
-	path->state = CORE_MSG_GONE;
+	path->state = CORE_MSG_DRAINING;
 	path->pool.ep = NULL;
 	core_msg_queue_closing(path);
 	ret = fi_close(&path->line.ep->fid);
@@ -31,7 +31,7 @@ void core_msg_path_shut(struct core_path *path)
 		core_failed("closing an endpoint", ret);
 	path->line.ep = NULL;
 	core_msg_queue_touched(path->domain);
-	core_msg_limbo_enter(path);
+	core_msg_drain_enter(path);
 }
 
 /* An operation of ours that may be half here, or that the core gave back without
@@ -48,48 +48,48 @@ void core_msg_path_close(struct core_path *path)
 		core_msg_path_shut(path);
 		return;
 	}
-	path->state = CORE_MSG_LEAVING;
+	path->state = CORE_MSG_SEVERED;
 	path->domain->cm_pending++;
 	path->severed = !core_msg_path_sever(path);
 }
 
 /* -- draining ----------------------------------------------------------- */
 
-void core_msg_limbo_enter(struct core_path *path)
+void core_msg_drain_enter(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 
 	path->drain_at = path->queue->seen + domain->base.out_cnt + domain->base.rx_cnt;
-	if (!path->in_limbo)
-		TAILQ_INSERT_TAIL(&domain->limbo, path, limbo_link);
-	path->in_limbo = true;
+	if (!path->is_draining)
+		TAILQ_INSERT_TAIL(&domain->draining, path, drain_link);
+	path->is_draining = true;
 }
 
-/* The queue was empty: its paths in limbo have nothing more to come. */
-void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue)
+/* The queue was empty: its paths that drain have nothing more to come. */
+void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_queue *queue)
 {
 	struct core_path *path;
 
-	TAILQ_FOREACH (path, &domain->limbo, limbo_link)
+	TAILQ_FOREACH (path, &domain->draining, drain_link)
 		if (path->queue == queue)
 			path->drain_at = queue->seen;
 }
 
 static enum core_event_type core_msg_last_event(const struct core_path *path)
 {
-	if (path->state == CORE_MSG_GONE)
+	if (path->state == CORE_MSG_DRAINING)
 		return CORE_CLOSED;
 	return path->refused ? CORE_REFUSED : CORE_BROKEN;
 }
 
 /* The last events of a path; returns how many, and whether it is through. */
-static int core_msg_limbo_end(struct core_path *path, struct core_event *events, int max,
+static int core_msg_drain_end(struct core_path *path, struct core_event *events, int max,
 			      bool *through)
 {
 	int n = 0;
 
 	*through = false;
-	if (path->state == CORE_MSG_GONE) {
+	if (path->state == CORE_MSG_DRAINING) {
 		while (n < max && !TAILQ_EMPTY(&path->line.outs))
 			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
 					       &events[n]);
@@ -102,7 +102,7 @@ static int core_msg_limbo_end(struct core_path *path, struct core_event *events,
 		return n;
 	events[n++] = (struct core_event){
 		.type = core_msg_last_event(path),
-		.error = path->state == CORE_MSG_GONE ? 0 : path->error,
+		.error = path->state == CORE_MSG_DRAINING ? 0 : path->error,
 		.path = path,
 		.user = path->user,
 	};
@@ -111,22 +111,22 @@ static int core_msg_limbo_end(struct core_path *path, struct core_event *events,
 }
 
 /* in_use: events of this poll may lie in buffers that are freed with their path. */
-int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max, bool in_use)
+int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, int max, bool in_use)
 {
 	struct core_path *path, *next;
 	bool through;
 	int n = 0;
 
-	for (path = TAILQ_FIRST(&domain->limbo); path && n < max; path = next) {
-		next = TAILQ_NEXT(path, limbo_link);
+	for (path = TAILQ_FIRST(&domain->draining); path && n < max; path = next) {
+		next = TAILQ_NEXT(path, drain_link);
 		if ((int64_t)(path->queue->seen - path->drain_at) < 0 || (in_use && path->pool.cnt))
 			continue;
-		n += core_msg_limbo_end(path, &events[n], max - n, &through);
+		n += core_msg_drain_end(path, &events[n], max - n, &through);
 		if (!through)
 			continue;
-		TAILQ_REMOVE(&domain->limbo, path, limbo_link);
-		path->in_limbo = false;
-		if (path->state == CORE_MSG_GONE)
+		TAILQ_REMOVE(&domain->draining, path, drain_link);
+		path->is_draining = false;
+		if (path->state == CORE_MSG_DRAINING)
 			core_msg_path_free(path);
 	}
 	return n;

@@ -35,9 +35,9 @@ static int core_msg_path_over(struct core_path *path, int error, const void *dat
 		/* told when everything that arrived before has been */
 		path->state = CORE_MSG_DEAD;
 		path->error = error;
-		core_msg_limbo_enter(path);
+		core_msg_drain_enter(path);
 		return 0;
-	case CORE_MSG_LEAVING:
+	case CORE_MSG_SEVERED:
 		/* the core has flushed the reads */
 		core_msg_path_shut(path);
 		return 0;

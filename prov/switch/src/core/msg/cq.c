@@ -7,9 +7,9 @@
  * libfabric before 1.18 asks such a queue with epoll(7), and every message then
  * pays for the kernel's bookkeeping, some 0.8 us of a half round trip.  A queue
  * of FI_WAIT_POLLFD it asks with poll(2), at 20 ns for each path.  So with that
- * core the first few paths get a queue of the second kind, the near one.
+ * core the first few paths get a queue of the second kind, the polled one.
  *
- * The near queue has no descriptor to sleep on but a list of them, which
+ * The polled queue has no descriptor to sleep on but a list of them, which
  * changes while somebody sleeps.  A set of our own follows it: exactly from
  * core_msg_queue_trywait() on, as long as the domain is armed.  Following costs
  * a call into the core for each poll, so it ends after a while of polling, and
@@ -43,16 +43,16 @@ static int queue_open(struct core_domain *domain, enum fi_wait_obj wait_obj, str
 	return fi_cq_open(domain->base.domain, &attr, cq, NULL);
 }
 
-static int near_open(struct core_domain *domain)
+static int polled_open(struct core_domain *domain)
 {
-	struct core_msg_near *near = &domain->near;
+	struct core_msg_polled *polled = &domain->polled;
 	int ret;
 
-	ret = queue_open(domain, FI_WAIT_POLLFD, &near->queue.cq);
+	ret = queue_open(domain, FI_WAIT_POLLFD, &polled->queue.cq);
 	if (ret)
 		return core_failed("fi_cq_open", ret);
-	near->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return near->epoll_fd < 0 ? core_failed("epoll_create1", -errno) : 0;
+	polled->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return polled->epoll_fd < 0 ? core_failed("epoll_create1", -errno) : 0;
 }
 
 int core_msg_queues_open(struct core_domain *domain)
@@ -60,86 +60,87 @@ int core_msg_queues_open(struct core_domain *domain)
 	int ret;
 
 	domain->rx_max = domain->window ? CORE_MSG_RX_MAX : domain->base.buffer_max;
-	ret = queue_open(domain, FI_WAIT_FD, &domain->far.cq);
+	ret = queue_open(domain, FI_WAIT_FD, &domain->waited.cq);
 	while (ret && domain->window && domain->rx_max > domain->base.buffer_max) {
 		domain->rx_max /= 2; /* more than the device has */
-		ret = queue_open(domain, FI_WAIT_FD, &domain->far.cq);
+		ret = queue_open(domain, FI_WAIT_FD, &domain->waited.cq);
 	}
 	if (ret)
 		return core_failed("fi_cq_open", ret);
-	ret = fi_control(&domain->far.cq->fid, FI_GETWAIT, &domain->far_fd);
+	ret = fi_control(&domain->waited.cq->fid, FI_GETWAIT, &domain->waited_fd);
 	if (ret)
 		return core_failed("descriptor of the completion queue", ret);
 	domain->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (domain->wake_fd < 0)
 		return core_failed("eventfd", -errno);
-	return domain->polls_near ? near_open(domain) : 0;
+	return domain->wants_polled ? polled_open(domain) : 0;
 }
 
 void core_msg_queues_close(struct core_domain *domain)
 {
-	struct core_msg_near *near = &domain->near;
+	struct core_msg_polled *polled = &domain->polled;
 
-	if (domain->far.cq)
-		fi_close(&domain->far.cq->fid);
-	if (near->queue.cq)
-		fi_close(&near->queue.cq->fid);
-	if (near->epoll_fd >= 0)
-		close(near->epoll_fd);
+	if (domain->waited.cq)
+		fi_close(&domain->waited.cq->fid);
+	if (polled->queue.cq)
+		fi_close(&polled->queue.cq->fid);
+	if (polled->epoll_fd >= 0)
+		close(polled->epoll_fd);
 	if (domain->wake_fd >= 0)
 		close(domain->wake_fd);
 }
 
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain)
 {
-	struct core_msg_queue *near = &domain->near.queue;
+	struct core_msg_queue *polled = &domain->polled.queue;
 
-	if (!near->cq || near->path_cnt == CORE_MSG_NEAR_PATHS ||
-	    domain->expected > CORE_MSG_NEAR_PATHS)
-		return &domain->far;
-	return near;
+	if (!polled->cq || polled->path_cnt == CORE_MSG_POLLED_PATHS ||
+	    domain->expected > CORE_MSG_POLLED_PATHS)
+		return &domain->waited;
+	return polled;
 }
 
 /* -- sleeping ------------------------------------------------------------- */
 
-static bool same_fds(const struct core_msg_near *near, const struct fi_wait_pollfd *now)
+static bool same_fds(const struct core_msg_polled *polled, const struct fi_wait_pollfd *now)
 {
-	if (near->change_index != now->change_index || near->fd_cnt != now->nfds)
+	if (polled->change_index != now->change_index || polled->fd_cnt != now->nfds)
 		return false;
 	for (size_t i = 0; i < now->nfds; i++)
-		if (near->fds[i].fd != now->fd[i].fd || near->fds[i].events != now->fd[i].events)
+		if (polled->fds[i].fd != now->fd[i].fd ||
+		    polled->fds[i].events != now->fd[i].events)
 			return false;
 	return true;
 }
 
 /* Takes out what is in the set, as long as it can be: a file that a forked
  * child still has open would stay in it behind its last descriptor here. */
-static void near_forget(struct core_msg_near *near)
+static void polled_forget(struct core_msg_polled *polled)
 {
 	struct epoll_event event = {0};
 
-	for (size_t i = 1; i < near->fd_cnt; i++)
-		epoll_ctl(near->epoll_fd, EPOLL_CTL_DEL, near->fds[i].fd, &event);
-	near->fd_cnt = 0;
+	for (size_t i = 1; i < polled->fd_cnt; i++)
+		epoll_ctl(polled->epoll_fd, EPOLL_CTL_DEL, polled->fds[i].fd, &event);
+	polled->fd_cnt = 0;
 }
 
 /* Makes the set anew of the core's list; adding what is ready wakes who sleeps.
  * poll(2) and epoll(7) share the bits of their events.  The list's first
  * descriptor is how the core wakes up its own sleepers; nobody but them resets
  * it.  On failure the set is empty, and so made again next time. */
-static int near_make(struct core_msg_near *near, const struct fi_wait_pollfd *list)
+static int polled_make(struct core_msg_polled *polled, const struct fi_wait_pollfd *list)
 {
-	near_forget(near);
-	memcpy(near->fds, list->fd, list->nfds * sizeof(near->fds[0]));
-	near->fd_cnt = list->nfds;
-	near->change_index = list->change_index;
-	for (size_t i = 1; i < near->fd_cnt; i++) {
-		struct epoll_event event = {.events = (uint32_t)near->fds[i].events};
+	polled_forget(polled);
+	memcpy(polled->fds, list->fd, list->nfds * sizeof(polled->fds[0]));
+	polled->fd_cnt = list->nfds;
+	polled->change_index = list->change_index;
+	for (size_t i = 1; i < polled->fd_cnt; i++) {
+		struct epoll_event event = {.events = (uint32_t)polled->fds[i].events};
 
-		if (epoll_ctl(near->epoll_fd, EPOLL_CTL_ADD, near->fds[i].fd, &event)) {
+		if (epoll_ctl(polled->epoll_fd, EPOLL_CTL_ADD, polled->fds[i].fd, &event)) {
 			int ret = core_failed("epoll_ctl", -errno);
 
-			near_forget(near);
+			polled_forget(polled);
 			return ret;
 		}
 	}
@@ -148,25 +149,25 @@ static int near_make(struct core_msg_near *near, const struct fi_wait_pollfd *li
 
 /* Makes the set what the core's list is.  Fails, too, if there is something to
  * read. */
-static int near_follow(struct core_msg_near *near)
+static int polled_follow(struct core_msg_polled *polled)
 {
-	struct pollfd fds[CORE_MSG_NEAR_FDS];
-	struct fi_wait_pollfd now = {.nfds = CORE_MSG_NEAR_FDS, .fd = fds};
+	struct pollfd fds[CORE_MSG_POLLED_FDS];
+	struct fi_wait_pollfd now = {.nfds = CORE_MSG_POLLED_FDS, .fd = fds};
 	int ret;
 
 	/* the core brings its list up to date when it is read */
-	if (fi_cq_read(near->queue.cq, NULL, 0) != -FI_EAGAIN)
+	if (fi_cq_read(polled->queue.cq, NULL, 0) != -FI_EAGAIN)
 		return -FI_EAGAIN;
-	ret = fi_control(&near->queue.cq->fid, FI_GETWAIT, &now);
+	ret = fi_control(&polled->queue.cq->fid, FI_GETWAIT, &now);
 	if (ret)
-		return core_failed("descriptors of the near queue", ret);
-	return same_fds(near, &now) ? 0 : near_make(near, &now);
+		return core_failed("descriptors of the polled queue", ret);
+	return same_fds(polled, &now) ? 0 : polled_make(polled, &now);
 }
 
 void core_msg_queue_closing(const struct core_path *path)
 {
-	if (path->queue == &path->domain->near.queue)
-		near_forget(&path->domain->near);
+	if (path->queue == &path->domain->polled.queue)
+		polled_forget(&path->domain->polled);
 }
 
 void core_msg_wake(struct core_domain *domain)
@@ -179,9 +180,9 @@ void core_msg_wake(struct core_domain *domain)
 
 void core_msg_queue_changed(struct core_domain *domain)
 {
-	if (!domain->near.queue.cq)
+	if (!domain->polled.queue.cq)
 		return;
-	if (domain->armed == 1 || near_follow(&domain->near))
+	if (domain->armed == 1 || polled_follow(&domain->polled))
 		core_msg_wake(domain);
 	else
 		domain->armed--;
@@ -189,21 +190,21 @@ void core_msg_queue_changed(struct core_domain *domain)
 
 int core_msg_queue_trywait(struct core_domain *domain)
 {
-	struct core_msg_near *near = &domain->near;
-	struct fid *far_fid = &domain->far.cq->fid, *near_fid;
+	struct core_msg_polled *polled = &domain->polled;
+	struct fid *waited_fid = &domain->waited.cq->fid, *polled_fid;
 	eventfd_t cnt;
 	int ret;
 
 	eventfd_read(domain->wake_fd, &cnt);
 	domain->armed = ARMED_CALLS;
-	ret = fi_trywait(domain->fabric, &far_fid, 1);
-	if (ret || !near->queue.cq)
+	ret = fi_trywait(domain->fabric, &waited_fid, 1);
+	if (ret || !polled->queue.cq)
 		return ret;
-	if (near_follow(near))
+	if (polled_follow(polled))
 		return -FI_EAGAIN;
-	near_fid = &near->queue.cq->fid;
-	ret = fi_trywait(domain->fabric, &near_fid, 1);
+	polled_fid = &polled->queue.cq->fid;
+	ret = fi_trywait(domain->fabric, &polled_fid, 1);
 	if (ret)
 		return ret;
-	return near_follow(near) ? -FI_EAGAIN : 0; /* what that asked of the core */
+	return polled_follow(polled) ? -FI_EAGAIN : 0; /* what that asked of the core */
 }

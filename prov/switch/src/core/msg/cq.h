@@ -11,8 +11,8 @@
 #include "core/core.h"
 
 enum {
-	CORE_MSG_NEAR_PATHS = 16, /* that poll(2) is asked about */
-	CORE_MSG_NEAR_FDS = 64,	  /* their sockets, and what the core adds */
+	CORE_MSG_POLLED_PATHS = 16, /* that poll(2) is asked about */
+	CORE_MSG_POLLED_FDS = 64,   /* their sockets, and what the core adds */
 };
 
 struct core_msg_queue {
@@ -22,17 +22,17 @@ struct core_msg_queue {
 };
 
 /* The one for the first few paths, where it is worth having (core/msg/queue.c). */
-struct core_msg_near {
+struct core_msg_polled {
 	struct core_msg_queue queue; /* cq NULL: there is none */
 	int epoll_fd;		     /* the set that follows the core's list */
 	uint64_t change_index;
 	size_t fd_cnt;
-	struct pollfd fds[CORE_MSG_NEAR_FDS]; /* the list as it was last seen */
+	struct pollfd fds[CORE_MSG_POLLED_FDS]; /* the list as it was last seen */
 };
 
 int core_msg_queues_open(struct core_domain *domain);
 void core_msg_queues_close(struct core_domain *domain);
-/* For a new path: near as long as all that are known may be. */
+/* For a new path: the polled one as long as all that are known may be. */
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain);
 /* 0: the descriptors of both will wake whoever sleeps; -FI_EAGAIN: read first. */
 int core_msg_queue_trywait(struct core_domain *domain);

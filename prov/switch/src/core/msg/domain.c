@@ -108,7 +108,7 @@ static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 		domain->rx_max = attr.size;
 	/* completions follow the endpoints' binding; some cores want this one
 	 * too, others know no such thing */
-	ret = fi_ep_bind(domain->srx, &domain->far.cq->fid, FI_RECV);
+	ret = fi_ep_bind(domain->srx, &domain->waited.cq->fid, FI_RECV);
 	if (ret)
 		CORE_INFO(CORE, "shared receives without a queue of their own: %s\n",
 			  fi_strerror(-ret));
@@ -152,9 +152,9 @@ int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	if (!d)
 		return core_failed("core domain", ret);
 	d->fabric = fabric;
-	d->far_fd = d->cm_fd = d->near.epoll_fd = d->wake_fd = -1;
+	d->waited_fd = d->cm_fd = d->polled.epoll_fd = d->wake_fd = -1;
 	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
-	TAILQ_INIT(&d->limbo);
+	TAILQ_INIT(&d->draining);
 	core_base_init(&d->base, info, attr);
 	d->base.starved = core_msg_starved;
 	core_msg_caps(info, &d->base.caps);
@@ -165,9 +165,9 @@ int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 		core_failed("fi_domain", ret);
 		goto fail;
 	}
-	d->polls_near = info->fabric_attr->prov_name &&
-			!strcmp(info->fabric_attr->prov_name, "tcp") &&
-			FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
+	d->wants_polled = info->fabric_attr->prov_name &&
+			  !strcmp(info->fabric_attr->prov_name, "tcp") &&
+			  FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 	ret = core_msg_queues_open(d);
 	if (ret)
 		goto fail;
@@ -193,11 +193,11 @@ int core_msg_wait_fds(struct core_domain *domain, int *fds, int max)
 	int n = 0;
 
 	if (n < max)
-		fds[n++] = domain->far_fd;
+		fds[n++] = domain->waited_fd;
 	if (n < max)
 		fds[n++] = domain->wake_fd;
-	if (n < max && domain->near.queue.cq)
-		fds[n++] = domain->near.epoll_fd;
+	if (n < max && domain->polled.queue.cq)
+		fds[n++] = domain->polled.epoll_fd;
 	if (n < max)
 		fds[n++] = domain->cm_fd;
 	return n;
@@ -208,7 +208,7 @@ int core_msg_trywait(struct core_domain *domain)
 	struct core_listener *listener;
 	int ret;
 
-	if (domain->cm_due || !TAILQ_EMPTY(&domain->limbo) || !SLIST_EMPTY(&domain->base.idle))
+	if (domain->cm_due || !TAILQ_EMPTY(&domain->draining) || !SLIST_EMPTY(&domain->base.idle))
 		return -FI_EAGAIN;
 	ret = core_msg_queue_trywait(domain);
 	if (ret)

@@ -20,14 +20,14 @@ enum {
 struct core_domain {
 	struct core_base base; /* first */
 	struct fid_fabric *fabric;
-	struct core_msg_queue far;
-	struct core_msg_near near;
-	bool polls_near, near_first;
+	struct core_msg_queue waited;
+	struct core_msg_polled polled;
+	bool wants_polled, polled_first;
 	int wake_fd;	/* wakes who sleeps, whatever for */
 	unsigned armed; /* somebody may sleep: so many calls are still followed */
 	struct fid_eq *eq;
-	struct fid_ep *srx; /* NULL: each path has receives of its own */
-	int far_fd, cm_fd;  /* cm_fd: epoll set of our and our listeners' event queues */
+	struct fid_ep *srx;   /* NULL: each path has receives of its own */
+	int waited_fd, cm_fd; /* cm_fd: epoll set of our and our listeners' event queues */
 	size_t rx_ctx_cnt;
 
 	struct core_pool pool; /* with srx only */
@@ -39,9 +39,9 @@ struct core_domain {
 	bool slept;	     /* somebody may have: an event may have woken him */
 	unsigned cm_pending; /* paths that wait for a connection event */
 	unsigned path_cnt;
-	size_t expected;			     /* peers that may be connected */
-	LIST_HEAD(, core_path) paths;		     /* all of them */
-	TAILQ_HEAD(core_msg_limbo, core_path) limbo; /* wait for their last completions */
+	size_t expected;				   /* peers that may be connected */
+	LIST_HEAD(, core_path) paths;			   /* all of them */
+	TAILQ_HEAD(core_msg_draining, core_path) draining; /* wait for their last completions */
 	LIST_HEAD(, core_listener) listeners;
 	LIST_HEAD(, core_request) requests; /* of those listeners */
 	union core_msg_cm cm[CORE_BATCH];   /* one per event, until the next poll */

@@ -118,7 +118,7 @@ int core_msg_connect(struct core_domain *domain, struct core_listener *from, str
 		p->error = core_peer_error(-ret);
 		p->refused = true;
 		domain->cm_pending--;
-		core_msg_limbo_enter(p);
+		core_msg_drain_enter(p);
 		ret = 0;
 	}
 	if (ret) {

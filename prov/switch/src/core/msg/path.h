@@ -15,26 +15,26 @@ struct core_msg_queue;
 enum core_msg_state {
 	CORE_MSG_CONNECTING, /* waits for the core to report the connection */
 	CORE_MSG_UP,
-	CORE_MSG_DEAD,	  /* refused or broken; waits for path_close */
-	CORE_MSG_LEAVING, /* given up and severed; the core has yet to give its reads back */
-	CORE_MSG_GONE,	  /* the core's endpoint is closed; waits for its last completions */
+	CORE_MSG_DEAD,	   /* refused or broken; waits for path_close */
+	CORE_MSG_SEVERED,  /* given up and severed; the core has yet to give its reads back */
+	CORE_MSG_DRAINING, /* the core's endpoint is closed; waits for its last completions */
 };
 
 /* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
 struct core_path {
 	struct core_line line; /* first; its ep is NULL once closed */
 	LIST_ENTRY(core_path) link;
-	TAILQ_ENTRY(core_path) limbo_link;
+	TAILQ_ENTRY(core_path) drain_link;
 	struct core_domain *domain;
 	struct core_msg_queue *queue;
 	void *user;
 	enum core_msg_state state;
-	bool in_limbo;
+	bool is_draining;
 	bool silent;	       /* never handed out: ends without an event */
-	bool refused;	       /* in limbo: for CORE_REFUSED */
+	bool refused;	       /* draining: for CORE_REFUSED */
 	bool read_failed;      /* by itself, before the core said that the path broke */
 	bool severed;	       /* leaving: the core will say that the path broke */
-	int error;	       /* why it broke, or was refused in limbo */
+	int error;	       /* why it broke, or was refused while draining */
 	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
 	struct core_pool pool; /* without srx only */
 };
@@ -63,10 +63,10 @@ void core_msg_path_close(struct core_path *path);
 void core_msg_path_shut(struct core_path *path);
 /* The path's last events follow when nothing it had out can be in the
  * completion queue any more. */
-void core_msg_limbo_enter(struct core_path *path);
+void core_msg_drain_enter(struct core_path *path);
 
-void core_msg_limbo_drained(struct core_domain *domain, const struct core_msg_queue *queue);
-int core_msg_limbo_poll(struct core_domain *domain, struct core_event *events, int max,
+void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_queue *queue);
+int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, int max,
 			bool in_use);
 
 /* -- core/msg/sever.c --------------------------------------------------- */

@@ -20,7 +20,7 @@ int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 
 	path->read_failed |= failed;
 	/* severed: when the core has seen the end, however the reads ended */
-	if (path->state == CORE_MSG_LEAVING && !path->severed && !path->line.read_cnt)
+	if (path->state == CORE_MSG_SEVERED && !path->severed && !path->line.read_cnt)
 		core_msg_path_shut(path);
 	if (!io)
 		return 0;
@@ -89,7 +89,7 @@ static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *
 }
 
 /* Reads once; more only past errors, or if the queue has to be emptied for a
- * path in limbo.  Sets *empty when it was. */
+ * path that drains.  Sets *empty when it was. */
 static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *queue,
 			    struct core_event *events, int max, bool *empty)
 {
@@ -118,7 +118,7 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 			n += core_msg_complete(domain, queue, comp[i].op_context, comp[i].len, 0,
 					       &events[n]);
 		}
-		if (TAILQ_EMPTY(&domain->limbo)) {
+		if (TAILQ_EMPTY(&domain->draining)) {
 			*empty = ret < room;
 			break;
 		}
@@ -131,22 +131,22 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 static int core_msg_queues_poll(struct core_domain *domain, struct core_event *events, int max,
 				bool *empty)
 {
-	struct core_msg_queue *const queues[] = {&domain->far, &domain->near.queue};
+	struct core_msg_queue *const queues[] = {&domain->waited, &domain->polled.queue};
 	struct core_msg_queue *queue;
 	bool this_empty;
 	int n = 0;
 
 	*empty = true;
 	for (unsigned i = 0; i < 2; i++) {
-		queue = queues[i ^ domain->near_first];
+		queue = queues[i ^ domain->polled_first];
 		if (!queue->path_cnt)
 			continue;
 		n += core_msg_cq_poll(domain, queue, &events[n], max - n, &this_empty);
 		if (this_empty)
-			core_msg_limbo_drained(domain, queue);
+			core_msg_drain_emptied(domain, queue);
 		*empty &= this_empty;
 	}
-	domain->near_first = !domain->near_first;
+	domain->polled_first = !domain->polled_first;
 	return n;
 }
 
@@ -162,14 +162,14 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 	if (check_cm || domain->cm_pending || domain->cm_due || domain->slept)
 		n = core_msg_cm_poll(domain, events, max);
 	/* before the queue too: under a flood it leaves no room behind it */
-	if (!TAILQ_EMPTY(&domain->limbo))
-		n += core_msg_limbo_poll(domain, &events[n], max - n, false);
+	if (!TAILQ_EMPTY(&domain->draining))
+		n += core_msg_drain_poll(domain, &events[n], max - n, false);
 	if (n < max) {
 		n += core_msg_queues_poll(domain, &events[n], max - n, &empty);
 		if (domain->srx && !domain->window)
 			core_pool_check(&domain->base, &domain->pool, empty);
-		if (!TAILQ_EMPTY(&domain->limbo))
-			n += core_msg_limbo_poll(domain, &events[n], max - n, true);
+		if (!TAILQ_EMPTY(&domain->draining))
+			n += core_msg_drain_poll(domain, &events[n], max - n, true);
 	}
 	if (empty)
 		core_msg_queue_touched(domain);

@@ -15,13 +15,13 @@ void core_rdm_path_fail(struct core_path *path, int error)
 	switch (path->state) {
 	case CORE_RDM_CONNECTING:
 		path->error = error ? error : FI_ECONNREFUSED;
-		core_rdm_path_tell(path, CORE_RDM_TELL_REFUSED);
+		core_rdm_due_add(path, CORE_RDM_DUE_REFUSED);
 		break;
 	case CORE_RDM_UP:
 		/* told when everything that arrived before has been */
 		path->error = error;
 		path->drain_at = path->domain->seen + path->domain->base.rx_cnt;
-		core_rdm_path_tell(path, CORE_RDM_TELL_BROKEN);
+		core_rdm_due_add(path, CORE_RDM_DUE_BROKEN);
 		break;
 	default:
 		return;
@@ -30,7 +30,7 @@ void core_rdm_path_fail(struct core_path *path, int error)
 }
 
 /* Nobody waits for it to arrive. */
-void core_rdm_path_say(struct core_path *path, enum core_rdm_type type)
+void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type)
 {
 	const struct core_rdm_frame frame = {
 		.type = type,
@@ -42,31 +42,31 @@ void core_rdm_path_say(struct core_path *path, enum core_rdm_type type)
 }
 
 /* Tells the peer, if it knows of the path. */
-static void path_say_goodbye(struct core_path *path)
+static void notify_closed(struct core_path *path)
 {
 	if (path->peer_id && path->state <= CORE_RDM_UP)
-		core_rdm_path_say(path,
-				  path->state == CORE_RDM_UP ? CORE_RDM_CLOSE : CORE_RDM_REJECT);
+		core_rdm_path_notify(path,
+				     path->state == CORE_RDM_UP ? CORE_RDM_CLOSE : CORE_RDM_REJECT);
 }
 
 void core_rdm_path_close(struct core_path *path)
 {
-	if (path->state == CORE_RDM_GONE)
+	if (path->state == CORE_RDM_DRAINING)
 		return;
 	core_rdm_frames_drop(path->domain, path);
 	core_rdm_frames_orphan(path);
-	path_say_goodbye(path);
+	notify_closed(path);
 	core_rdm_path_unlist(path);
-	path->state = CORE_RDM_GONE;
-	if (path->tell)
+	path->state = CORE_RDM_DRAINING;
+	if (path->due)
 		TAILQ_REMOVE(&path->domain->due, path, due_link);
-	path->tell = 0;
+	path->due = 0;
 	core_rdm_path_settle(path);
 }
 
 /* Not due before: nobody could sleep until the core gives up what it has. */
 void core_rdm_path_settle(struct core_path *path)
 {
-	if (path->state == CORE_RDM_GONE && TAILQ_EMPTY(&path->line.outs))
-		core_rdm_path_tell(path, CORE_RDM_TELL_CLOSED);
+	if (path->state == CORE_RDM_DRAINING && TAILQ_EMPTY(&path->line.outs))
+		core_rdm_due_add(path, CORE_RDM_DUE_CLOSED);
 }

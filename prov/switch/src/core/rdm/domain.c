@@ -3,7 +3,7 @@
  * The domain of the adapter for connectionless cores: one completion queue and one address
  * vector serve all endpoints.  Called through core_rdm_ops under the domain's lock.  It
  * looks at no completion itself; closing polls until peers were told, for at most
- * GOODBYE_MOST milliseconds.
+ * NOTIFY_TIME milliseconds.
  */
 #include <errno.h>
 #include <sched.h>
@@ -24,8 +24,8 @@
 #include "core/rdm/request.h"
 
 enum {
-	GOODBYE_LEAST = 16, /* looks at the queue of a domain that closes */
-	GOODBYE_MOST = 100, /* milliseconds that it takes at most */
+	NOTIFY_POLLS = 16, /* looks at the queue of a domain that closes */
+	NOTIFY_TIME = 100, /* milliseconds that it takes at most */
 };
 
 void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
@@ -42,26 +42,26 @@ void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
 
 /* Peers are told, as far as the core can be brought to it: it may throw away what
  * it has when an endpoint is closed. */
-static void say_goodbye(struct core_domain *domain)
+static void notify_peers(struct core_domain *domain)
 {
 	struct core_event events[CORE_BATCH];
 	struct core_listener *listener;
 	struct core_path *path;
-	const uint64_t until = core_rdm_now() + GOODBYE_MOST;
+	const uint64_t until = core_rdm_now() + NOTIFY_TIME;
 
 	while ((listener = LIST_FIRST(&domain->listeners)))
 		core_rdm_listener_close(listener);
 	core_rdm_requests_drop(domain);
 	LIST_FOREACH (path, &domain->paths, link)
 		core_rdm_path_close(path);
-	for (unsigned i = 0; i < GOODBYE_LEAST || core_rdm_now() < until; i++) {
+	for (unsigned i = 0; i < NOTIFY_POLLS || core_rdm_now() < until; i++) {
 		int n = core_rdm_poll(domain, events, CORE_BATCH, true);
 
 		while (n--)
 			core_rdm_release(domain, &events[n]);
 		sched_yield();
 		if (LIST_EMPTY(&domain->paths) && TAILQ_EMPTY(&domain->waiting) &&
-		    !domain->base.out_cnt && i >= GOODBYE_LEAST)
+		    !domain->base.out_cnt && i >= NOTIFY_POLLS)
 			return;
 	}
 }
@@ -74,7 +74,7 @@ void core_rdm_domain_close(struct core_domain *domain)
 	int ret;
 
 	if (domain->cq)
-		say_goodbye(domain);
+		notify_peers(domain);
 	core_rdm_frames_drop(domain, NULL);
 	while ((port = LIST_FIRST(&domain->ports)))
 		core_rdm_port_close(port);

@@ -23,13 +23,13 @@ struct core_domain {
 	bool has_fd; /* the core's queue has a descriptor, cq_fd */
 	bool armed;  /* somebody may sleep */
 	int cq_fd;
-	int timer_fd;	     /* wakes where nothing else does */
-	bool timer_set;	     /* it may be readable, now or later */
-	int wait_fd;	     /* epoll set of both */
-	unsigned idle_polls; /* in a row */
-	unsigned naps;	     /* times that somebody may have slept, since the last event */
-	uint64_t naps_since; /* milliseconds */
-	uint64_t seen;	     /* completions read that had a context */
+	int timer_fd;	      /* wakes where nothing else does */
+	bool timer_set;	      /* it may be readable, now or later */
+	int wait_fd;	      /* epoll set of both */
+	unsigned idle_polls;  /* in a row */
+	unsigned waits;	      /* times that somebody may have slept, since the last event */
+	uint64_t waits_since; /* milliseconds */
+	uint64_t seen;	      /* completions read that had a context */
 	LIST_HEAD(, core_port) ports, closed_ports;
 	struct core_peer *peers;
 	TAILQ_HEAD(, core_peer) idle_peers;

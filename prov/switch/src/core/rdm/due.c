@@ -6,11 +6,11 @@
 #include "core/rdm/domain.h"
 #include "core/rdm/path.h"
 
-void core_rdm_path_tell(struct core_path *path, unsigned what)
+void core_rdm_due_add(struct core_path *path, unsigned what)
 {
-	if (!path->tell)
+	if (!path->due)
 		TAILQ_INSERT_TAIL(&path->domain->due, path, due_link);
-	path->tell |= what;
+	path->due |= what;
 }
 
 static void path_event(const struct core_path *path, enum core_event_type type,
@@ -33,17 +33,17 @@ static int due_event(struct core_path *path, bool empty, struct core_event *even
 {
 	const bool drained = empty || (int64_t)(path->domain->seen - path->drain_at) >= 0;
 
-	if (path->tell & CORE_RDM_TELL_CONNECTED) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_CONNECTED;
+	if (path->due & CORE_RDM_DUE_CONNECTED) {
+		path->due &= ~(unsigned)CORE_RDM_DUE_CONNECTED;
 		path_event(path, CORE_CONNECTED, event);
-	} else if (path->tell & CORE_RDM_TELL_REFUSED) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_REFUSED;
+	} else if (path->due & CORE_RDM_DUE_REFUSED) {
+		path->due &= ~(unsigned)CORE_RDM_DUE_REFUSED;
 		path_event(path, CORE_REFUSED, event);
-	} else if (path->tell & CORE_RDM_TELL_BROKEN && drained) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_BROKEN;
+	} else if (path->due & CORE_RDM_DUE_BROKEN && drained) {
+		path->due &= ~(unsigned)CORE_RDM_DUE_BROKEN;
 		path_event(path, CORE_BROKEN, event);
-	} else if (path->tell & CORE_RDM_TELL_CLOSED) {
-		path->tell &= ~(unsigned)CORE_RDM_TELL_CLOSED;
+	} else if (path->due & CORE_RDM_DUE_CLOSED) {
+		path->due &= ~(unsigned)CORE_RDM_DUE_CLOSED;
 		path_event(path, CORE_CLOSED, event);
 	} else {
 		return 0;
@@ -60,7 +60,7 @@ int core_rdm_due_poll(struct core_domain *domain, bool empty, struct core_event 
 		next = TAILQ_NEXT(path, due_link);
 		while (n < max && due_event(path, empty, &events[n]))
 			n++;
-		if (path->tell)
+		if (path->due)
 			continue;
 		TAILQ_REMOVE(&domain->due, path, due_link);
 		if (n && events[n - 1].type == CORE_CLOSED && events[n - 1].path == path)

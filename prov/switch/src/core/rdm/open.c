@@ -61,9 +61,9 @@ fail:
 
 /* For a port of this domain, beside that of another's which was asked: at the same host,
  * where names are those of hosts.  info and addr: storage. */
-static const struct fi_info *near_info(const struct core_domain *domain,
-				       const struct fi_info *asked, struct fi_info *info,
-				       uint8_t addr[CORE_ADDR_MAX])
+static const struct fi_info *sibling_info(const struct core_domain *domain,
+					  const struct fi_info *asked, struct fi_info *info,
+					  uint8_t addr[CORE_ADDR_MAX])
 {
 	memcpy(addr, asked->src_addr, asked->src_addrlen);
 	if (!core_addr_port_clear(addr, asked->src_addrlen))
@@ -94,7 +94,7 @@ int core_rdm_accept(struct core_domain *domain, struct core_request *request, co
 	if (port->domain == domain)
 		core_rdm_port_get(port);
 	else
-		ret = core_rdm_port_share(domain, near_info(domain, request->info, &info, addr),
+		ret = core_rdm_port_share(domain, sibling_info(domain, request->info, &info, addr),
 					  &port);
 	if (!ret)
 		ret = core_rdm_path_create(port, request->name, request->name_len, user, &p);
@@ -126,7 +126,7 @@ void core_rdm_path_sent(struct core_path *path)
 	if (path->state != CORE_RDM_CONNECTING || !path->peer_id)
 		return;
 	path->state = CORE_RDM_UP;
-	core_rdm_path_tell(path, CORE_RDM_TELL_CONNECTED);
+	core_rdm_due_add(path, CORE_RDM_DUE_CONNECTED);
 }
 
 /* -- frames that came ---------------------------------------------------------------- */
@@ -168,12 +168,13 @@ static void accepted(struct core_path *path, const struct core_rdm_frame *frame)
 	if (!ret)
 		ret = keep_data(path, frame);
 	if (ret) {
-		core_rdm_path_say(path, CORE_RDM_CLOSE); /* the peer thinks that it is connected */
+		core_rdm_path_notify(path,
+				     CORE_RDM_CLOSE); /* the peer thinks that it is connected */
 		core_rdm_path_fail(path, -ret);
 		return;
 	}
 	path->state = CORE_RDM_UP;
-	core_rdm_path_tell(path, CORE_RDM_TELL_CONNECTED);
+	core_rdm_due_add(path, CORE_RDM_DUE_CONNECTED);
 }
 
 static void rejected(struct core_path *path, const struct core_rdm_frame *frame)

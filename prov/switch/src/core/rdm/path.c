@@ -71,7 +71,7 @@ void core_rdm_path_free(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 
-	if (path->tell)
+	if (path->due)
 		TAILQ_REMOVE(&domain->due, path, due_link);
 	core_rdm_path_unlist(path);
 	LIST_REMOVE(path, link);

@@ -17,15 +17,15 @@ struct core_port;
 enum core_rdm_state {
 	CORE_RDM_CONNECTING, /* waits for the answer, or that the core takes ours */
 	CORE_RDM_UP,
-	CORE_RDM_DEAD, /* refused or broken; waits for path_close */
-	CORE_RDM_GONE, /* closed; waits for its last completions */
+	CORE_RDM_DEAD,	   /* refused or broken; waits for path_close */
+	CORE_RDM_DRAINING, /* closed; waits for its last completions */
 };
 
-enum { /* core_path.tell: events that are due, in this order */
-       CORE_RDM_TELL_CONNECTED = 1 << 0,
-       CORE_RDM_TELL_REFUSED = 1 << 1,
-       CORE_RDM_TELL_BROKEN = 1 << 2,
-       CORE_RDM_TELL_CLOSED = 1 << 3,
+enum { /* core_path.due: events that are due, in this order */
+       CORE_RDM_DUE_CONNECTED = 1 << 0,
+       CORE_RDM_DUE_REFUSED = 1 << 1,
+       CORE_RDM_DUE_BROKEN = 1 << 2,
+       CORE_RDM_DUE_CLOSED = 1 << 3,
 };
 
 /* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
@@ -41,7 +41,7 @@ struct core_path {
 	enum core_rdm_state state;
 	uint32_t id, peer_id; /* peer_id: 0 until known */
 	uint64_t secret;
-	unsigned tell;	   /* CORE_RDM_TELL_... */
+	unsigned due;	   /* CORE_RDM_DUE_... */
 	int error;	   /* of CORE_REFUSED and CORE_BROKEN */
 	uint64_t drain_at; /* CORE_BROKEN: value of domain->seen that nothing of ours comes after */
 	size_t name_len;
@@ -80,12 +80,12 @@ void core_rdm_path_settle(struct core_path *path);
 /* The peer does not answer to this path any more, or never did. */
 void core_rdm_path_fail(struct core_path *path, int error);
 
-void core_rdm_path_say(struct core_path *path, enum core_rdm_type type);
+void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type);
 
 /* -- core/rdm/due.c ------------------------------------------------------- */
 
 /* Reports it at one of the next polls. */
-void core_rdm_path_tell(struct core_path *path, unsigned what);
+void core_rdm_due_add(struct core_path *path, unsigned what);
 
 int core_rdm_due_poll(struct core_domain *domain, bool empty, struct core_event *events, int max);
 

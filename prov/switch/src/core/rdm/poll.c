@@ -181,7 +181,7 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 	}
 	domain->idle_polls = n ? 0 : domain->idle_polls + 1;
 	if (n)
-		domain->naps = 0;
+		domain->waits = 0;
 	return n;
 }
 

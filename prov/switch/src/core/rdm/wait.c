@@ -15,10 +15,10 @@
 
 enum {
 	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
-	DOZE_FIRST = 20000, /* nanoseconds */
-	DOZE_LAST = 1000000,
-	NAPS = 256,	 /* so many, all within ... */
-	NAPS_TIME = 100, /* milliseconds: nobody was asleep */
+	WAIT_FIRST = 20000, /* nanoseconds */
+	WAIT_LAST = 1000000,
+	WAITS_MOST = 256, /* so many, all within ... */
+	WAITS_TIME = 100, /* milliseconds: nobody was asleep */
 };
 
 static int wait_add(const struct core_domain *domain, int fd)
@@ -50,11 +50,11 @@ int core_rdm_wait_open(struct core_domain *domain)
  * what it did not take before: look again soon, and less and less often. */
 void core_rdm_timer_arm(struct core_domain *domain)
 {
-	struct itimerspec when = {.it_value.tv_nsec = DOZE_FIRST};
+	struct itimerspec when = {.it_value.tv_nsec = WAIT_FIRST};
 	unsigned i;
 
-	for (i = BUSY_POLLS; i < domain->idle_polls && when.it_value.tv_nsec < DOZE_LAST; i++)
-		when.it_value.tv_nsec += DOZE_FIRST;
+	for (i = BUSY_POLLS; i < domain->idle_polls && when.it_value.tv_nsec < WAIT_LAST; i++)
+		when.it_value.tv_nsec += WAIT_FIRST;
 	timerfd_settime(domain->timer_fd, 0, &when, NULL);
 	domain->timer_set = true;
 }
@@ -87,16 +87,16 @@ uint64_t core_rdm_now(void)
 
 /* The descriptor of some cores (net) stays readable with nothing to read, and who
  * sleeps on it spins: it is left out, and the clock wakes instead. */
-static int count_nap(struct core_domain *domain)
+static int count_wait(struct core_domain *domain)
 {
 	struct epoll_event event = {0};
 
-	if (!domain->naps++)
-		domain->naps_since = core_rdm_now();
-	if (domain->naps < NAPS)
+	if (!domain->waits++)
+		domain->waits_since = core_rdm_now();
+	if (domain->waits < WAITS_MOST)
 		return 0;
-	domain->naps = 0;
-	if (core_rdm_now() - domain->naps_since > NAPS_TIME)
+	domain->waits = 0;
+	if (core_rdm_now() - domain->waits_since > WAITS_TIME)
 		return 0;
 	CORE_INFO(CQ, "the queue's descriptor wakes for nothing: looking by the clock\n");
 	epoll_ctl(domain->wait_fd, EPOLL_CTL_DEL, domain->cq_fd, &event);
@@ -121,7 +121,7 @@ int core_rdm_trywait(struct core_domain *domain)
 	if (domain->has_fd) {
 		ret = fi_trywait(domain->fabric, &fid, 1);
 		if (!ret)
-			ret = count_nap(domain);
+			ret = count_wait(domain);
 	}
 	domain->armed = !ret;
 	return ret;
