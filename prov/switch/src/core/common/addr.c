@@ -4,6 +4,9 @@
  * leaves addresses of other families alone.
  */
 #include <netinet/in.h>
+#include <string.h>
+
+#include <rdma/fi_errno.h>
 
 #include "core/common/addr.h"
 
@@ -34,4 +37,13 @@ bool core_addr_port_clear(void *addr, size_t len)
 		return false;
 	*port = 0;
 	return true;
+}
+
+int core_addr_copy(const void *from, size_t from_len, void *addr, size_t *len)
+{
+	const size_t room = *len;
+
+	*len = from_len;
+	memcpy(addr, from, from_len < room ? from_len : room);
+	return from_len > room ? -FI_ETOOSMALL : 0;
 }

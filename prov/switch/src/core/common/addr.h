@@ -13,5 +13,8 @@
 uint16_t core_addr_port(const void *addr, size_t len);
 /* A socket address forgets its port, if it has one: true. */
 bool core_addr_port_clear(void *addr, size_t len);
+/* Copies an address as fi_getname does: *len is the room for it, then its length.
+ * Returns 0, or -FI_ETOOSMALL if only the part that had room was copied. */
+int core_addr_copy(const void *from, size_t from_len, void *addr, size_t *len);
 
 #endif

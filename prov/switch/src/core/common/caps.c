@@ -32,11 +32,16 @@ static size_t pieces_of(const struct fi_info *info)
 	return info->tx_attr->iov_limit < CORE_IOV_MAX ? info->tx_attr->iov_limit : CORE_IOV_MAX;
 }
 
-bool core_is_tcp(const struct fi_info *info)
+bool core_is(const struct fi_info *info, const char *name)
 {
 	const char *prov = info->fabric_attr->prov_name;
 
-	return prov && (!strcmp(prov, "tcp") || !strcmp(prov, "net"));
+	return prov && !strcmp(prov, name);
+}
+
+bool core_is_tcp(const struct fi_info *info)
+{
+	return core_is(info, "tcp") || core_is(info, "net");
 }
 
 void core_caps_init(const struct fi_info *info, struct core_caps *caps)

@@ -8,6 +8,8 @@
 
 #include "core/core.h"
 
+/* The core is the one of this name. */
+bool core_is(const struct fi_info *info, const char *name);
 /* One of libfabric's own that speak over TCP sockets with the same code. */
 bool core_is_tcp(const struct fi_info *info);
 /* Of a core's fi_info; what depends on the kind of endpoints is left to the adapter. */

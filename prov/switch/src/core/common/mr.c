@@ -3,26 +3,24 @@
  * Registers memory with a core.  Called through core_ops, and for the buffers of both
  * adapters, under the domain's lock.  It does not remember what is registered.
  */
-#include <errno.h>
-#include <sys/random.h>
-
 #include <rdma/fi_domain.h>
 #include <rdma/fi_endpoint.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
+#include "core/common/secret.h"
 
 /* A key that a peer cannot guess, as long as the core takes. */
 static int key_draw(struct core_base *base, uint64_t *key)
 {
 	size_t size = base->caps.key_size;
-	ssize_t ret;
+	int ret;
 
 	if (!base->key_cnt) {
-		/* up to 256 bytes come whole or not at all */
-		ret = getrandom(base->keys, sizeof(base->keys), 0);
-		if (ret != (ssize_t)sizeof(base->keys))
-			return core_failed("getrandom", ret < 0 ? -errno : -FI_EIO);
+		ret = core_secret_draw(base->keys, sizeof(base->keys));
+		if (ret)
+			return ret;
 		base->key_cnt = CORE_KEYS;
 	}
 	*key = base->keys[--base->key_cnt];
@@ -40,7 +38,7 @@ static int mr_enable(struct fid_mr *mr, struct fid_ep *ep)
 		ret = fi_mr_enable(mr);
 	if (ret) {
 		core_failed("binding a memory region", ret);
-		fi_close(&mr->fid);
+		core_fid_close(&mr->fid, "a memory region");
 	}
 	return ret;
 }
@@ -85,10 +83,7 @@ int core_mr_reg(struct core_base *base, struct fid_ep *ep, const void *buf, size
 
 void core_mr_close(struct core_mr *mr)
 {
-	int ret = fi_close(&((struct fid_mr *)mr)->fid);
-
-	if (ret)
-		core_failed("closing a memory region", ret);
+	core_fid_close(&((struct fid_mr *)mr)->fid, "a memory region");
 }
 
 void *core_mr_desc(const struct core_mr *mr)

@@ -9,6 +9,7 @@
 
 #include <rdma/fi_endpoint.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
 #include "core/common/rx.h"
@@ -151,8 +152,7 @@ void core_pool_free(struct core_base *base, struct core_pool *pool)
 		SLIST_REMOVE_HEAD(&pool->chunks, link);
 		for (size_t i = 0; i < chunk->cnt; i++)
 			base->rx_cnt -= chunk->rx[i].ctx.kind == CORE_KIND_RX;
-		if (chunk->mr)
-			fi_close(&chunk->mr->fid);
+		CORE_CLOSE(chunk->mr, "the registration of a buffer");
 		free(chunk->mem);
 		free(chunk);
 	}

@@ -9,6 +9,7 @@
 
 #include <rdma/fi_endpoint.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
 #include "core/common/tx.h"
@@ -107,8 +108,7 @@ void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
 	while ((tx = SLIST_FIRST(&pool->all))) {
 		SLIST_REMOVE_HEAD(&pool->all, all_link);
 		base->out_cnt -= tx->out.ctx.kind == CORE_KIND_TX;
-		if (tx->mr)
-			fi_close(&tx->mr->fid);
+		CORE_CLOSE(tx->mr, "the registration of a buffer");
 		free(tx->data);
 		free(tx);
 	}

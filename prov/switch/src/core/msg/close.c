@@ -13,22 +13,19 @@
  */
 #include <rdma/fi_endpoint.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
 #include "core/msg/path.h"
 
 void core_msg_path_shut(struct core_path *path)
 {
-	int ret;
-
 	if (path->state == CORE_MSG_CONNECTING || path->state == CORE_MSG_SEVERED)
 		path->domain->cm_pending--;
 	path->state = CORE_MSG_DRAINING;
 	path->pool.ep = NULL;
 	core_msg_queue_closing(path);
-	ret = fi_close(&path->line.ep->fid);
-	if (ret)
-		core_failed("closing an endpoint", ret);
+	core_fid_close(&path->line.ep->fid, "an endpoint");
 	path->line.ep = NULL;
 	core_msg_queue_touched(path->domain);
 	core_msg_drain_enter(path);

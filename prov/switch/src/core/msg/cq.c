@@ -18,11 +18,10 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "core/common/data.h"
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/cq.h"
 #include "core/msg/domain.h"
@@ -51,8 +50,7 @@ static int polled_open(struct core_domain *domain)
 	ret = queue_open(domain, FI_WAIT_POLLFD, &polled->queue.cq);
 	if (ret)
 		return core_failed("fi_cq_open", ret);
-	polled->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return polled->epoll_fd < 0 ? core_failed("epoll_create1", -errno) : 0;
+	return core_epoll_open(&polled->epoll_fd);
 }
 
 int core_msg_queues_open(struct core_domain *domain)
@@ -67,9 +65,9 @@ int core_msg_queues_open(struct core_domain *domain)
 	}
 	if (ret)
 		return core_failed("fi_cq_open", ret);
-	ret = fi_control(&domain->waited.cq->fid, FI_GETWAIT, &domain->waited_fd);
+	ret = core_fid_wait_fd(&domain->waited.cq->fid, "a completion queue", &domain->waited_fd);
 	if (ret)
-		return core_failed("descriptor of the completion queue", ret);
+		return ret;
 	domain->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (domain->wake_fd < 0)
 		return core_failed("eventfd", -errno);
@@ -78,16 +76,10 @@ int core_msg_queues_open(struct core_domain *domain)
 
 void core_msg_queues_close(struct core_domain *domain)
 {
-	struct core_msg_polled *polled = &domain->polled;
-
-	if (domain->waited.cq)
-		fi_close(&domain->waited.cq->fid);
-	if (polled->queue.cq)
-		fi_close(&polled->queue.cq->fid);
-	if (polled->epoll_fd >= 0)
-		close(polled->epoll_fd);
-	if (domain->wake_fd >= 0)
-		close(domain->wake_fd);
+	CORE_CLOSE(domain->waited.cq, "a completion queue");
+	CORE_CLOSE(domain->polled.queue.cq, "a completion queue");
+	core_fd_close(domain->polled.epoll_fd);
+	core_fd_close(domain->wake_fd);
 }
 
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain)
@@ -117,10 +109,8 @@ static bool same_fds(const struct core_msg_polled *polled, const struct fi_wait_
  * child still has open would stay in it behind its last descriptor here. */
 static void polled_forget(struct core_msg_polled *polled)
 {
-	struct epoll_event event = {0};
-
 	for (size_t i = 1; i < polled->fd_cnt; i++)
-		epoll_ctl(polled->epoll_fd, EPOLL_CTL_DEL, polled->fds[i].fd, &event);
+		core_epoll_remove(polled->epoll_fd, polled->fds[i].fd);
 	polled->fd_cnt = 0;
 }
 
@@ -130,16 +120,16 @@ static void polled_forget(struct core_msg_polled *polled)
  * it.  On failure the set is empty, and so made again next time. */
 static int polled_make(struct core_msg_polled *polled, const struct fi_wait_pollfd *list)
 {
+	int ret;
+
 	polled_forget(polled);
 	memcpy(polled->fds, list->fd, list->nfds * sizeof(polled->fds[0]));
 	polled->fd_cnt = list->nfds;
 	polled->change_index = list->change_index;
 	for (size_t i = 1; i < polled->fd_cnt; i++) {
-		struct epoll_event event = {.events = (uint32_t)polled->fds[i].events};
-
-		if (epoll_ctl(polled->epoll_fd, EPOLL_CTL_ADD, polled->fds[i].fd, &event)) {
-			int ret = core_failed("epoll_ctl", -errno);
-
+		ret = core_epoll_add(polled->epoll_fd, polled->fds[i].fd,
+				     (uint32_t)polled->fds[i].events);
+		if (ret) {
 			polled_forget(polled);
 			return ret;
 		}

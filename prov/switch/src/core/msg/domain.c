@@ -5,15 +5,13 @@
  * serve all paths.  Called through core_msg_ops under the domain's lock.  It reads no
  * queue and never blocks.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <rdma/fi_cm.h>
 
 #include "core/common/caps.h"
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
 #include "core/msg/listener.h"
@@ -22,12 +20,10 @@
 
 void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 {
-	const char *prov = info->fabric_attr->prov_name;
-
 	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_MSG_CM_DATA_MIN;
 	caps->tells_end = true;
-	caps->flow_control = core_is_tcp(info) || (prov && !strcmp(prov, "sockets"));
+	caps->flow_control = core_is_tcp(info) || core_is(info, "sockets");
 	caps->rma_pins_path = core_is_tcp(info) && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 }
 
@@ -44,48 +40,32 @@ void core_msg_domain_close(struct core_domain *domain)
 {
 	struct core_listener *listener;
 	struct core_path *path;
-	int ret;
 
-	LIST_FOREACH (path, &domain->paths, link) {
-		if (path->line.ep)
-			fi_close(&path->line.ep->fid);
-	}
+	LIST_FOREACH (path, &domain->paths, link)
+		CORE_CLOSE(path->line.ep, "an endpoint");
 	core_msg_requests_drop(domain);
 	while ((listener = LIST_FIRST(&domain->listeners)))
 		core_msg_listener_close(listener);
-	if (domain->srx)
-		fi_close(&domain->srx->fid);
+	CORE_CLOSE(domain->srx, "shared receives");
 	core_msg_queues_close(domain);
-	if (domain->eq)
-		fi_close(&domain->eq->fid);
+	CORE_CLOSE(domain->eq, "an event queue");
 	while ((path = LIST_FIRST(&domain->paths)))
 		core_msg_path_free(path);
 	core_pool_free(&domain->base, &domain->pool);
 	core_tx_pool_free(&domain->base, &domain->tx);
-	if (domain->base.domain) {
-		ret = fi_close(&domain->base.domain->fid);
-		if (ret)
-			core_failed("closing the core's domain", ret);
-	}
-	if (domain->cm_fd >= 0)
-		close(domain->cm_fd);
+	CORE_CLOSE(domain->base.domain, "the core's domain");
+	core_fd_close(domain->cm_fd);
 	free(domain);
 }
 
 static int core_msg_domain_eq_open(struct core_domain *domain)
 {
-	struct epoll_event event = {.events = EPOLLIN};
 	int ret, fd;
 
 	ret = core_msg_eq_open(domain->fabric, &domain->eq, &fd);
-	if (ret)
-		return ret;
-	domain->cm_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (domain->cm_fd < 0)
-		return core_failed("epoll_create1", -errno);
-	if (epoll_ctl(domain->cm_fd, EPOLL_CTL_ADD, fd, &event))
-		return core_failed("epoll_ctl", -errno);
-	return 0;
+	if (!ret)
+		ret = core_epoll_open(&domain->cm_fd);
+	return ret ? ret : core_epoll_add(domain->cm_fd, fd, EPOLLIN);
 }
 
 static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
@@ -130,7 +110,7 @@ static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_inf
 	if (fi_passive_ep(domain->fabric, &copy, &pep, NULL))
 		return;
 	domain->base.caps.cm_data_size = core_msg_pep_cm_size(pep);
-	fi_close(&pep->fid);
+	core_fid_close(&pep->fid, "a passive endpoint");
 }
 
 /* What came while no buffer was posted, the core may have read already, and
@@ -165,9 +145,7 @@ int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 		core_failed("fi_domain", ret);
 		goto fail;
 	}
-	d->wants_polled = info->fabric_attr->prov_name &&
-			  !strcmp(info->fabric_attr->prov_name, "tcp") &&
-			  FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
+	d->wants_polled = core_is(info, "tcp") && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
 	ret = core_msg_queues_open(d);
 	if (ret)
 		goto fail;

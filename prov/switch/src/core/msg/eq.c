@@ -8,6 +8,7 @@
 
 #include <rdma/fi_cm.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/eq.h"
 
@@ -19,13 +20,12 @@ int core_msg_eq_open(struct fid_fabric *fabric, struct fid_eq **eq, int *fd)
 	ret = fi_eq_open(fabric, &attr, eq, NULL);
 	if (ret)
 		return core_failed("fi_eq_open", ret);
-	ret = fi_control(&(*eq)->fid, FI_GETWAIT, fd);
+	ret = core_fid_wait_fd(&(*eq)->fid, "an event queue", fd);
 	if (ret) {
-		fi_close(&(*eq)->fid);
+		core_fid_close(&(*eq)->fid, "an event queue");
 		*eq = NULL;
-		return core_failed("descriptor of the event queue", ret);
 	}
-	return 0;
+	return ret;
 }
 
 /* Returns like fi_eq_read.  The tcp core takes an old errno for the reason

@@ -11,6 +11,7 @@
 
 #include <rdma/fi_cm.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
 #include "core/msg/listener.h"
@@ -95,12 +96,10 @@ void core_msg_listener_put(struct core_listener *listener)
 {
 	if (atomic_fetch_sub(&listener->refs, 1) != 1)
 		return;
-	if (listener->pep) {
+	if (listener->pep)
 		core_msg_listener_drain(listener);
-		fi_close(&listener->pep->fid);
-	}
-	if (listener->eq)
-		fi_close(&listener->eq->fid);
+	CORE_CLOSE(listener->pep, "a passive endpoint");
+	CORE_CLOSE(listener->eq, "an event queue");
 	fi_freeinfo(listener->info);
 	free(listener);
 }
@@ -167,7 +166,6 @@ size_t core_msg_pep_cm_size(struct fid_pep *pep)
 int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,
 		    struct core_listener **listener)
 {
-	struct epoll_event event = {.events = EPOLLIN};
 	struct core_listener *l;
 	int ret;
 
@@ -175,20 +173,16 @@ int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user
 	if (ret)
 		return ret;
 	ret = core_msg_listener_start(l);
-	if (ret)
-		goto fail;
-	if (epoll_ctl(domain->cm_fd, EPOLL_CTL_ADD, l->eq_fd, &event)) {
-		ret = core_failed("epoll_ctl", -errno);
-		goto fail;
+	if (!ret)
+		ret = core_epoll_add(domain->cm_fd, l->eq_fd, EPOLLIN);
+	if (ret) {
+		core_msg_listener_put(l);
+		return ret;
 	}
 	l->domain = domain;
 	LIST_INSERT_HEAD(&domain->listeners, l, link);
 	*listener = l;
 	return 0;
-
-fail:
-	core_msg_listener_put(l);
-	return ret;
 }
 
 int core_msg_listener_name(struct core_listener *listener, void *addr, size_t *len)
@@ -200,7 +194,7 @@ void core_msg_listener_close(struct core_listener *listener)
 {
 	if (listener->domain) {
 		LIST_REMOVE(listener, link);
-		epoll_ctl(listener->domain->cm_fd, EPOLL_CTL_DEL, listener->eq_fd, NULL);
+		core_epoll_remove(listener->domain->cm_fd, listener->eq_fd);
 	}
 	core_msg_listener_put(listener);
 }

@@ -4,7 +4,6 @@
  * under the domain's lock.  It does not wait for the answer: core/msg/cm.c reads that.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include <rdma/fi_cm.h>
@@ -16,17 +15,6 @@
 #include "core/msg/listener.h"
 #include "core/msg/path.h"
 #include "core/msg/request.h"
-
-static uint16_t core_msg_port(const void *addr, size_t len)
-{
-	const struct sockaddr *sa = addr;
-
-	if (len >= sizeof(struct sockaddr_in) && sa->sa_family == AF_INET)
-		return ((const struct sockaddr_in *)addr)->sin_port;
-	if (len >= sizeof(struct sockaddr_in6) && sa->sa_family == AF_INET6)
-		return ((const struct sockaddr_in6 *)addr)->sin6_port;
-	return 0;
-}
 
 /* True if one of our listeners has this port: a path cannot have it too. */
 static bool core_msg_port_taken(const struct core_domain *domain, uint16_t port)
@@ -40,7 +28,7 @@ static bool core_msg_port_taken(const struct core_domain *domain, uint16_t port)
 	LIST_FOREACH (listener, &domain->listeners, link) {
 		len = sizeof(addr);
 		if (!fi_getname(&listener->pep->fid, addr, &len) &&
-		    core_msg_port(addr, len) == port)
+		    core_addr_port(addr, len) == port)
 			return true;
 	}
 	return false;
@@ -69,7 +57,7 @@ static int core_msg_ep_info(const struct core_domain *domain, const struct fi_in
 	if (info->src_addr) {
 		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
 		copy->info.src_addr = copy->src_addr;
-		if (core_msg_port_taken(domain, core_msg_port(copy->src_addr, info->src_addrlen)))
+		if (core_msg_port_taken(domain, core_addr_port(copy->src_addr, info->src_addrlen)))
 			core_addr_port_clear(copy->src_addr, info->src_addrlen);
 	}
 	return 0;

@@ -5,16 +5,14 @@
  * looks at no completion itself; closing polls until peers were told, for at most
  * NOTIFY_TIME milliseconds.
  */
-#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "core/common/caps.h"
 #include "core/common/data.h"
+#include "core/common/fd.h"
 #include "core/common/log.h"
+#include "core/common/secret.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/frame.h"
 #include "core/rdm/listener.h"
@@ -30,11 +28,9 @@ enum {
 
 void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
 {
-	const char *prov = info->fabric_attr->prov_name;
-
 	core_caps_init(info, caps);
 	caps->cm_data_size = CORE_RDM_CM_DATA;
-	caps->keeps_sent = prov && !strcmp(prov, "shm");
+	caps->keeps_sent = core_is(info, "shm");
 	caps->addr_is_name = true;
 	/* who asks for a connection has been granted nothing yet */
 	caps->flow_control = info->domain_attr->resource_mgmt == FI_RM_ENABLED;
@@ -71,7 +67,6 @@ void core_rdm_domain_close(struct core_domain *domain)
 {
 	struct core_path *path;
 	struct core_port *port;
-	int ret;
 
 	if (domain->cq)
 		notify_peers(domain);
@@ -82,21 +77,13 @@ void core_rdm_domain_close(struct core_domain *domain)
 		core_rdm_path_free(path);
 	core_rdm_ports_reap(domain, false); /* what the core did not close before */
 	/* with its queue go the events that still stand for buffers */
-	if (domain->cq)
-		fi_close(&domain->cq->fid);
+	CORE_CLOSE(domain->cq, "a completion queue");
 	core_rdm_ports_reap(domain, true);
 	core_rdm_peers_free(domain);
-	if (domain->av)
-		fi_close(&domain->av->fid);
-	if (domain->base.domain) {
-		ret = fi_close(&domain->base.domain->fid);
-		if (ret)
-			core_failed("closing the core's domain", ret);
-	}
-	if (domain->wait_fd >= 0)
-		close(domain->wait_fd);
-	if (domain->timer_fd >= 0)
-		close(domain->timer_fd);
+	CORE_CLOSE(domain->av, "an address vector");
+	CORE_CLOSE(domain->base.domain, "the core's domain");
+	core_fd_close(domain->wait_fd);
+	core_fd_close(domain->timer_fd);
 	fi_freeinfo(domain->info);
 	free(domain);
 }
@@ -151,8 +138,8 @@ int core_rdm_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 		ret = fi_domain(fabric, info, &d->base.domain, NULL);
 	if (ret)
 		core_failed("fi_domain", ret);
-	if (!ret && getrandom(&d->next_id, sizeof(d->next_id), 0) != sizeof(d->next_id))
-		ret = core_failed("getrandom", -errno);
+	if (!ret)
+		ret = core_secret_draw(&d->next_id, sizeof(d->next_id));
 	if (!ret)
 		ret = open_cq(d);
 	if (!ret)

@@ -5,8 +5,8 @@
  * one has a domain and a lock of its own (core/rdm/passive.c).
  */
 #include <stdlib.h>
-#include <string.h>
 
+#include "core/common/addr.h"
 #include "core/common/log.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/listener.h"
@@ -74,15 +74,11 @@ int core_rdm_listen(struct core_domain *domain, struct fi_info *info, void *user
 
 int core_rdm_listener_name(struct core_listener *listener, void *addr, size_t *len)
 {
-	const size_t room = *len;
 	int ret = -FI_EOPBADSTATE;
 
 	core_rdm_listener_lock(listener);
-	if (listener->port) {
-		*len = listener->port->name_len;
-		memcpy(addr, listener->port->name, *len < room ? *len : room);
-		ret = *len > room ? -FI_ETOOSMALL : 0;
-	}
+	if (listener->port)
+		ret = core_addr_copy(listener->port->name, listener->port->name_len, addr, len);
 	core_rdm_listener_unlock(listener);
 	return ret;
 }

@@ -4,13 +4,12 @@
  * core_rdm_ops and for frames that came, under the domain's lock.  What a frame says
  * counts only if it repeats the path's secret.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "core/common/addr.h"
 #include "core/common/log.h"
+#include "core/common/secret.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/frame.h"
 #include "core/rdm/listener.h"
@@ -38,10 +37,9 @@ int core_rdm_connect(struct core_domain *domain, struct core_listener *from, str
 		ret = core_rdm_path_create(port, addr, addr_len, user, &p);
 	if (ret)
 		return ret;
-	if (getrandom(&p->secret, sizeof(p->secret), 0) != sizeof(p->secret)) {
-		ret = core_failed("getrandom", -errno);
+	ret = core_secret_draw(&p->secret, sizeof(p->secret));
+	if (ret)
 		goto fail;
-	}
 	frame.from = p->id;
 	frame.secret = p->secret;
 	frame.name = port->name;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/common/addr.h"
 #include "core/common/log.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/path.h"
@@ -83,21 +84,12 @@ void core_rdm_path_free(struct core_path *path)
 
 /* -- names ------------------------------------------------------------------------------ */
 
-static int copy_name(const void *name, size_t name_len, void *addr, size_t *len)
-{
-	const size_t room = *len;
-
-	*len = name_len;
-	memcpy(addr, name, name_len < room ? name_len : room);
-	return name_len > room ? -FI_ETOOSMALL : 0;
-}
-
 int core_rdm_path_peer(struct core_path *path, void *addr, size_t *len)
 {
-	return copy_name(path->name, path->name_len, addr, len);
+	return core_addr_copy(path->name, path->name_len, addr, len);
 }
 
 int core_rdm_path_name(struct core_path *path, void *addr, size_t *len)
 {
-	return copy_name(path->port->name, path->port->name_len, addr, len);
+	return core_addr_copy(path->port->name, path->port->name_len, addr, len);
 }

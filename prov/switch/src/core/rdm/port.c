@@ -11,6 +11,7 @@
 #include <rdma/fi_cm.h>
 
 #include "core/common/addr.h"
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/frame.h"
@@ -92,7 +93,7 @@ static int port_start(struct core_port *port, struct fi_info *info)
 	}
 	ret = port_bind(port);
 	if (ret) {
-		fi_close(&port->ep->fid);
+		core_fid_close(&port->ep->fid, "an endpoint");
 		port->ep = NULL;
 	}
 	return ret;

@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/path.h"
@@ -21,29 +22,21 @@ enum {
 	WAITS_TIME = 100, /* milliseconds: nobody was asleep */
 };
 
-static int wait_add(const struct core_domain *domain, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-
-	return epoll_ctl(domain->wait_fd, EPOLL_CTL_ADD, fd, &event)
-		       ? core_failed("epoll_ctl", -errno)
-		       : 0;
-}
-
 int core_rdm_wait_open(struct core_domain *domain)
 {
 	int ret;
 
-	domain->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	ret = core_epoll_open(&domain->wait_fd);
+	if (ret)
+		return ret;
 	domain->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (domain->wait_fd < 0 || domain->timer_fd < 0)
-		return core_failed("descriptors to sleep on", -errno);
-	ret = wait_add(domain, domain->timer_fd);
+	if (domain->timer_fd < 0)
+		return core_failed("timerfd_create", -errno);
+	ret = core_epoll_add(domain->wait_fd, domain->timer_fd, EPOLLIN);
 	if (ret || !domain->has_fd)
 		return ret;
-	ret = fi_control(&domain->cq->fid, FI_GETWAIT, &domain->cq_fd);
-	return ret ? core_failed("descriptor of the completion queue", ret)
-		   : wait_add(domain, domain->cq_fd);
+	ret = core_fid_wait_fd(&domain->cq->fid, "a completion queue", &domain->cq_fd);
+	return ret ? ret : core_epoll_add(domain->wait_fd, domain->cq_fd, EPOLLIN);
 }
 
 /* Nothing says when a core without a descriptor has something, or when one takes
@@ -89,8 +82,6 @@ uint64_t core_rdm_now(void)
  * sleeps on it spins: it is left out, and the clock wakes instead. */
 static int count_wait(struct core_domain *domain)
 {
-	struct epoll_event event = {0};
-
 	if (!domain->waits++)
 		domain->waits_since = core_rdm_now();
 	if (domain->waits < WAITS_MOST)
@@ -99,7 +90,7 @@ static int count_wait(struct core_domain *domain)
 	if (core_rdm_now() - domain->waits_since > WAITS_TIME)
 		return 0;
 	CORE_INFO(CQ, "the queue's descriptor wakes for nothing: looking by the clock\n");
-	epoll_ctl(domain->wait_fd, EPOLL_CTL_DEL, domain->cq_fd, &event);
+	core_epoll_remove(domain->wait_fd, domain->cq_fd);
 	domain->has_fd = false;
 	return -FI_EAGAIN;
 }
