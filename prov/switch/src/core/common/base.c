@@ -26,3 +26,8 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
 	    !base->async_iov)
 		base->head_size = CORE_HEAD;
 }
+
+const struct core_caps *core_base_caps(const struct core_domain *domain)
+{
+	return &((const struct core_base *)domain)->caps;
+}

@@ -36,6 +36,13 @@ struct core_base {
 	unsigned key_cnt;
 };
 
+static inline struct core_base *core_base_of(struct core_domain *domain)
+{
+	return (struct core_base *)domain;
+}
+
+/* core_ops.caps */
+const struct core_caps *core_base_caps(const struct core_domain *domain);
 void core_base_init(struct core_base *base, const struct fi_info *info,
 		    const struct core_attr *attr);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Operations of a path that is up, as its core takes them: injected, as they lie, or
+ * Operations of a path, as its core takes them: injected, as they lie, or
  * copied into a send buffer where the core wants its memory registered, a prefix in
  * front, or no list of pieces.  Called by both adapters under the domain's lock.  It
- * makes no event and knows no state of a path.
+ * makes no event.
  */
 #include <string.h>
 
@@ -28,20 +28,17 @@ static int refused(const char *what, ssize_t ret)
 	return -core_peer_error((int)-ret);
 }
 
-static struct core_line *line_of(struct core_path *path)
-{
-	return (struct core_line *)path; /* its first member */
-}
-
 /*
  * All paths of a domain share what may be out.  Half of it is for whoever comes first,
  * the other half for paths that have next to nothing out: so however much the peers of
  * others leave lying, a path finds room, unless a thousand of them do.
  */
-static bool may_go_out(const struct core_base *base, const struct core_line *line)
+static bool may_go_out(const struct core_line *line)
 {
-	return base->out_cnt < CORE_OUT_MAX / 2 ||
-	       (line->out_cnt < CORE_LINE_LEAST && base->out_cnt < CORE_OUT_MAX);
+	const size_t out_cnt = line->base->out_cnt;
+
+	return out_cnt < CORE_OUT_MAX / 2 ||
+	       (line->out_cnt < CORE_LINE_LEAST && out_cnt < CORE_OUT_MAX);
 }
 
 /* The same for the send buffers, of which there are fewer: enough for 64 such paths. */
@@ -51,16 +48,15 @@ static bool may_copy(const struct core_line *line)
 }
 
 /* The core's answer to an operation with a completion. */
-static int taken(struct core_base *base, struct core_path *path, struct core_out *out,
-		 const char *what, ssize_t ret)
+static int taken(struct core_path *path, struct core_out *out, const char *what, ssize_t ret)
 {
 	if (ret) {
 		out->ctx.kind = CORE_KIND_NONE;
 		return refused(what, ret);
 	}
 	out->path = path;
-	core_line_add(line_of(path), out);
-	base->out_cnt++;
+	core_line_add(core_line_of(path), out);
+	core_line_of(path)->base->out_cnt++;
 	return 0;
 }
 
@@ -84,17 +80,17 @@ static int inject(const struct core_line *line, const struct iovec *iov, size_t 
 	return refused("fi_inject", ret);
 }
 
-static int send_copied(struct core_base *base, struct core_path *path, struct core_io *io,
-		       const struct iovec *iov, size_t cnt, size_t len, bool may_buffer)
+static int send_copied(struct core_path *path, struct core_io *io, const struct iovec *iov,
+		       size_t cnt, size_t len, bool may_buffer)
 {
-	const struct core_line *line = line_of(path);
+	const struct core_line *line = core_line_of(path);
+	struct core_base *base = line->base;
 	struct core_tx *tx;
 	int ret = may_copy(line) ? core_tx_fill(base, line->tx, iov, cnt, len, &tx) : -FI_EAGAIN;
 
 	if (ret)
 		return ret;
-	ret = taken(base, path, &tx->out, "fi_send",
-		    core_tx_send(base, line->ep, line->addr, tx, len));
+	ret = taken(path, &tx->out, "fi_send", core_tx_send(base, line->ep, line->addr, tx, len));
 	if (ret) {
 		core_tx_put(tx);
 		return ret;
@@ -105,22 +101,25 @@ static int send_copied(struct core_base *base, struct core_path *path, struct co
 	return 0;
 }
 
-int core_data_send(struct core_base *base, struct core_path *path, struct core_io *io,
-		   const struct iovec *iov, void **desc, size_t cnt, size_t len, bool may_buffer)
+int core_data_send(struct core_path *path, struct core_io *io, const struct iovec *iov, void **desc,
+		   size_t cnt, size_t len, bool may_buffer)
 {
-	struct core_line *line = line_of(path);
+	struct core_line *line = core_line_of(path);
+	const struct core_base *base = line->base;
 	struct core_out *out = (struct core_out *)io;
 	struct fi_msg msg;
 
+	if (line->state != CORE_LINE_UP)
+		return core_line_refuse(line);
 	if (may_buffer && !base->prefix && len <= base->caps.inject_size &&
 	    (cnt <= 1 || len <= CORE_INJECT_COPY))
 		return inject(line, iov, cnt, len);
 	if (cnt > base->caps.iov_limit)
 		return -FI_EINVAL;
-	if (!may_go_out(base, line))
+	if (!may_go_out(line))
 		return -FI_EAGAIN;
 	if (base->prefix || base->caps.mr_local || base->async_iov)
-		return send_copied(base, path, io, iov, cnt, len, may_buffer);
+		return send_copied(path, io, iov, cnt, len, may_buffer);
 	out->ctx.kind = CORE_KIND_SEND;
 	msg = (struct fi_msg){
 		.msg_iov = iov,
@@ -129,7 +128,7 @@ int core_data_send(struct core_base *base, struct core_path *path, struct core_i
 		.addr = line->addr,
 		.context = out,
 	};
-	return taken(base, path, out, "fi_sendmsg", fi_sendmsg(line->ep, &msg, FI_COMPLETION));
+	return taken(path, out, "fi_sendmsg", fi_sendmsg(line->ep, &msg, FI_COMPLETION));
 }
 
 /* Without a list: the flags are those that the endpoint was opened with. */
@@ -163,34 +162,48 @@ static ssize_t rma_list(const struct core_base *base, const struct core_line *li
 				      : fi_writemsg(line->ep, &msg, base->write_flags);
 }
 
-int core_data_rma(struct core_base *base, struct core_path *path, struct core_io *io,
-		  enum core_kind kind, const struct iovec *iov, void **desc, size_t cnt,
-		  uint64_t raddr, uint64_t key)
+static int rma(struct core_path *path, struct core_io *io, enum core_kind kind,
+	       const struct iovec *iov, void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
-	struct core_line *line = line_of(path);
+	struct core_line *line = core_line_of(path);
+	const struct core_base *base = line->base;
 	struct core_out *out = (struct core_out *)io;
 	ssize_t ret;
 
+	if (line->state != CORE_LINE_UP)
+		return core_line_refuse(line);
 	if (cnt > base->caps.rma_iov_limit)
 		return -FI_EINVAL;
-	if (!may_go_out(base, line))
+	if (!may_go_out(line))
 		return -FI_EAGAIN;
 	out->ctx.kind = kind;
 	ret = base->async_iov ? rma_one(line, out, kind, iov, *desc, raddr, key)
 			      : rma_list(base, line, out, kind, iov, desc, cnt, raddr, key);
-	ret = taken(base, path, out, kind == CORE_KIND_READ ? "fi_read" : "fi_write", ret);
+	ret = taken(path, out, kind == CORE_KIND_READ ? "fi_read" : "fi_write", ret);
 	if (!ret && kind == CORE_KIND_READ)
 		line->read_cnt++;
 	return (int)ret;
 }
 
-struct core_io *core_data_done(struct core_base *base, struct core_out *out)
+int core_data_read(struct core_path *path, struct core_io *io, const struct iovec *iov, void **desc,
+		   size_t cnt, uint64_t raddr, uint64_t key)
 {
-	struct core_line *line = line_of(out->path);
+	return rma(path, io, CORE_KIND_READ, iov, desc, cnt, raddr, key);
+}
+
+int core_data_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
+		    void **desc, size_t cnt, uint64_t raddr, uint64_t key)
+{
+	return rma(path, io, CORE_KIND_WRITE, iov, desc, cnt, raddr, key);
+}
+
+struct core_io *core_data_done(struct core_out *out)
+{
+	struct core_line *line = core_line_of(out->path);
 	struct core_io *io = (struct core_io *)out;
 
 	core_line_remove(line, out);
-	base->out_cnt--;
+	line->base->out_cnt--;
 	if (out->ctx.kind == CORE_KIND_READ)
 		line->read_cnt--;
 	if (out->ctx.kind == CORE_KIND_TX) {

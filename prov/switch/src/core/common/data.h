@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The calls of core_ops that move data, for a path that is up.
+ * The calls of core_ops that move data.
  */
 #ifndef CORE_DATA_H
 #define CORE_DATA_H
@@ -12,13 +12,14 @@ enum {
 	CORE_OUT_MAX = 4096, /* operations out per domain: the completion queue holds them */
 };
 
-/* core_ops.send, read and write, for a path that is up. */
-int core_data_send(struct core_base *base, struct core_path *path, struct core_io *io,
-		   const struct iovec *iov, void **desc, size_t cnt, size_t len, bool may_buffer);
-int core_data_rma(struct core_base *base, struct core_path *path, struct core_io *io,
-		  enum core_kind kind, const struct iovec *iov, void **desc, size_t cnt,
-		  uint64_t raddr, uint64_t key);
+/* core_ops.send, read and write. */
+int core_data_send(struct core_path *path, struct core_io *io, const struct iovec *iov, void **desc,
+		   size_t cnt, size_t len, bool may_buffer);
+int core_data_read(struct core_path *path, struct core_io *io, const struct iovec *iov, void **desc,
+		   size_t cnt, uint64_t raddr, uint64_t key);
+int core_data_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
+		    void **desc, size_t cnt, uint64_t raddr, uint64_t key);
 /* An operation is over; returns what to report as done, or NULL. */
-struct core_io *core_data_done(struct core_base *base, struct core_out *out);
+struct core_io *core_data_done(struct core_out *out);
 
 #endif

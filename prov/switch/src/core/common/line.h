@@ -13,6 +13,7 @@
 
 #include "core/core.h"
 
+struct core_base;
 struct core_tx_pool;
 
 /* What a completion's context points to. */
@@ -43,9 +44,21 @@ TAILQ_HEAD(core_outs, core_out);
 _Static_assert(sizeof(struct core_out) <= sizeof(struct core_io),
 	       "an operation fits the scratch that the driver lends");
 
+/* Where a path is in its life, in this order. */
+enum core_line_state {
+	CORE_LINE_CONNECTING, /* waits for the peer's answer, or for ours to be on its way */
+	CORE_LINE_UP,	      /* moves data until it breaks or is closed */
+	CORE_LINE_DEAD,	      /* was refused or broke; waits for path_close */
+	CORE_LINE_SEVERED,    /* closed; waits for the core to give its reads back */
+	CORE_LINE_DRAINING,   /* closed; waits for the last completions of its operations */
+};
+
 /* The first member of both adapters' struct core_path: where its operations go,
  * and which are out. */
 struct core_line {
+	struct core_base *base;
+	enum core_line_state state;
+	void *user; /* comes back in events */
 	struct fid_ep *ep;
 	fi_addr_t addr; /* FI_ADDR_UNSPEC where ep is connected */
 	struct core_tx_pool *tx;
@@ -54,6 +67,16 @@ struct core_line {
 	unsigned read_cnt;	  /* reads among them */
 };
 
+static inline struct core_line *core_line_of(struct core_path *path)
+{
+	return (struct core_line *)path;
+}
+
+void core_line_init(struct core_line *line, struct core_base *base, struct core_tx_pool *tx,
+		    void *user);
+/* What an operation on a path that is not up is answered: -FI_ENOTCONN before it was,
+ * -FI_ECONNRESET once it broke, -FI_ESHUTDOWN once it was closed. */
+int core_line_refuse(const struct core_line *line);
 /* Enters and leaves the list of those that are out; its kind says what it is. */
 void core_line_add(struct core_line *line, struct core_out *out);
 void core_line_remove(struct core_line *line, struct core_out *out);

@@ -7,6 +7,7 @@
 #include <rdma/fi_endpoint.h>
 
 #include "core/common/fd.h"
+#include "core/common/line.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
 #include "core/common/secret.h"
@@ -66,13 +67,14 @@ int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, siz
 	return base->caps.mr_endpoint ? mr_enable(*mr, ep) : 0;
 }
 
-int core_mr_reg(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+int core_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf, size_t len,
 		uint64_t access, struct core_mr **mr, uint64_t *raddr, uint64_t *key)
 {
+	struct core_base *base = core_base_of(domain);
 	struct fid_mr *fid;
 	int ret;
 
-	ret = core_mr_open(base, ep, buf, len, access, &fid);
+	ret = core_mr_open(base, path ? core_line_of(path)->ep : NULL, buf, len, access, &fid);
 	if (ret)
 		return ret;
 	*mr = (struct core_mr *)fid;

@@ -11,7 +11,7 @@
 int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
 		 uint64_t access, struct fid_mr **mr);
 /* core_ops.mr_reg, mr_close and mr_desc. */
-int core_mr_reg(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+int core_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf, size_t len,
 		uint64_t access, struct core_mr **mr, uint64_t *raddr, uint64_t *key);
 void core_mr_close(struct core_mr *mr);
 void *core_mr_desc(const struct core_mr *mr);

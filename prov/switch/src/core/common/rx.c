@@ -62,6 +62,17 @@ void core_rx_post(struct core_base *base, struct core_rx *rx)
 	SLIST_INSERT_HEAD(&base->idle, rx, link);
 }
 
+bool core_rx_came(struct core_base *base, struct core_rx *rx, int error)
+{
+	base->rx_cnt--;
+	if (error) {
+		core_rx_post(base, rx);
+		return false;
+	}
+	rx->pool->run++;
+	return true;
+}
+
 void core_rx_retry(struct core_base *base)
 {
 	struct core_rx *rx = SLIST_FIRST(&base->idle), *next;

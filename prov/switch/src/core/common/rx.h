@@ -48,6 +48,8 @@ struct core_pool {
 /* The message that the core has put into the buffer; *len is what the core
  * says, and then the message's. */
 const void *core_rx_data(const struct core_base *base, struct core_rx *rx, size_t *len);
+/* A completion of the buffer was read.  False: it failed, and the buffer is posted again. */
+bool core_rx_came(struct core_base *base, struct core_rx *rx, int error);
 /* Posts the buffer, or keeps it for core_rx_retry(). */
 void core_rx_post(struct core_base *base, struct core_rx *rx);
 void core_rx_retry(struct core_base *base);

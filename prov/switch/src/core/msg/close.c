@@ -13,6 +13,7 @@
  */
 #include <rdma/fi_endpoint.h>
 
+#include "core/common/event.h"
 #include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
@@ -20,9 +21,9 @@
 
 void core_msg_path_shut(struct core_path *path)
 {
-	if (path->state == CORE_MSG_CONNECTING || path->state == CORE_MSG_SEVERED)
+	if (path->line.state == CORE_LINE_CONNECTING || path->line.state == CORE_LINE_SEVERED)
 		path->domain->cm_pending--;
-	path->state = CORE_MSG_DRAINING;
+	path->line.state = CORE_LINE_DRAINING;
 	path->pool.ep = NULL;
 	core_msg_queue_closing(path);
 	core_fid_close(&path->line.ep->fid, "an endpoint");
@@ -35,7 +36,7 @@ void core_msg_path_shut(struct core_path *path)
  * having seen the end of the connection. */
 static bool core_msg_path_pinned(const struct core_path *path)
 {
-	return path->domain->base.caps.rma_pins_path && path->state == CORE_MSG_UP &&
+	return path->domain->base.caps.rma_pins_path && path->line.state == CORE_LINE_UP &&
 	       (path->line.read_cnt || path->read_failed);
 }
 
@@ -45,7 +46,7 @@ void core_msg_path_close(struct core_path *path)
 		core_msg_path_shut(path);
 		return;
 	}
-	path->state = CORE_MSG_SEVERED;
+	path->line.state = CORE_LINE_SEVERED;
 	path->domain->cm_pending++;
 	path->severed = !core_msg_path_sever(path);
 }
@@ -74,7 +75,7 @@ void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_qu
 
 static enum core_event_type core_msg_last_event(const struct core_path *path)
 {
-	if (path->state == CORE_MSG_DRAINING)
+	if (path->line.state == CORE_LINE_DRAINING)
 		return CORE_CLOSED;
 	return path->refused ? CORE_REFUSED : CORE_BROKEN;
 }
@@ -86,7 +87,7 @@ static int core_msg_drain_end(struct core_path *path, struct core_event *events,
 	int n = 0;
 
 	*through = false;
-	if (path->state == CORE_MSG_DRAINING) {
+	if (path->line.state == CORE_LINE_DRAINING) {
 		while (n < max && !TAILQ_EMPTY(&path->line.outs))
 			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
 					       &events[n]);
@@ -97,12 +98,8 @@ static int core_msg_drain_end(struct core_path *path, struct core_event *events,
 	}
 	if (n == max)
 		return n;
-	events[n++] = (struct core_event){
-		.type = core_msg_last_event(path),
-		.error = path->state == CORE_MSG_DRAINING ? 0 : path->error,
-		.path = path,
-		.user = path->user,
-	};
+	core_event_path(&events[n++], core_msg_last_event(path), path,
+			path->line.state == CORE_LINE_DRAINING ? 0 : path->error, NULL, 0);
 	*through = true;
 	return n;
 }
@@ -123,7 +120,7 @@ int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, i
 			continue;
 		TAILQ_REMOVE(&domain->draining, path, drain_link);
 		path->is_draining = false;
-		if (path->state == CORE_MSG_DRAINING)
+		if (path->line.state == CORE_LINE_DRAINING)
 			core_msg_path_free(path);
 	}
 	return n;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/common/event.h"
 #include "core/common/failure.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
@@ -18,26 +19,20 @@
 static int core_msg_path_over(struct core_path *path, int error, const void *data, size_t len,
 			      struct core_event *event)
 {
-	switch (path->state) {
-	case CORE_MSG_CONNECTING:
-		path->state = CORE_MSG_DEAD;
+	switch (path->line.state) {
+	case CORE_LINE_CONNECTING:
+		path->line.state = CORE_LINE_DEAD;
 		path->domain->cm_pending--;
-		*event = (struct core_event){
-			.type = CORE_REFUSED,
-			.error = error ? error : FI_ECONNREFUSED,
-			.path = path,
-			.user = path->user,
-			.data = data,
-			.len = len,
-		};
+		core_event_path(event, CORE_REFUSED, path, error ? error : FI_ECONNREFUSED, data,
+				len);
 		return 1;
-	case CORE_MSG_UP:
+	case CORE_LINE_UP:
 		/* told when everything that arrived before has been */
-		path->state = CORE_MSG_DEAD;
+		path->line.state = CORE_LINE_DEAD;
 		path->error = error;
 		core_msg_drain_enter(path);
 		return 0;
-	case CORE_MSG_SEVERED:
+	case CORE_LINE_SEVERED:
 		/* the core has flushed the reads */
 		core_msg_path_shut(path);
 		return 0;
@@ -63,8 +58,7 @@ static int core_msg_cm_error(struct core_domain *domain, union core_msg_cm *cm,
 	if (len && err.err_data != cm->bytes)
 		memcpy(cm->bytes, err.err_data, len);
 	CORE_INFO(EQ, "connection failed: %s\n", fi_strerror(abs(err.err)));
-	return core_msg_path_over(path, core_peer_error(abs(err.err)), len ? cm->bytes : NULL, len,
-				  event);
+	return core_msg_path_over(path, core_peer_error(abs(err.err)), cm->bytes, len, event);
 }
 
 static int core_msg_cm_event(uint32_t type, union core_msg_cm *cm, size_t len,
@@ -74,17 +68,11 @@ static int core_msg_cm_event(uint32_t type, union core_msg_cm *cm, size_t len,
 
 	if (type == FI_SHUTDOWN)
 		return core_msg_path_over(path, 0, NULL, 0, event);
-	if (type != FI_CONNECTED || path->state != CORE_MSG_CONNECTING)
+	if (type != FI_CONNECTED || path->line.state != CORE_LINE_CONNECTING)
 		return 0;
-	path->state = CORE_MSG_UP;
+	path->line.state = CORE_LINE_UP;
 	path->domain->cm_pending--;
-	*event = (struct core_event){
-		.type = CORE_CONNECTED,
-		.path = path,
-		.user = path->user,
-		.data = len ? cm->entry.data : NULL,
-		.len = len,
-	};
+	core_event_path(event, CORE_CONNECTED, path, 0, cm->entry.data, len);
 	return 1;
 }
 

@@ -102,7 +102,7 @@ int core_msg_connect(struct core_domain *domain, struct core_listener *from, str
 		return ret;
 	ret = fi_connect(p->line.ep, addr, data, len);
 	if (refused_at_once(ret)) {
-		p->state = CORE_MSG_DEAD;
+		p->line.state = CORE_LINE_DEAD;
 		p->error = core_peer_error(-ret);
 		p->refused = true;
 		domain->cm_pending--;

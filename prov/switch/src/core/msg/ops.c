@@ -11,44 +11,11 @@
 #include "core/msg/path.h"
 #include "core/msg/request.h"
 
-static const struct core_caps *core_msg_domain_caps(const struct core_domain *domain)
-{
-	return &domain->base.caps;
-}
-
-static int core_msg_refuse(const struct core_path *path)
-{
-	switch (path->state) {
-	case CORE_MSG_CONNECTING:
-		return -FI_ENOTCONN;
-	case CORE_MSG_DEAD:
-		return -FI_ECONNRESET;
-	default:
-		return -FI_ESHUTDOWN;
-	}
-}
-
 static int core_msg_send(struct core_path *path, struct core_io *io, const struct iovec *iov,
 			 void **desc, size_t cnt, size_t len, bool may_buffer)
 {
-	int ret;
+	int ret = core_data_send(path, io, iov, desc, cnt, len, may_buffer);
 
-	if (path->state != CORE_MSG_UP)
-		return core_msg_refuse(path);
-	ret = core_data_send(&path->domain->base, path, io, iov, desc, cnt, len, may_buffer);
-	core_msg_queue_touched(path->domain);
-	return ret;
-}
-
-static int core_msg_rma(struct core_path *path, struct core_io *io, enum core_kind kind,
-			const struct iovec *iov, void **desc, size_t cnt, uint64_t raddr,
-			uint64_t key)
-{
-	int ret;
-
-	if (path->state != CORE_MSG_UP)
-		return core_msg_refuse(path);
-	ret = core_data_rma(&path->domain->base, path, io, kind, iov, desc, cnt, raddr, key);
 	core_msg_queue_touched(path->domain);
 	return ret;
 }
@@ -56,21 +23,19 @@ static int core_msg_rma(struct core_path *path, struct core_io *io, enum core_ki
 static int core_msg_read(struct core_path *path, struct core_io *io, const struct iovec *iov,
 			 void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
-	return core_msg_rma(path, io, CORE_KIND_READ, iov, desc, cnt, raddr, key);
+	int ret = core_data_read(path, io, iov, desc, cnt, raddr, key);
+
+	core_msg_queue_touched(path->domain);
+	return ret;
 }
 
 static int core_msg_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
 			  void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
-	return core_msg_rma(path, io, CORE_KIND_WRITE, iov, desc, cnt, raddr, key);
-}
+	int ret = core_data_write(path, io, iov, desc, cnt, raddr, key);
 
-static int core_msg_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf,
-			   size_t len, uint64_t access, struct core_mr **mr, uint64_t *raddr,
-			   uint64_t *key)
-{
-	return core_mr_reg(&domain->base, path ? path->line.ep : NULL, buf, len, access, mr, raddr,
-			   key);
+	core_msg_queue_touched(path->domain);
+	return ret;
 }
 
 /* Nothing is kept: each path has an endpoint of its own. */
@@ -97,14 +62,14 @@ const struct core_ops core_msg_ops = {
 	.send = core_msg_send,
 	.read = core_msg_read,
 	.write = core_msg_write,
-	.mr_reg = core_msg_mr_reg,
+	.mr_reg = core_mr_reg,
 	.mr_close = core_mr_close,
 	.mr_desc = core_mr_desc,
 	.wait_fds = core_msg_wait_fds,
 	.trywait = core_msg_trywait,
 	.expect = core_msg_expect,
 	.rest = core_msg_rest,
-	.caps = core_msg_domain_caps,
+	.caps = core_base_caps,
 	.info_caps = core_msg_caps,
 	.passive_open = core_msg_passive_open,
 	.passive_setname = core_msg_passive_setname,

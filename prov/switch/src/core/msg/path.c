@@ -87,11 +87,7 @@ int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void 
 	if (!p)
 		return core_failed("path", -FI_ENOMEM);
 	p->domain = domain;
-	p->user = user;
-	p->state = CORE_MSG_CONNECTING;
-	TAILQ_INIT(&p->line.outs);
-	p->line.addr = FI_ADDR_UNSPEC;
-	p->line.tx = &domain->tx;
+	core_line_init(&p->line, &domain->base, &domain->tx, user);
 	ret = fi_endpoint(domain->base.domain, info, &p->line.ep, p);
 	if (ret) {
 		free(p);

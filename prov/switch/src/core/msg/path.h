@@ -12,14 +12,6 @@
 
 struct core_msg_queue;
 
-enum core_msg_state {
-	CORE_MSG_CONNECTING, /* waits for the core to report the connection */
-	CORE_MSG_UP,
-	CORE_MSG_DEAD,	   /* refused or broken; waits for path_close */
-	CORE_MSG_SEVERED,  /* given up and severed; the core has yet to give its reads back */
-	CORE_MSG_DRAINING, /* the core's endpoint is closed; waits for its last completions */
-};
-
 /* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
 struct core_path {
 	struct core_line line; /* first; its ep is NULL once closed */
@@ -27,8 +19,6 @@ struct core_path {
 	TAILQ_ENTRY(core_path) drain_link;
 	struct core_domain *domain;
 	struct core_msg_queue *queue;
-	void *user;
-	enum core_msg_state state;
 	bool is_draining;
 	bool silent;	       /* never handed out: ends without an event */
 	bool refused;	       /* draining: for CORE_REFUSED */

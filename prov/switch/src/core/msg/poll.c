@@ -5,6 +5,7 @@
  * is allocated and no list is walked; paths that end are the exception, and they are few.
  */
 #include "core/common/data.h"
+#include "core/common/event.h"
 #include "core/common/failure.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
@@ -16,22 +17,18 @@ int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 {
 	struct core_path *path = out->path;
 	const bool failed = error && out->ctx.kind == CORE_KIND_READ;
-	struct core_io *io = core_data_done(&path->domain->base, out);
+	struct core_io *io = core_data_done(out);
 
 	path->read_failed |= failed;
 	/* severed: when the core has seen the end, however the reads ended */
-	if (path->state == CORE_MSG_SEVERED && !path->severed && !path->line.read_cnt)
+	if (path->line.state == CORE_LINE_SEVERED && !path->severed && !path->line.read_cnt)
 		core_msg_path_shut(path);
 	if (!io)
 		return 0;
-	event->type = CORE_DONE;
 	/* the core flushes a connection that broke in the words of one we close */
-	event->error =
-		error == FI_ECANCELED && path->state <= CORE_MSG_DEAD ? FI_ECONNRESET : error;
-	event->path = path;
-	event->user = path->user;
-	event->io = io;
-	event->token = NULL;
+	if (error == FI_ECANCELED && path->line.state <= CORE_LINE_DEAD)
+		error = FI_ECONNRESET;
+	core_event_done(event, path, io, error);
 	return 1;
 }
 
@@ -40,23 +37,16 @@ static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *
 			     struct core_ctx *ctx, size_t len, int error, struct core_event *event)
 {
 	struct core_rx *rx;
+	const void *data;
 
 	switch (ctx->kind) {
 	case CORE_KIND_RX:
 		rx = (struct core_rx *)ctx;
 		queue->seen++;
-		domain->base.rx_cnt--;
-		if (error) {
-			core_rx_post(&domain->base, rx);
+		if (!core_rx_came(&domain->base, rx, error))
 			return 0;
-		}
-		ctx->kind = CORE_KIND_NONE;
-		rx->pool->run++;
-		/* field by field: clearing the rest takes longer than this */
-		event->type = CORE_RECV;
-		event->data = core_rx_data(&domain->base, rx, &len);
-		event->len = len;
-		event->token = rx;
+		data = core_rx_data(&domain->base, rx, &len);
+		core_event_recv(event, rx, data, len);
 		return 1;
 	case CORE_KIND_SEND:
 	case CORE_KIND_WRITE:
@@ -74,18 +64,14 @@ static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *
 static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *queue,
 			     struct core_event *event)
 {
-	struct fi_cq_err_entry err = {0};
-	ssize_t ret;
+	struct core_ctx *ctx;
+	int error;
 
-	ret = fi_cq_readerr(queue->cq, &err, 0);
-	if (ret <= 0)
+	if (!core_cq_error(queue->cq, &ctx, &error))
 		return 0;
-	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
 	/* most often a connection broke: the event queue says which */
 	domain->cm_due = true;
-	if (!err.op_context)
-		return 0;
-	return core_msg_complete(domain, queue, err.op_context, 0, core_peer_error(err.err), event);
+	return ctx ? core_msg_complete(domain, queue, ctx, 0, error, event) : 0;
 }
 
 /* Reads once; more only past errors, or if the queue has to be emptied for a
@@ -180,11 +166,5 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 
 void core_msg_release(struct core_domain *domain, struct core_event *event)
 {
-	if (!event->token)
-		return;
-	if (event->type == CORE_RECV)
-		core_rx_post(&domain->base, event->token);
-	else
-		core_msg_request_release(event->token);
-	event->token = NULL;
+	core_event_release(&domain->base, event, core_msg_request_release);
 }

@@ -12,12 +12,12 @@
 
 void core_rdm_path_fail(struct core_path *path, int error)
 {
-	switch (path->state) {
-	case CORE_RDM_CONNECTING:
+	switch (path->line.state) {
+	case CORE_LINE_CONNECTING:
 		path->error = error ? error : FI_ECONNREFUSED;
 		core_rdm_due_add(path, CORE_RDM_DUE_REFUSED);
 		break;
-	case CORE_RDM_UP:
+	case CORE_LINE_UP:
 		/* told when everything that arrived before has been */
 		path->error = error;
 		path->drain_at = path->domain->seen + path->domain->base.rx_cnt;
@@ -26,7 +26,7 @@ void core_rdm_path_fail(struct core_path *path, int error)
 	default:
 		return;
 	}
-	path->state = CORE_RDM_DEAD;
+	path->line.state = CORE_LINE_DEAD;
 }
 
 /* Nobody waits for it to arrive. */
@@ -44,20 +44,20 @@ void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type)
 /* Tells the peer, if it knows of the path. */
 static void notify_closed(struct core_path *path)
 {
-	if (path->peer_id && path->state <= CORE_RDM_UP)
-		core_rdm_path_notify(path,
-				     path->state == CORE_RDM_UP ? CORE_RDM_CLOSE : CORE_RDM_REJECT);
+	if (path->peer_id && path->line.state <= CORE_LINE_UP)
+		core_rdm_path_notify(path, path->line.state == CORE_LINE_UP ? CORE_RDM_CLOSE
+									    : CORE_RDM_REJECT);
 }
 
 void core_rdm_path_close(struct core_path *path)
 {
-	if (path->state == CORE_RDM_DRAINING)
+	if (path->line.state == CORE_LINE_DRAINING)
 		return;
 	core_rdm_frames_drop(path->domain, path);
 	core_rdm_frames_orphan(path);
 	notify_closed(path);
 	core_rdm_path_unlist(path);
-	path->state = CORE_RDM_DRAINING;
+	path->line.state = CORE_LINE_DRAINING;
 	if (path->due)
 		TAILQ_REMOVE(&path->domain->due, path, due_link);
 	path->due = 0;
@@ -67,6 +67,6 @@ void core_rdm_path_close(struct core_path *path)
 /* Not due before: nobody could sleep until the core gives up what it has. */
 void core_rdm_path_settle(struct core_path *path)
 {
-	if (path->state == CORE_RDM_DRAINING && TAILQ_EMPTY(&path->line.outs))
+	if (path->line.state == CORE_LINE_DRAINING && TAILQ_EMPTY(&path->line.outs))
 		core_rdm_due_add(path, CORE_RDM_DUE_CLOSED);
 }

@@ -3,6 +3,7 @@
  * Events of paths that are due: remembered when they happen, reported by the next polls.
  * Called by the other files of core/rdm under the domain's lock.
  */
+#include "core/common/event.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/path.h"
 
@@ -13,42 +14,31 @@ void core_rdm_due_add(struct core_path *path, unsigned what)
 	path->due |= what;
 }
 
-static void path_event(const struct core_path *path, enum core_event_type type,
-		       struct core_event *event)
+static void path_event(struct core_path *path, enum core_event_type type, struct core_event *event)
 {
-	*event = (struct core_event){
-		.type = type,
-		.error = type == CORE_REFUSED || type == CORE_BROKEN ? path->error : 0,
-		.path = (struct core_path *)path,
-		.user = path->user,
-	};
-	if (type == CORE_CONNECTED || type == CORE_REFUSED) {
-		event->data = path->data;
-		event->len = path->data_len;
-	}
+	const bool failed = type == CORE_REFUSED || type == CORE_BROKEN;
+	const bool answered = type == CORE_CONNECTED || type == CORE_REFUSED;
+
+	core_event_path(event, type, path, failed ? path->error : 0, path->data,
+			answered ? path->data_len : 0);
 }
 
-/* The next event of a path, if it may be told now; 0 or 1. */
+/* The next event of a path, if it may be reported now; 0 or 1.  CORE_BROKEN comes behind
+ * everything that arrived before. */
 static int due_event(struct core_path *path, bool empty, struct core_event *event)
 {
+	static const enum core_event_type types[] = {CORE_CONNECTED, CORE_REFUSED, CORE_BROKEN,
+						     CORE_CLOSED};
 	const bool drained = empty || (int64_t)(path->domain->seen - path->drain_at) >= 0;
 
-	if (path->due & CORE_RDM_DUE_CONNECTED) {
-		path->due &= ~(unsigned)CORE_RDM_DUE_CONNECTED;
-		path_event(path, CORE_CONNECTED, event);
-	} else if (path->due & CORE_RDM_DUE_REFUSED) {
-		path->due &= ~(unsigned)CORE_RDM_DUE_REFUSED;
-		path_event(path, CORE_REFUSED, event);
-	} else if (path->due & CORE_RDM_DUE_BROKEN && drained) {
-		path->due &= ~(unsigned)CORE_RDM_DUE_BROKEN;
-		path_event(path, CORE_BROKEN, event);
-	} else if (path->due & CORE_RDM_DUE_CLOSED) {
-		path->due &= ~(unsigned)CORE_RDM_DUE_CLOSED;
-		path_event(path, CORE_CLOSED, event);
-	} else {
-		return 0;
+	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (!(path->due & 1U << i) || (types[i] == CORE_BROKEN && !drained))
+			continue;
+		path->due &= ~(1U << i);
+		path_event(path, types[i], event);
+		return 1;
 	}
-	return 1;
+	return 0;
 }
 
 int core_rdm_due_poll(struct core_domain *domain, bool empty, struct core_event *events, int max)

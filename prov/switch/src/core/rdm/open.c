@@ -121,9 +121,9 @@ fail:
 /* The acceptor's side is up once its answer is on the way: nothing overtakes it. */
 void core_rdm_path_sent(struct core_path *path)
 {
-	if (path->state != CORE_RDM_CONNECTING || !path->peer_id)
+	if (path->line.state != CORE_LINE_CONNECTING || !path->peer_id)
 		return;
-	path->state = CORE_RDM_UP;
+	path->line.state = CORE_LINE_UP;
 	core_rdm_due_add(path, CORE_RDM_DUE_CONNECTED);
 }
 
@@ -159,7 +159,7 @@ static void accepted(struct core_path *path, const struct core_rdm_frame *frame)
 {
 	int ret;
 
-	if (path->state != CORE_RDM_CONNECTING || path->peer_id || !frame->from)
+	if (path->line.state != CORE_LINE_CONNECTING || path->peer_id || !frame->from)
 		return;
 	path->peer_id = frame->from;
 	ret = move_to(path, frame);
@@ -171,13 +171,13 @@ static void accepted(struct core_path *path, const struct core_rdm_frame *frame)
 		core_rdm_path_fail(path, -ret);
 		return;
 	}
-	path->state = CORE_RDM_UP;
+	path->line.state = CORE_LINE_UP;
 	core_rdm_due_add(path, CORE_RDM_DUE_CONNECTED);
 }
 
 static void rejected(struct core_path *path, const struct core_rdm_frame *frame)
 {
-	if (path->state != CORE_RDM_CONNECTING || path->peer_id)
+	if (path->line.state != CORE_LINE_CONNECTING || path->peer_id)
 		return;
 	if (keep_data(path, frame))
 		core_failed("data of a refusal", -FI_ENOMEM);

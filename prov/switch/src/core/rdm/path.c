@@ -41,15 +41,12 @@ int core_rdm_path_create(struct core_port *port, const void *name, size_t name_l
 	}
 	p->domain = domain;
 	p->port = port;
-	p->user = user;
 	p->id = path_id(domain);
-	p->state = CORE_RDM_CONNECTING;
 	p->name_len = name_len;
 	memcpy(p->name, name, name_len);
+	core_line_init(&p->line, &domain->base, &port->tx, user);
 	p->line.ep = port->ep;
 	p->line.addr = p->peer->addr;
-	p->line.tx = &port->tx;
-	TAILQ_INIT(&p->line.outs);
 	LIST_INSERT_HEAD(&domain->paths, p, link);
 	HASH_ADD(hh, domain->by_id, id, sizeof(p->id), p);
 	if (!p->hh.tbl) {

@@ -14,13 +14,6 @@
 struct core_peer;
 struct core_port;
 
-enum core_rdm_state {
-	CORE_RDM_CONNECTING, /* waits for the answer, or that the core takes ours */
-	CORE_RDM_UP,
-	CORE_RDM_DEAD,	   /* refused or broken; waits for path_close */
-	CORE_RDM_DRAINING, /* closed; waits for its last completions */
-};
-
 enum { /* core_path.due: events that are due, in this order */
        CORE_RDM_DUE_CONNECTED = 1 << 0,
        CORE_RDM_DUE_REFUSED = 1 << 1,
@@ -37,8 +30,6 @@ struct core_path {
 	struct core_domain *domain;
 	struct core_port *port;
 	struct core_peer *peer;
-	void *user;
-	enum core_rdm_state state;
 	uint32_t id, peer_id; /* peer_id: 0 until known */
 	uint64_t secret;
 	unsigned due;	   /* CORE_RDM_DUE_... */

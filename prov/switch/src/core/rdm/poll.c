@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/common/data.h"
+#include "core/common/event.h"
 #include "core/common/failure.h"
 #include "core/common/log.h"
-#include "core/common/rx.h"
 #include "core/common/tx.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/frame.h"
@@ -40,7 +40,6 @@ static int recv_came(struct core_domain *domain, struct core_rx *rx, size_t len,
 	uint32_t first;
 	int n;
 
-	rx->pool->run++;
 	if (len >= sizeof(first)) {
 		memcpy(&first, data, sizeof(first));
 		if (first == CORE_OWN_MESSAGE) {
@@ -49,11 +48,7 @@ static int recv_came(struct core_domain *domain, struct core_rx *rx, size_t len,
 			return n;
 		}
 	}
-	rx->ctx.kind = CORE_KIND_NONE;
-	event->type = CORE_RECV;
-	event->data = data;
-	event->len = len;
-	event->token = rx;
+	core_event_recv(event, rx, data, len);
 	return 1;
 }
 
@@ -74,18 +69,13 @@ static int out_done(struct core_domain *domain, struct core_out *out, int error,
 		core_tx_put(tx);
 		return 0;
 	}
-	io = core_data_done(&domain->base, out);
+	io = core_data_done(out);
 	if (error && sent)
 		core_rdm_path_fail(path, error);
 	core_rdm_path_settle(path);
 	if (!io)
 		return 0;
-	event->type = CORE_DONE;
-	event->error = error;
-	event->path = path;
-	event->user = path->user;
-	event->io = io;
-	event->token = NULL;
+	core_event_done(event, path, io, error);
 	return 1;
 }
 
@@ -102,22 +92,17 @@ static int complete(struct core_domain *domain, struct core_ctx *ctx, size_t len
 	if (ctx->kind != CORE_KIND_RX)
 		return out_done(domain, (struct core_out *)ctx, error, event);
 	rx = (struct core_rx *)ctx;
-	domain->base.rx_cnt--;
-	if (!error)
-		return recv_came(domain, rx, len, event);
-	core_rx_post(&domain->base, rx);
-	return 0;
+	return core_rx_came(&domain->base, rx, error) ? recv_came(domain, rx, len, event) : 0;
 }
 
 static int cq_error(struct core_domain *domain, struct core_event *event)
 {
-	struct fi_cq_err_entry err = {0};
+	struct core_ctx *ctx;
+	int error;
 
-	if (fi_cq_readerr(domain->cq, &err, 0) <= 0)
+	if (!core_cq_error(domain->cq, &ctx, &error))
 		return 0;
-	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
-	return err.op_context ? complete(domain, err.op_context, 0, core_peer_error(err.err), event)
-			      : 0;
+	return ctx ? complete(domain, ctx, 0, error, event) : 0;
 }
 
 static int cq_poll(struct core_domain *domain, struct core_event *events, int max, bool *empty)
@@ -187,11 +172,5 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 
 void core_rdm_release(struct core_domain *domain, struct core_event *event)
 {
-	if (!event->token)
-		return;
-	if (event->type == CORE_RECV)
-		core_rx_post(&domain->base, event->token);
-	else
-		core_rdm_request_release(event->token);
-	event->token = NULL;
+	core_event_release(&domain->base, event, core_rdm_request_release);
 }
