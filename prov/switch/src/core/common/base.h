@@ -46,6 +46,21 @@ const struct core_caps *core_base_caps(const struct core_domain *domain);
 void core_base_init(struct core_base *base, const struct fi_info *info,
 		    const struct core_attr *attr);
 
+/*
+ * Completions that were read from a queue are counted (seen).  When the count has reached
+ * this mark, what the core had at the time of the call has come back, or never will: a
+ * core returns it before what it is given from then on.
+ */
+static inline uint64_t core_base_drain_at(const struct core_base *base, uint64_t seen)
+{
+	return seen + base->out_cnt + base->rx_cnt;
+}
+
+static inline bool core_base_drained(uint64_t seen, uint64_t drain_at)
+{
+	return (int64_t)(seen - drain_at) >= 0;
+}
+
 /* Bytes from one buffer of a message to the next. */
 static inline size_t core_base_stride(const struct core_base *base)
 {

@@ -3,6 +3,8 @@
  * Registers memory with a core.  Called through core_ops, and for the buffers of both
  * adapters, under the domain's lock.  It does not remember what is registered.
  */
+#include <stdlib.h>
+
 #include <rdma/fi_domain.h>
 #include <rdma/fi_endpoint.h>
 
@@ -65,6 +67,28 @@ int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, siz
 	if (ret)
 		return core_failed("fi_mr_reg", ret);
 	return base->caps.mr_endpoint ? mr_enable(*mr, ep) : 0;
+}
+
+int core_mr_alloc(struct core_base *base, struct fid_ep *ep, size_t size, uint64_t access,
+		  void **mem, struct fid_mr **mr)
+{
+	int ret = 0;
+
+	*mr = NULL;
+	/* so large a piece is mapped, and its pages exist once a message came */
+	if (posix_memalign(mem, 4096, size))
+		return -FI_ENOMEM;
+	if (base->caps.mr_local)
+		ret = core_mr_open(base, ep, *mem, size, access, mr);
+	if (ret)
+		free(*mem);
+	return ret;
+}
+
+void core_mr_free(void *mem, struct fid_mr *mr)
+{
+	CORE_CLOSE(mr, "the registration of a buffer");
+	free(mem);
 }
 
 int core_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf, size_t len,

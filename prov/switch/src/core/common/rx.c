@@ -9,7 +9,6 @@
 
 #include <rdma/fi_endpoint.h>
 
-#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
 #include "core/common/rx.h"
@@ -93,15 +92,11 @@ int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt)
 	char *mem;
 
 	chunk = calloc(1, sizeof(*chunk) + cnt * sizeof(chunk->rx[0]));
-	if (!chunk)
-		goto fail;
-	/* so large a piece is mapped, and its pages exist once a message came */
-	if (posix_memalign(&chunk->mem, 4096, size))
-		goto fail_chunk;
-	if (base->caps.mr_local) {
-		ret = core_mr_open(base, pool->ep, chunk->mem, size, FI_RECV, &chunk->mr);
-		if (ret)
-			goto fail_mem;
+	if (chunk)
+		ret = core_mr_alloc(base, pool->ep, size, FI_RECV, &chunk->mem, &chunk->mr);
+	if (ret) {
+		free(chunk);
+		return core_failed("more receive buffers", ret);
 	}
 
 	SLIST_INSERT_HEAD(&pool->chunks, chunk, link);
@@ -116,13 +111,6 @@ int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt)
 		core_rx_post(base, &chunk->rx[i]);
 	}
 	return 0;
-
-fail_mem:
-	free(chunk->mem);
-fail_chunk:
-	free(chunk);
-fail:
-	return core_failed("more receive buffers", ret);
 }
 
 void core_pool_double(struct core_base *base, struct core_pool *pool)
@@ -163,8 +151,7 @@ void core_pool_free(struct core_base *base, struct core_pool *pool)
 		SLIST_REMOVE_HEAD(&pool->chunks, link);
 		for (size_t i = 0; i < chunk->cnt; i++)
 			base->rx_cnt -= chunk->rx[i].ctx.kind == CORE_KIND_RX;
-		CORE_CLOSE(chunk->mr, "the registration of a buffer");
-		free(chunk->mem);
+		core_mr_free(chunk->mem, chunk->mr);
 		free(chunk);
 	}
 	pool->cnt = 0;

@@ -9,7 +9,6 @@
 
 #include <rdma/fi_endpoint.h>
 
-#include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
 #include "core/common/tx.h"
@@ -17,28 +16,19 @@
 static int tx_add(struct core_base *base, struct core_tx_pool *pool)
 {
 	struct core_tx *tx = calloc(1, sizeof(*tx));
-	const size_t size = core_base_stride(base);
 
 	if (!tx)
 		return -FI_ENOMEM;
-	if (posix_memalign(&tx->data, 4096, size))
-		goto fail;
-	if (base->caps.mr_local) {
-		if (core_mr_open(base, pool->ep, tx->data, size, FI_SEND, &tx->mr))
-			goto fail_data;
-		tx->desc = fi_mr_desc(tx->mr);
+	if (core_mr_alloc(base, pool->ep, core_base_stride(base), FI_SEND, &tx->data, &tx->mr)) {
+		free(tx);
+		return core_failed("more send buffers", -FI_ENOMEM);
 	}
+	tx->desc = tx->mr ? fi_mr_desc(tx->mr) : NULL;
 	tx->pool = pool;
 	SLIST_INSERT_HEAD(&pool->all, tx, all_link);
 	SLIST_INSERT_HEAD(&pool->free, tx, link);
 	pool->cnt++;
 	return 0;
-
-fail_data:
-	free(tx->data);
-fail:
-	free(tx);
-	return core_failed("more send buffers", -FI_ENOMEM);
 }
 
 static int tx_take(struct core_base *base, struct core_tx_pool *pool, struct core_tx **tx)
@@ -108,8 +98,7 @@ void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
 	while ((tx = SLIST_FIRST(&pool->all))) {
 		SLIST_REMOVE_HEAD(&pool->all, all_link);
 		base->out_cnt -= tx->out.ctx.kind == CORE_KIND_TX;
-		CORE_CLOSE(tx->mr, "the registration of a buffer");
-		free(tx->data);
+		core_mr_free(tx->data, tx->mr);
 		free(tx);
 	}
 	SLIST_INIT(&pool->free);

@@ -57,7 +57,7 @@ void core_msg_drain_enter(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 
-	path->drain_at = path->queue->seen + domain->base.out_cnt + domain->base.rx_cnt;
+	path->drain_at = core_base_drain_at(&domain->base, path->queue->seen);
 	if (!path->is_draining)
 		TAILQ_INSERT_TAIL(&domain->draining, path, drain_link);
 	path->is_draining = true;
@@ -113,7 +113,8 @@ int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, i
 
 	for (path = TAILQ_FIRST(&domain->draining); path && n < max; path = next) {
 		next = TAILQ_NEXT(path, drain_link);
-		if ((int64_t)(path->queue->seen - path->drain_at) < 0 || (in_use && path->pool.cnt))
+		if (!core_base_drained(path->queue->seen, path->drain_at) ||
+		    (in_use && path->pool.cnt))
 			continue;
 		n += core_msg_drain_end(path, &events[n], max - n, &through);
 		if (!through)

@@ -58,6 +58,9 @@ struct core_rdm_waiting {
  * NULL: nobody is. */
 int core_rdm_frame_send(struct core_port *port, struct core_peer *peer, struct core_path *path,
 			const struct core_rdm_frame *frame);
+/* Sends it to a peer of this name, which need not have a path; fails silently. */
+void core_rdm_frame_answer(struct core_port *port, const void *name, size_t name_len,
+			   const struct core_rdm_frame *frame);
 void core_rdm_frames_flush(struct core_domain *domain);
 /* Of a path that is given up: those that the core has are nobody's from here on, as
  * far as a port has room for such.  A core may hold them as long as the peer is silent. */

@@ -18,6 +18,19 @@
 #include "core/rdm/port.h"
 #include "core/rdm/request.h"
 
+/* REQUEST or ACCEPT, which tell the peer of the path: its id, secret, and where it begins. */
+static int first_frame_send(struct core_path *path, struct core_rdm_frame *frame, const char *what)
+{
+	int ret;
+
+	frame->from = path->id;
+	frame->secret = path->secret;
+	frame->name = path->port->name;
+	frame->name_len = path->port->name_len;
+	ret = core_rdm_frame_send(path->port, path->peer, path, frame);
+	return ret ? core_failed(what, ret) : 0;
+}
+
 int core_rdm_connect(struct core_domain *domain, struct core_listener *from, struct fi_info *info,
 		     const void *addr, size_t addr_len, const void *data, size_t len, void *user,
 		     struct core_path **path)
@@ -38,23 +51,14 @@ int core_rdm_connect(struct core_domain *domain, struct core_listener *from, str
 	if (ret)
 		return ret;
 	ret = core_secret_draw(&p->secret, sizeof(p->secret));
-	if (ret)
-		goto fail;
-	frame.from = p->id;
-	frame.secret = p->secret;
-	frame.name = port->name;
-	frame.name_len = port->name_len;
-	ret = core_rdm_frame_send(port, p->peer, p, &frame);
+	if (!ret)
+		ret = first_frame_send(p, &frame, "asking for a connection");
 	if (ret) {
-		core_failed("asking for a connection", ret);
-		goto fail;
+		core_rdm_path_free(p);
+		return ret;
 	}
 	*path = p;
 	return 0;
-
-fail:
-	core_rdm_path_free(p);
-	return ret;
 }
 
 /* For a port of this domain, beside that of another's which was asked: at the same host,
@@ -77,7 +81,6 @@ int core_rdm_accept(struct core_domain *domain, struct core_request *request, co
 	struct core_rdm_frame frame = {
 		.type = CORE_RDM_ACCEPT,
 		.to = request->peer_id,
-		.secret = request->secret,
 		.data = data,
 		.data_len = len,
 	};
@@ -100,12 +103,8 @@ int core_rdm_accept(struct core_domain *domain, struct core_request *request, co
 		goto fail;
 	p->peer_id = request->peer_id;
 	p->secret = request->secret;
-	frame.from = p->id;
-	frame.name = port->name;
-	frame.name_len = port->name_len;
-	ret = core_rdm_frame_send(port, p->peer, p, &frame);
+	ret = first_frame_send(p, &frame, "accepting a connection");
 	if (ret) {
-		core_failed("accepting a connection", ret);
 		core_rdm_path_free(p);
 		goto fail;
 	}
@@ -192,12 +191,8 @@ static void turn_away(struct core_port *port, const struct core_rdm_frame *frame
 		.to = frame->from,
 		.secret = frame->secret,
 	};
-	struct core_peer *peer;
 
-	if (core_rdm_peer_get(port->domain, frame->name, frame->name_len, &peer))
-		return;
-	core_rdm_frame_send(port, peer, NULL, &answer);
-	core_rdm_peer_put(port->domain, peer);
+	core_rdm_frame_answer(port, frame->name, frame->name_len, &answer);
 }
 
 void core_rdm_path_frame(struct core_port *port, const struct core_rdm_frame *frame)

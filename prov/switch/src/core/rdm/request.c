@@ -19,24 +19,6 @@ enum {
 	REQUESTS_MOST = 4096, /* that a domain keeps unanswered: anybody may send them */
 };
 
-static void send_reject(struct core_port *port, const void *name, size_t name_len, uint32_t to,
-			uint64_t secret, const void *data, size_t len)
-{
-	const struct core_rdm_frame frame = {
-		.type = CORE_RDM_REJECT,
-		.to = to,
-		.secret = secret,
-		.data = data,
-		.data_len = len,
-	};
-	struct core_peer *peer;
-
-	if (core_rdm_peer_get(port->domain, name, name_len, &peer))
-		return;
-	core_rdm_frame_send(port, peer, NULL, &frame);
-	core_rdm_peer_put(port->domain, peer);
-}
-
 /* The core's info of a request, as an endpoint that accepts would get it. */
 static struct fi_info *request_info(const struct core_port *port,
 				    const struct core_request *request)
@@ -93,6 +75,11 @@ static struct core_request *request_create(struct core_port *port,
 int core_rdm_request(struct core_port *port, const struct core_rdm_frame *frame,
 		     struct core_event *event)
 {
+	const struct core_rdm_frame refusal = {
+		.type = CORE_RDM_REJECT,
+		.to = frame->from,
+		.secret = frame->secret,
+	};
 	struct core_request *request = NULL;
 
 	if (!frame->from || !core_rdm_is_name(port->domain, frame->name, frame->name_len))
@@ -100,8 +87,7 @@ int core_rdm_request(struct core_port *port, const struct core_rdm_frame *frame,
 	if (port->listener && port->listener->listens)
 		request = request_create(port, frame);
 	if (!request) {
-		send_reject(port, frame->name, frame->name_len, frame->from, frame->secret, NULL,
-			    0);
+		core_rdm_frame_answer(port, frame->name, frame->name_len, &refusal);
 		return 0;
 	}
 	*event = (struct core_event){
@@ -150,9 +136,16 @@ void core_rdm_request_release(struct core_request *request)
 
 void core_rdm_reject(struct core_request *request, const void *data, size_t len)
 {
+	const struct core_rdm_frame frame = {
+		.type = CORE_RDM_REJECT,
+		.to = request->peer_id,
+		.secret = request->secret,
+		.data = data,
+		.data_len = len > CORE_RDM_CM_DATA ? 0 : len,
+	};
+
 	core_rdm_listener_lock(request->listener);
-	send_reject(request->port, request->name, request->name_len, request->peer_id,
-		    request->secret, data, len > CORE_RDM_CM_DATA ? 0 : len);
+	core_rdm_frame_answer(request->port, request->name, request->name_len, &frame);
 	core_rdm_listener_unlock(request->listener);
 	core_rdm_request_answered(request);
 }

@@ -118,6 +118,17 @@ int core_rdm_frame_send(struct core_port *port, struct core_peer *peer, struct c
 	return ret;
 }
 
+void core_rdm_frame_answer(struct core_port *port, const void *name, size_t name_len,
+			   const struct core_rdm_frame *frame)
+{
+	struct core_peer *peer;
+
+	if (core_rdm_peer_get(port->domain, name, name_len, &peer))
+		return;
+	core_rdm_frame_send(port, peer, NULL, frame);
+	core_rdm_peer_put(port->domain, peer);
+}
+
 static void waiting_free(struct core_domain *domain, struct core_rdm_waiting *waiting)
 {
 	TAILQ_REMOVE(&domain->waiting, waiting, link);
