@@ -19,7 +19,7 @@
 #include "core/msg/domain.h"
 #include "core/msg/path.h"
 
-void core_msg_path_shut(struct core_path *path)
+void core_msg_path_shut(struct core_path *path, enum core_msg_report report)
 {
 	if (path->line.state == CORE_LINE_CONNECTING || path->line.state == CORE_LINE_SEVERED)
 		path->domain->cm_pending--;
@@ -29,7 +29,12 @@ void core_msg_path_shut(struct core_path *path)
 	core_fid_close(&path->line.ep->fid, "an endpoint");
 	path->line.ep = NULL;
 	core_msg_queue_touched(path->domain);
-	core_msg_drain_enter(path);
+	core_msg_drain_enter(path, report);
+}
+
+void core_msg_path_discard(struct core_path *path)
+{
+	core_msg_path_shut(path, CORE_MSG_REPORT_NOTHING);
 }
 
 /* An operation of ours that may be half here, or that the core gave back without
@@ -43,7 +48,7 @@ static bool core_msg_path_pinned(const struct core_path *path)
 void core_msg_path_close(struct core_path *path)
 {
 	if (!core_msg_path_pinned(path)) {
-		core_msg_path_shut(path);
+		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 		return;
 	}
 	path->line.state = CORE_LINE_SEVERED;
@@ -53,14 +58,14 @@ void core_msg_path_close(struct core_path *path)
 
 /* -- draining ----------------------------------------------------------- */
 
-void core_msg_drain_enter(struct core_path *path)
+void core_msg_drain_enter(struct core_path *path, enum core_msg_report report)
 {
 	struct core_domain *domain = path->domain;
 
 	path->drain_at = core_base_drain_at(&domain->base, path->queue->seen);
-	if (!path->is_draining)
+	if (path->report == CORE_MSG_REPORT_NONE)
 		TAILQ_INSERT_TAIL(&domain->draining, path, drain_link);
-	path->is_draining = true;
+	path->report = report;
 }
 
 /* The queue was empty: its paths that drain have nothing more to come. */
@@ -73,34 +78,24 @@ void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_qu
 			path->drain_at = queue->seen;
 }
 
-static enum core_event_type core_msg_last_event(const struct core_path *path)
-{
-	if (path->line.state == CORE_LINE_DRAINING)
-		return CORE_CLOSED;
-	return path->refused ? CORE_REFUSED : CORE_BROKEN;
-}
-
 /* The last events of a path; returns how many, and whether it is through. */
 static int core_msg_drain_end(struct core_path *path, struct core_event *events, int max,
 			      bool *through)
 {
+	static const enum core_event_type types[] = {
+		[CORE_MSG_REPORT_REFUSED] = CORE_REFUSED,
+		[CORE_MSG_REPORT_BROKEN] = CORE_BROKEN,
+		[CORE_MSG_REPORT_CLOSED] = CORE_CLOSED,
+	};
+	const bool closed = path->line.state == CORE_LINE_DRAINING;
 	int n = 0;
 
-	*through = false;
-	if (path->line.state == CORE_LINE_DRAINING) {
-		while (n < max && !TAILQ_EMPTY(&path->line.outs))
-			n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED,
-					       &events[n]);
-	}
-	if (path->silent && TAILQ_EMPTY(&path->line.outs)) {
-		*through = true;
-		return n;
-	}
-	if (n == max)
-		return n;
-	core_event_path(&events[n++], core_msg_last_event(path), path,
-			path->line.state == CORE_LINE_DRAINING ? 0 : path->error, NULL, 0);
-	*through = true;
+	while (closed && n < max && !TAILQ_EMPTY(&path->line.outs))
+		n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED, &events[n]);
+	*through = path->report == CORE_MSG_REPORT_NOTHING || n < max;
+	if (n < max && path->report != CORE_MSG_REPORT_NOTHING)
+		core_event_path(&events[n++], types[path->report], path, closed ? 0 : path->error,
+				NULL, 0);
 	return n;
 }
 
@@ -120,7 +115,7 @@ int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, i
 		if (!through)
 			continue;
 		TAILQ_REMOVE(&domain->draining, path, drain_link);
-		path->is_draining = false;
+		path->report = CORE_MSG_REPORT_NONE;
 		if (path->line.state == CORE_LINE_DRAINING)
 			core_msg_path_free(path);
 	}

@@ -30,11 +30,11 @@ static int core_msg_path_over(struct core_path *path, int error, const void *dat
 		/* told when everything that arrived before has been */
 		path->line.state = CORE_LINE_DEAD;
 		path->error = error;
-		core_msg_drain_enter(path);
+		core_msg_drain_enter(path, CORE_MSG_REPORT_BROKEN);
 		return 0;
 	case CORE_LINE_SEVERED:
 		/* the core has flushed the reads */
-		core_msg_path_shut(path);
+		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 		return 0;
 	default:
 		return 0;

@@ -53,7 +53,7 @@ static int polled_open(struct core_domain *domain)
 	return core_epoll_open(&polled->epoll_fd);
 }
 
-int core_msg_queues_open(struct core_domain *domain)
+int core_msg_queues_open(struct core_domain *domain, bool with_polled)
 {
 	int ret;
 
@@ -71,7 +71,7 @@ int core_msg_queues_open(struct core_domain *domain)
 	domain->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (domain->wake_fd < 0)
 		return core_failed("eventfd", -errno);
-	return domain->wants_polled ? polled_open(domain) : 0;
+	return with_polled ? polled_open(domain) : 0;
 }
 
 void core_msg_queues_close(struct core_domain *domain)

@@ -30,7 +30,8 @@ struct core_msg_polled {
 	struct pollfd fds[CORE_MSG_POLLED_FDS]; /* the list as it was last seen */
 };
 
-int core_msg_queues_open(struct core_domain *domain);
+/* with_polled: two queues, not one.  On failure core_msg_queues_close() is still due. */
+int core_msg_queues_open(struct core_domain *domain, bool with_polled);
 void core_msg_queues_close(struct core_domain *domain);
 /* For a new path: the polled one as long as all that are known may be. */
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain);

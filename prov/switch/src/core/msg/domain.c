@@ -145,8 +145,8 @@ int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 		core_failed("fi_domain", ret);
 		goto fail;
 	}
-	d->wants_polled = core_is(info, "tcp") && FI_VERSION_LT(fi_version(), FI_VERSION(1, 18));
-	ret = core_msg_queues_open(d);
+	ret = core_msg_queues_open(d, core_is(info, "tcp") &&
+					      FI_VERSION_LT(fi_version(), FI_VERSION(1, 18)));
 	if (ret)
 		goto fail;
 	ret = core_msg_domain_eq_open(d);

@@ -22,9 +22,9 @@ struct core_domain {
 	struct fid_fabric *fabric;
 	struct core_msg_queue waited;
 	struct core_msg_polled polled;
-	bool wants_polled, polled_first;
-	int wake_fd;	/* wakes who sleeps, whatever for */
-	unsigned armed; /* somebody may sleep: so many calls are still followed */
+	bool polled_first; /* that is read first next time */
+	int wake_fd;	   /* wakes who sleeps, whatever for */
+	unsigned armed;	   /* somebody may sleep: so many calls are still followed */
 	struct fid_eq *eq;
 	struct fid_ep *srx;   /* NULL: each path has receives of its own */
 	int waited_fd, cm_fd; /* cm_fd: epoll set of our and our listeners' event queues */

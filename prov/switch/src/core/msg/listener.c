@@ -101,6 +101,7 @@ void core_msg_listener_put(struct core_listener *listener)
 	CORE_CLOSE(listener->pep, "a passive endpoint");
 	CORE_CLOSE(listener->eq, "an event queue");
 	fi_freeinfo(listener->info);
+	free(listener->passive);
 	free(listener);
 }
 

@@ -16,10 +16,10 @@ enum {
 	CORE_MSG_ACCEPTS = 64, /* connections that said nothing yet, let in by one look */
 };
 
-enum core_msg_use {
-	CORE_MSG_UNUSED,
-	CORE_MSG_LISTENS,
-	CORE_MSG_LENT, /* or taken over for good */
+/* What only a passive endpoint has. */
+struct core_msg_passive {
+	atomic_uint use;      /* enum core_passive_use */
+	union core_msg_cm cm; /* of the last event */
 };
 
 /*
@@ -31,7 +31,7 @@ enum core_msg_use {
  */
 struct core_listener {
 	LIST_ENTRY(core_listener) link;
-	struct core_domain *domain; /* NULL: passive */
+	struct core_domain *domain; /* NULL: passive, or not listening yet */
 	struct fid_fabric *fabric;
 	struct fi_info *info; /* the sockets core goes on using it */
 	struct fid_pep *pep;
@@ -40,9 +40,8 @@ struct core_listener {
 	unsigned idle_reads; /* of this look: reads that brought no request */
 	void *user;
 	atomic_uint refs;
-	atomic_uint use;      /* enum core_msg_use */
-	bool bound;	      /* to its event queue */
-	union core_msg_cm cm; /* passive: of the last event */
+	bool bound;			  /* to its event queue */
+	struct core_msg_passive *passive; /* NULL: it belongs to an endpoint in a domain */
 };
 
 /* -- core/msg/listener.c ------------------------------------------------ */

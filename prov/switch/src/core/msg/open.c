@@ -104,15 +104,13 @@ int core_msg_connect(struct core_domain *domain, struct core_listener *from, str
 	if (refused_at_once(ret)) {
 		p->line.state = CORE_LINE_DEAD;
 		p->error = core_peer_error(-ret);
-		p->refused = true;
 		domain->cm_pending--;
-		core_msg_drain_enter(p);
+		core_msg_drain_enter(p, CORE_MSG_REPORT_REFUSED);
 		ret = 0;
 	}
 	if (ret) {
 		core_failed("fi_connect", ret);
-		p->silent = true;
-		core_msg_path_close(p);
+		core_msg_path_discard(p);
 		return ret;
 	}
 	*path = p;
@@ -134,8 +132,7 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 	ret = fi_accept(p->line.ep, data, len);
 	if (ret) {
 		core_failed("fi_accept", ret);
-		p->silent = true;
-		core_msg_path_close(p);
+		core_msg_path_discard(p);
 		goto fail;
 	}
 	core_msg_request_answered(request);

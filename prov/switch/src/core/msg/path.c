@@ -113,8 +113,7 @@ int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void 
 	return 0;
 
 fail:
-	p->silent = true;
-	core_msg_path_close(p);
+	core_msg_path_discard(p);
 	return ret;
 }
 

@@ -12,6 +12,16 @@
 
 struct core_msg_queue;
 
+/* What a path that drains reports when nothing it had out can be in a completion queue
+ * any more. */
+enum core_msg_report {
+	CORE_MSG_REPORT_NONE,	 /* it does not drain */
+	CORE_MSG_REPORT_REFUSED, /* CORE_REFUSED, and then waits for path_close */
+	CORE_MSG_REPORT_BROKEN,	 /* CORE_BROKEN, and then waits for path_close */
+	CORE_MSG_REPORT_CLOSED,	 /* CORE_CLOSED, and is freed */
+	CORE_MSG_REPORT_NOTHING, /* nobody was told of the path: it is freed */
+};
+
 /* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
 struct core_path {
 	struct core_line line; /* first; its ep is NULL once closed */
@@ -19,12 +29,10 @@ struct core_path {
 	TAILQ_ENTRY(core_path) drain_link;
 	struct core_domain *domain;
 	struct core_msg_queue *queue;
-	bool is_draining;
-	bool silent;	       /* never handed out: ends without an event */
-	bool refused;	       /* draining: for CORE_REFUSED */
+	enum core_msg_report report;
 	bool read_failed;      /* by itself, before the core said that the path broke */
 	bool severed;	       /* leaving: the core will say that the path broke */
-	int error;	       /* why it broke, or was refused while draining */
+	int error;	       /* of CORE_REFUSED and CORE_BROKEN that are to be reported */
 	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
 	struct core_pool pool; /* without srx only */
 };
@@ -49,11 +57,13 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 /* -- core/msg/close.c --------------------------------------------------- */
 
 void core_msg_path_close(struct core_path *path);
-/* Closes the core's endpoint of a path that was given up. */
-void core_msg_path_shut(struct core_path *path);
+/* Frees a path that nobody was told of, as soon as it is drained. */
+void core_msg_path_discard(struct core_path *path);
+/* Closes the core's endpoint of a path that was given up; it drains. */
+void core_msg_path_shut(struct core_path *path, enum core_msg_report report);
 /* The path's last events follow when nothing it had out can be in the
  * completion queue any more. */
-void core_msg_drain_enter(struct core_path *path);
+void core_msg_drain_enter(struct core_path *path, enum core_msg_report report);
 
 void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_queue *queue);
 int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, int max,

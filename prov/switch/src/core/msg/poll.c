@@ -22,7 +22,7 @@ int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 	path->read_failed |= failed;
 	/* severed: when the core has seen the end, however the reads ended */
 	if (path->line.state == CORE_LINE_SEVERED && !path->severed && !path->line.read_cnt)
-		core_msg_path_shut(path);
+		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 	if (!io)
 		return 0;
 	/* the core flushes a connection that broke in the words of one we close */

@@ -9,14 +9,19 @@
 
 #include <rdma/fi_cm.h>
 
+#include "core/common/listener.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
 #include "core/msg/listener.h"
 #include "core/msg/request.h"
 
-static void core_msg_request_free(struct core_request *request)
+/* Frees the request if it waits for nothing else. */
+static void request_done(struct core_request *request, enum core_request_due what)
 {
-	if (request->listed)
+	request->due &= ~(unsigned)what;
+	if (request->due)
+		return;
+	if (request->domain)
 		LIST_REMOVE(request, link);
 	fi_freeinfo(request->info);
 	free(request);
@@ -26,15 +31,12 @@ void core_msg_request_answered(struct core_request *request)
 {
 	core_msg_listener_put(request->listener);
 	request->listener = NULL;
-	if (!request->held)
-		core_msg_request_free(request);
+	request_done(request, CORE_REQUEST_ANSWER);
 }
 
 void core_msg_request_release(struct core_request *request)
 {
-	request->held = false;
-	if (!request->listener)
-		core_msg_request_free(request);
+	request_done(request, CORE_REQUEST_RELEASE);
 }
 
 void core_msg_reject(struct core_request *request, const void *data, size_t len)
@@ -53,13 +55,13 @@ void core_msg_reject(struct core_request *request, const void *data, size_t len)
 void core_msg_requests_drop(struct core_domain *domain)
 {
 	struct core_request *request;
+	bool answered;
 
 	while ((request = LIST_FIRST(&domain->requests))) {
-		request->held = false;
-		if (request->listener)
+		answered = !(request->due & CORE_REQUEST_ANSWER);
+		core_msg_request_release(request);
+		if (!answered)
 			core_msg_reject(request, NULL, 0);
-		else
-			core_msg_request_free(request);
 	}
 }
 
@@ -81,9 +83,11 @@ bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm
 	request->listener = listener;
 	request->info = cm->entry.info;
 	atomic_fetch_add(&listener->refs, 1);
-	if (listener->domain) {
-		LIST_INSERT_HEAD(&listener->domain->requests, request, link);
-		request->listed = request->held = true;
+	request->domain = listener->domain;
+	request->due = CORE_REQUEST_ANSWER;
+	if (request->domain) {
+		LIST_INSERT_HEAD(&request->domain->requests, request, link);
+		request->due |= CORE_REQUEST_RELEASE;
 	}
 	*event = (struct core_event){
 		.type = CORE_REQUEST,
@@ -95,7 +99,7 @@ bool core_msg_request_next(struct core_listener *listener, union core_msg_cm *cm
 		.info = request->info,
 		.addr = request->info->dest_addr,
 		.addr_len = request->info->dest_addrlen,
-		.token = listener->domain ? request : NULL,
+		.token = request->domain ? request : NULL,
 	};
 	return true;
 }

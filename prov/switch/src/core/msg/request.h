@@ -13,10 +13,11 @@
 /* Owned by whoever was told of it until it is answered (and, while held, its
  * event released). */
 struct core_request {
-	LIST_ENTRY(core_request) link;	/* in the domain, if the listener has one */
+	LIST_ENTRY(core_request) link;	/* in the domain's requests */
+	struct core_domain *domain;	/* NULL: of a passive endpoint */
 	struct core_listener *listener; /* NULL once answered */
 	struct fi_info *info;
-	bool listed, held;
+	unsigned due; /* enum core_request_due */
 };
 
 /* The next request of a listener; false: there is none. */

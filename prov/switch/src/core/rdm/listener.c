@@ -15,13 +15,13 @@
 void core_rdm_listener_lock(struct core_listener *listener)
 {
 	if (listener->passive)
-		pthread_mutex_lock(&listener->lock);
+		pthread_mutex_lock(&listener->passive->lock);
 }
 
 void core_rdm_listener_unlock(struct core_listener *listener)
 {
 	if (listener->passive)
-		pthread_mutex_unlock(&listener->lock);
+		pthread_mutex_unlock(&listener->passive->lock);
 }
 
 void core_rdm_listener_put(struct core_listener *listener)
@@ -31,8 +31,9 @@ void core_rdm_listener_put(struct core_listener *listener)
 	if (listener->passive) {
 		if (listener->domain)
 			core_rdm_domain_close(listener->domain);
-		pthread_mutex_destroy(&listener->lock);
-		fi_freeinfo(listener->info);
+		pthread_mutex_destroy(&listener->passive->lock);
+		fi_freeinfo(listener->passive->info);
+		free(listener->passive);
 	}
 	free(listener);
 }
@@ -44,10 +45,15 @@ struct core_listener *core_rdm_listener_create(void *user, bool passive)
 	if (!l)
 		return NULL;
 	l->user = user;
-	l->passive = passive;
 	atomic_init(&l->refs, 1);
-	if (passive)
-		pthread_mutex_init(&l->lock, NULL);
+	if (!passive)
+		return l;
+	l->passive = calloc(1, sizeof(*l->passive));
+	if (!l->passive) {
+		free(l);
+		return NULL;
+	}
+	pthread_mutex_init(&l->passive->lock, NULL);
 	return l;
 }
 
@@ -65,7 +71,6 @@ int core_rdm_listen(struct core_domain *domain, struct fi_info *info, void *user
 		return core_failed("opening an endpoint to listen", ret);
 	}
 	l->domain = domain;
-	l->listens = true;
 	l->port->listener = l;
 	LIST_INSERT_HEAD(&domain->listeners, l, link);
 	*listener = l;

@@ -9,9 +9,18 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "core/common/listener.h"
 #include "core/core.h"
 
 struct core_port;
+
+/* What only a passive endpoint has. */
+struct core_rdm_passive {
+	pthread_mutex_t lock;
+	enum core_passive_use use;
+	struct fi_info *info; /* for its ports */
+	struct fid lent;      /* stands for its address */
+};
 
 /*
  * Passive: with a domain of its own, which lives as long as a request of it is
@@ -24,12 +33,15 @@ struct core_listener {
 	struct core_domain *domain;
 	struct core_port *port; /* NULL: passive, and its address is lent */
 	void *user;
-	struct fi_info *info; /* passive: for the port */
-	struct fid lent;      /* passive: stands for its address */
-	bool passive, listens, is_lent;
-	pthread_mutex_t lock;
 	atomic_uint refs;
+	struct core_rdm_passive *passive; /* NULL: it belongs to an endpoint in a domain */
 };
+
+/* Whether requests are reported. */
+static inline bool core_rdm_listens(const struct core_listener *listener)
+{
+	return !listener->passive || listener->passive->use == CORE_PASSIVE_LISTENS;
+}
 
 /* -- core/rdm/listener.c -------------------------------------------------- */
 

@@ -25,13 +25,13 @@ int core_rdm_passive_open(struct fid_fabric *fabric, struct fi_info *info, void 
 
 	if (!l)
 		return core_failed("listener", ret);
-	l->lent.fclass = FI_CLASS_PEP;
-	l->lent.context = l;
-	l->info = fi_dupinfo(info);
-	if (l->info)
-		ret = core_rdm_domain_open(fabric, l->info, &attr, &l->domain);
+	l->passive->lent.fclass = FI_CLASS_PEP;
+	l->passive->lent.context = l;
+	l->passive->info = fi_dupinfo(info);
+	if (l->passive->info)
+		ret = core_rdm_domain_open(fabric, l->passive->info, &attr, &l->domain);
 	if (!ret)
-		ret = core_rdm_port_open(l->domain, l->info, &l->port);
+		ret = core_rdm_port_open(l->domain, l->passive->info, &l->port);
 	if (ret) {
 		core_rdm_listener_put(l);
 		return core_failed("opening an endpoint to listen", ret);
@@ -44,7 +44,7 @@ int core_rdm_passive_open(struct fid_fabric *fabric, struct fi_info *info, void 
 /* Under the lock: gives up the port for one at this address. */
 static int passive_move(struct core_listener *listener, void *addr, size_t len)
 {
-	struct fi_info info = *listener->info;
+	struct fi_info info = *listener->passive->info;
 	struct core_port *port;
 	int ret;
 
@@ -64,7 +64,7 @@ int core_rdm_passive_setname(struct core_listener *listener, void *addr, size_t 
 	int ret = -FI_EOPBADSTATE;
 
 	core_rdm_listener_lock(listener);
-	if (!listener->listens && !listener->is_lent)
+	if (listener->passive->use == CORE_PASSIVE_UNUSED)
 		ret = passive_move(listener, addr, len);
 	core_rdm_listener_unlock(listener);
 	return ret;
@@ -75,10 +75,10 @@ int core_rdm_passive_listen(struct core_listener *listener)
 	int ret = 0;
 
 	core_rdm_listener_lock(listener);
-	if (listener->listens || listener->is_lent)
+	if (listener->passive->use != CORE_PASSIVE_UNUSED)
 		ret = -FI_EOPBADSTATE;
 	else
-		listener->listens = true;
+		listener->passive->use = CORE_PASSIVE_LISTENS;
 	core_rdm_listener_unlock(listener);
 	return ret;
 }
@@ -130,11 +130,11 @@ struct fid *core_rdm_passive_lend(struct core_listener *listener)
 	struct fid *lent = NULL;
 
 	core_rdm_listener_lock(listener);
-	if (!listener->listens && !listener->is_lent) {
-		listener->is_lent = true;
+	if (listener->passive->use == CORE_PASSIVE_UNUSED) {
+		listener->passive->use = CORE_PASSIVE_LENT;
 		core_rdm_listener_drop_port(listener);
 		atomic_fetch_add(&listener->refs, 1);
-		lent = &listener->lent;
+		lent = &listener->passive->lent;
 	}
 	core_rdm_listener_unlock(listener);
 	return lent;
@@ -143,9 +143,10 @@ struct fid *core_rdm_passive_lend(struct core_listener *listener)
 void core_rdm_passive_return(struct core_listener *listener, bool taken)
 {
 	core_rdm_listener_lock(listener);
-	if (!taken && !core_rdm_port_open(listener->domain, listener->info, &listener->port)) {
+	if (!taken &&
+	    !core_rdm_port_open(listener->domain, listener->passive->info, &listener->port)) {
 		listener->port->listener = listener;
-		listener->is_lent = false;
+		listener->passive->use = CORE_PASSIVE_UNUSED;
 	}
 	core_rdm_listener_unlock(listener);
 	core_rdm_listener_put(listener);

@@ -167,14 +167,17 @@ static int open_anywhere(struct core_domain *domain, const struct fi_info *info,
 static int open_shared(struct core_domain *domain, const struct fi_info *info,
 		       struct core_port **port)
 {
-	int ret = open_anywhere(domain, info, port);
+	struct core_port_share *share = calloc(1, sizeof(*share));
+	int ret = share ? open_anywhere(domain, info, port) : -FI_ENOMEM;
 
-	if (ret)
+	if (ret) {
+		free(share);
 		return core_failed("opening an endpoint", ret);
-	(*port)->shared = true;
-	(*port)->asked_len = info->src_addr ? info->src_addrlen : 0;
+	}
+	share->asked_len = info->src_addr ? info->src_addrlen : 0;
 	if (info->src_addr)
-		memcpy((*port)->asked, info->src_addr, info->src_addrlen);
+		memcpy(share->asked, info->src_addr, info->src_addrlen);
+	(*port)->share = share;
 	return 0;
 }
 
@@ -185,8 +188,8 @@ static struct core_port *find_shared(const struct core_domain *domain, const str
 	struct core_port *port;
 
 	LIST_FOREACH (port, &domain->ports, link)
-		if (port->shared && port->asked_len == len &&
-		    (!len || !memcmp(port->asked, info->src_addr, len)))
+		if (port->share && port->share->asked_len == len &&
+		    (!len || !memcmp(port->share->asked, info->src_addr, len)))
 			return port;
 	return NULL;
 }
@@ -203,7 +206,7 @@ int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 		ret = open_shared(domain, info, port);
 		if (ret || one_of_many)
 			return ret;
-		(*port)->kept = true;
+		(*port)->share->kept = true;
 	}
 	core_rdm_port_get(*port);
 	return 0;
@@ -212,14 +215,15 @@ int core_rdm_port_share(struct core_domain *domain, const struct fi_info *info,
 void core_rdm_ports_unshare(struct core_domain *domain)
 {
 	struct core_port *port = LIST_FIRST(&domain->ports), *next;
+	bool kept;
 
 	for (; port; port = next) {
 		next = LIST_NEXT(port, link);
-		port->shared = false;
-		if (!port->kept)
-			continue;
-		port->kept = false;
-		core_rdm_port_put(port);
+		kept = port->share && port->share->kept;
+		free(port->share);
+		port->share = NULL;
+		if (kept)
+			core_rdm_port_put(port);
 	}
 }
 
@@ -282,6 +286,7 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 		core_rdm_frames_lost(port);
 		core_pool_free(&domain->base, &port->pool);
 		core_tx_pool_free(&domain->base, &port->tx);
+		free(port->share);
 		free(port);
 	}
 }

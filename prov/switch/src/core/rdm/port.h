@@ -10,6 +10,13 @@
 #include "core/common/rx.h"
 #include "core/common/tx.h"
 
+/* What only a port has that paths of endpoints share which never listen. */
+struct core_port_share {
+	bool kept; /* the domain has a reference */
+	size_t asked_len;
+	uint8_t asked[CORE_ADDR_MAX]; /* the address that it was opened for */
+};
+
 /*
  * A core endpoint: of a listener and the paths that begin there, or of those of
  * endpoints that never listen.  refs counts listener, paths,
@@ -23,14 +30,12 @@ struct core_port {
 	struct core_pool pool;
 	struct core_tx_pool tx;
 	struct core_listener *listener; /* who is told of requests; NULL: they are turned away */
-	bool shared;			/* by paths of endpoints that never listen */
-	bool kept;			/* shared, and the domain has a reference */
+	struct core_port_share *share;	/* NULL: no more paths are to begin here, or a listener's */
 	unsigned refs;
 	unsigned orphan_cnt; /* frames that the core has, and nobody waits for */
 	uint64_t drain_at;   /* closed: value of domain->seen that nothing of ours comes after */
-	size_t asked_len, name_len;
-	uint8_t asked[CORE_ADDR_MAX]; /* the address that it was opened for */
-	uint8_t name[CORE_ADDR_MAX];  /* and the one that it has */
+	size_t name_len;
+	uint8_t name[CORE_ADDR_MAX]; /* the address that it has */
 };
 
 /* For info's source address (NULL or taken: any). */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/common/listener.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/frame.h"
 #include "core/rdm/listener.h"
@@ -64,7 +65,7 @@ static struct core_request *request_create(struct core_port *port,
 	}
 	request->listener = port->listener;
 	request->port = port;
-	request->held = true;
+	request->due = CORE_REQUEST_ANSWER | CORE_REQUEST_RELEASE;
 	atomic_fetch_add(&port->listener->refs, 1);
 	core_rdm_port_get(port);
 	LIST_INSERT_HEAD(&port->domain->requests, request, link);
@@ -84,7 +85,7 @@ int core_rdm_request(struct core_port *port, const struct core_rdm_frame *frame,
 
 	if (!frame->from || !core_rdm_is_name(port->domain, frame->name, frame->name_len))
 		return 0;
-	if (port->listener && port->listener->listens)
+	if (port->listener && core_rdm_listens(port->listener))
 		request = request_create(port, frame);
 	if (!request) {
 		core_rdm_frame_answer(port, frame->name, frame->name_len, &refusal);
@@ -105,9 +106,13 @@ int core_rdm_request(struct core_port *port, const struct core_rdm_frame *frame,
 	return 1;
 }
 
-/* Under the listener's lock; its reference goes with the request. */
-static void request_free(struct core_request *request)
+/* Frees the request if it waits for nothing else.  Under the listener's lock; its reference
+ * goes with the answer. */
+static void request_done(struct core_request *request, enum core_request_due what)
 {
+	request->due &= ~(unsigned)what;
+	if (request->due)
+		return;
 	LIST_REMOVE(request, link);
 	request->port->domain->request_cnt--;
 	core_rdm_port_put(request->port);
@@ -120,18 +125,14 @@ void core_rdm_request_answered(struct core_request *request)
 	struct core_listener *listener = request->listener;
 
 	core_rdm_listener_lock(listener);
-	request->answered = true;
-	if (!request->held)
-		request_free(request);
+	request_done(request, CORE_REQUEST_ANSWER);
 	core_rdm_listener_unlock(listener);
 	core_rdm_listener_put(listener);
 }
 
 void core_rdm_request_release(struct core_request *request)
 {
-	request->held = false;
-	if (request->answered)
-		request_free(request);
+	request_done(request, CORE_REQUEST_RELEASE);
 }
 
 void core_rdm_reject(struct core_request *request, const void *data, size_t len)
@@ -153,12 +154,12 @@ void core_rdm_reject(struct core_request *request, const void *data, size_t len)
 void core_rdm_requests_drop(struct core_domain *domain)
 {
 	struct core_request *request;
+	bool answered;
 
 	while ((request = LIST_FIRST(&domain->requests))) {
-		request->held = false;
-		if (request->answered)
-			request_free(request);
-		else
+		answered = !(request->due & CORE_REQUEST_ANSWER);
+		core_rdm_request_release(request);
+		if (!answered)
 			core_rdm_reject(request, NULL, 0);
 	}
 }

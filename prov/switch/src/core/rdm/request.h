@@ -17,7 +17,7 @@ struct core_request {
 	struct core_listener *listener;
 	struct core_port *port; /* of the listener, which may be closed */
 	struct fi_info *info;
-	bool held, answered;
+	unsigned due; /* enum core_request_due */
 	uint32_t peer_id;
 	uint64_t secret;
 	size_t name_len, data_len;
