@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The port of a socket address in network order; 0: it has none, or is none. */
+/* The port of a socket address in network order; 0: it has none, or is no socket address. */
 uint16_t core_addr_port(const void *addr, size_t len);
-/* A socket address forgets its port, if it has one: true. */
+/* Sets the port of a socket address to 0.  False: it has none. */
 bool core_addr_port_clear(void *addr, size_t len);
 /* Copies an address as fi_getname does: *len is the room for it, then its length.
  * Returns 0, or -FI_ETOOSMALL if only the part that had room was copied. */

@@ -14,8 +14,8 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
 	base->prefix = info->mode & FI_MSG_PREFIX ? info->ep_attr->msg_prefix_size : 0;
 	base->async_iov = info->mode & FI_ASYNC_IOV;
 	core_caps_init(info, &base->caps);
-	/* without order between them, a message says that a write has arrived
-	 * only if the write's completion says so */
+	/* a core that does not order a send behind a write must complete the write only
+	 * when it has arrived: then the send may follow */
 	base->write_flags =
 		FI_COMPLETION | (base->caps.send_after_write ? 0 : FI_DELIVERY_COMPLETE);
 	base->buffer_size = attr->buffer_size;

@@ -11,28 +11,29 @@
 #include "core/core.h"
 
 enum {
-	CORE_BATCH = 16, /* events of one poll */
-	CORE_READS = 64, /* times that a poll reads a queue: some of it is no event */
+	CORE_BATCH = 16, /* events that one poll reports at most */
+	CORE_READS = 64, /* reads of a queue in one poll: an entry need not make an event */
 	CORE_KEYS = 32,	 /* random keys drawn at once: 256 bytes */
-	CORE_HEAD = 512, /* bytes of a receive buffer that lie apart */
+	CORE_HEAD = 512, /* bytes at the start of a receive buffer that lie apart */
 };
 
 struct core_rx;
 
-/* The first member of both adapters' struct core_domain. */
+/* The first member of both adapters' struct core_domain, which owns and frees it; under the
+ * domain's lock. */
 struct core_base {
 	struct fid_domain *domain;
 	struct core_caps caps;
-	uint64_t write_flags; /* of a write after which a send may say that it arrived */
-	size_t prefix;	      /* bytes in front of each message that are the core's */
-	bool async_iov;	      /* the core reads lists of pieces until the end */
-	size_t buffer_size, buffer_cnt, buffer_max;
+	uint64_t write_flags; /* of a write whose arrival a later send may announce */
+	size_t prefix;	/* bytes that the core wants in front of each message (FI_MSG_PREFIX) */
+	bool async_iov; /* lists of pieces must stay until an operation is over (FI_ASYNC_IOV) */
+	size_t buffer_size, buffer_cnt, buffer_max; /* as in struct core_attr */
 	size_t head_size;	    /* CORE_HEAD, or 0 where buffers are in one piece */
-	SLIST_HEAD(, core_rx) idle; /* could not be posted: tried again at each poll */
-	size_t out_cnt, rx_cnt;	    /* in the core's hands */
-	/* a buffer is about to be posted where none was; may be NULL */
+	SLIST_HEAD(, core_rx) idle; /* the core did not take them: posted again by each poll */
+	size_t out_cnt, rx_cnt;	    /* operations and receives that the core has */
+	/* called before a buffer is posted while the core has none; may be NULL */
 	void (*starved)(struct core_base *base);
-	uint64_t keys[CORE_KEYS];
+	uint64_t keys[CORE_KEYS]; /* drawn ahead; key_cnt of them are unused */
 	unsigned key_cnt;
 };
 
@@ -43,13 +44,15 @@ static inline struct core_base *core_base_of(struct core_domain *domain)
 
 /* core_ops.caps */
 const struct core_caps *core_base_caps(const struct core_domain *domain);
+/* Fills base, which is all zero, from a core's fi_info and the sizes that a user asks for. */
 void core_base_init(struct core_base *base, const struct fi_info *info,
 		    const struct core_attr *attr);
 
 /*
- * Completions that were read from a queue are counted (seen).  When the count has reached
- * this mark, what the core had at the time of the call has come back, or never will: a
- * core returns it before what it is given from then on.
+ * The mark at which what the core has now is drained.  seen counts the completions that
+ * were read from a queue.  Once it has reached the mark, an operation that the core had at
+ * the time of this call has completed or never will: a core completes it before those that
+ * are posted later.
  */
 static inline uint64_t core_base_drain_at(const struct core_base *base, uint64_t seen)
 {
@@ -61,7 +64,7 @@ static inline bool core_base_drained(uint64_t seen, uint64_t drain_at)
 	return (int64_t)(seen - drain_at) >= 0;
 }
 
-/* Bytes from one buffer of a message to the next. */
+/* Bytes from the start of one buffer to that of the next: whole cache lines. */
 static inline size_t core_base_stride(const struct core_base *base)
 {
 	return (base->prefix + base->buffer_size + 63) & ~(size_t)63;

@@ -7,12 +7,12 @@
 
 #include "core/common/caps.h"
 
-/* The tcp core copies shorter sends into a buffer of its own where the socket
- * is full, and reports them done (its parameter staging_sbuf_size). */
+/* The tcp core copies sends of fewer bytes into a buffer of its own while the socket is
+ * full, and reports them done (its parameter staging_sbuf_size). */
 #define CORE_TCP_STAGE 9000
 
-/* The RMA that we can use.  Raw keys would have to travel and be mapped at the other
- * side; a core that insists on them is served by copying. */
+/* The RMA capabilities that we can use.  Raw keys would have to be sent to the peer and
+ * mapped there; over a core that requires them, messages are copied. */
 static uint64_t rma_of(const struct fi_info *info)
 {
 	const uint64_t rma = FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE;
@@ -26,7 +26,7 @@ static uint64_t rma_of(const struct fi_info *info)
 
 static size_t pieces_of(const struct fi_info *info)
 {
-	/* a list of pieces would have to outlive the call */
+	/* the list of pieces would have to outlive the call */
 	if (info->mode & FI_ASYNC_IOV)
 		return 1;
 	return info->tx_attr->iov_limit < CORE_IOV_MAX ? info->tx_attr->iov_limit : CORE_IOV_MAX;
@@ -50,7 +50,7 @@ void core_caps_init(const struct fi_info *info, struct core_caps *caps)
 
 	*caps = (struct core_caps){
 		.iov_limit = pieces_of(info),
-		/* the pieces are local ones: rma_iov_limit counts the remote ones */
+		/* of local pieces; tx_attr->rma_iov_limit is about remote ones */
 		.rma_iov_limit = pieces_of(info),
 		.inject_size = info->tx_attr->inject_size,
 		.rma_max = info->ep_attr->max_msg_size,

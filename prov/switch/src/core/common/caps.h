@@ -8,11 +8,11 @@
 
 #include "core/core.h"
 
-/* The core is the one of this name. */
+/* Whether info is of the core with this name. */
 bool core_is(const struct fi_info *info, const char *name);
-/* One of libfabric's own that speak over TCP sockets with the same code. */
+/* Whether info is of the tcp or the net core, which share their code for sockets. */
 bool core_is_tcp(const struct fi_info *info);
-/* Of a core's fi_info; what depends on the kind of endpoints is left to the adapter. */
+/* Fills caps from a core's fi_info, but for what depends on the kind of endpoints. */
 void core_caps_init(const struct fi_info *info, struct core_caps *caps);
 
 #endif

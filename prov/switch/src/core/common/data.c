@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Operations of a path, as its core takes them: injected, as they lie, or
- * copied into a send buffer where the core wants its memory registered, a prefix in
- * front, or no list of pieces.  Called by both adapters under the domain's lock.  It
- * makes no event.
+ * Posts the operations of a path in the form that its core takes: injected, from the
+ * caller's memory, or copied into a send buffer where the core wants registered memory, a
+ * prefix in front, or no list of pieces.  Called through core_ops, directly or by
+ * core/msg/ops.c, under the domain's lock.  It makes no event.
  */
 #include <string.h>
 
@@ -15,11 +15,12 @@
 #include "core/common/tx.h"
 
 enum {
-	CORE_INJECT_COPY = 256, /* pieces up to this sum are gathered to be injected */
-	CORE_LINE_LEAST = 2,	/* operations out, and send buffers, that are a path's own */
+	CORE_INJECT_COPY =
+		256,	     /* longest message whose pieces are copied together to be injected */
+	CORE_LINE_LEAST = 2, /* operations, and send buffers, that each path may always have */
 };
 
-/* The core did not take an operation; what the caller is told. */
+/* The core did not take an operation: returns what the caller is told. */
 static int refused(const char *what, ssize_t ret)
 {
 	if (ret == -FI_EAGAIN)
@@ -29,9 +30,10 @@ static int refused(const char *what, ssize_t ret)
 }
 
 /*
- * All paths of a domain share what may be out.  Half of it is for whoever comes first,
- * the other half for paths that have next to nothing out: so however much the peers of
- * others leave lying, a path finds room, unless a thousand of them do.
+ * Whether the path may post an operation.  All paths of a domain share CORE_OUT_MAX.  Any
+ * path may use the first half; the second half is for paths that have fewer than
+ * CORE_LINE_LEAST out.  So peers that do not receive cannot keep the other paths from
+ * sending, unless there are a thousand of them.
  */
 static bool may_go_out(const struct core_line *line)
 {
@@ -41,13 +43,13 @@ static bool may_go_out(const struct core_line *line)
 	       (line->out_cnt < CORE_LINE_LEAST && out_cnt < CORE_OUT_MAX);
 }
 
-/* The same for the send buffers, of which there are fewer: enough for 64 such paths. */
+/* The same for send buffers, of which there are fewer: enough for 64 such peers. */
 static bool may_copy(const struct core_line *line)
 {
 	return line->tx->busy < CORE_TX_MAX / 2 || line->tx_cnt < CORE_LINE_LEAST;
 }
 
-/* The core's answer to an operation with a completion. */
+/* Handles the core's answer to an operation with a completion: lists it if it was taken. */
 static int taken(struct core_path *path, struct core_out *out, const char *what, ssize_t ret)
 {
 	if (ret) {
@@ -131,7 +133,7 @@ int core_data_send(struct core_path *path, struct core_io *io, const struct iove
 	return taken(path, out, "fi_sendmsg", fi_sendmsg(line->ep, &msg, FI_COMPLETION));
 }
 
-/* Without a list: the flags are those that the endpoint was opened with. */
+/* Without a list of pieces; the flags are those that the endpoint was opened with. */
 static ssize_t rma_one(const struct core_line *line, struct core_out *out, enum core_kind kind,
 		       const struct iovec *iov, void *desc, uint64_t raddr, uint64_t key)
 {

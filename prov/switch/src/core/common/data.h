@@ -9,7 +9,7 @@
 #include "core/common/line.h"
 
 enum {
-	CORE_OUT_MAX = 4096, /* operations out per domain: the completion queue holds them */
+	CORE_OUT_MAX = 4096, /* operations out per domain; the completion queue has room for them */
 };
 
 /* core_ops.send, read and write. */
@@ -19,7 +19,8 @@ int core_data_read(struct core_path *path, struct core_io *io, const struct iove
 		   size_t cnt, uint64_t raddr, uint64_t key);
 int core_data_write(struct core_path *path, struct core_io *io, const struct iovec *iov,
 		    void **desc, size_t cnt, uint64_t raddr, uint64_t key);
-/* An operation is over; returns what to report as done, or NULL. */
+/* Takes an operation that is over out of its lists.  Returns the driver's io to report as
+ * done, or NULL: it was reported when the message was copied. */
 struct core_io *core_data_done(struct core_out *out);
 
 #endif

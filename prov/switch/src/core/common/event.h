@@ -9,7 +9,7 @@
 #include "core/common/line.h"
 #include "core/common/rx.h"
 
-/* A message of len bytes in this buffer.  Sets the named fields only: clearing the rest
+/* A message of len bytes that lies in this buffer.  Sets the named fields only: clearing the rest
  * takes longer than receiving a small message may take. */
 static inline void core_event_recv(struct core_event *event, struct core_rx *rx, const void *data,
 				   size_t len)
@@ -33,7 +33,8 @@ static inline void core_event_done(struct core_event *event, struct core_path *p
 	event->token = NULL;
 }
 
-/* What became of a path, with the connection data that came with it (len 0: none). */
+/* A path was connected, refused, broken or closed, with the connection data that came with it (len
+ * 0: none). */
 static inline void core_event_path(struct core_event *event, enum core_event_type type,
 				   struct core_path *path, int error, const void *data, size_t len)
 {

@@ -13,9 +13,9 @@
 int core_peer_error(int error)
 {
 	switch (error) {
-	case 0: /* nothing that has a name */
+	case 0: /* the connection was closed, without an error */
 		return 0;
-	case FI_EIO: /* tcp: the end of the stream where an answer was to come */
+	case FI_EIO: /* tcp: the stream ended before the answer to a request */
 	case FI_ENOTCONN:
 	case FI_ESHUTDOWN:
 	case EPIPE:

@@ -9,11 +9,11 @@
 
 #include "core/common/line.h"
 
-/* What an operation or a connection failed with (positive), as our users are told it: a
- * core says it in the words of what it was doing when it met that the peer was gone. */
+/* The error (positive) that users of core_ops are told for one of the core's: a core that
+ * finds its peer gone reports the error of whatever call it was making. */
 int core_peer_error(int error);
-/* Reads the next entry of the core's error queue: the context of the operation (NULL: it
- * had none) and what our users are told.  False: there is none. */
+/* Reads the next entry of the core's error queue.  *ctx: the context of the operation, NULL
+ * if it had none; *error: core_peer_error() of its error.  False: there is no entry. */
 bool core_cq_error(struct fid_cq *cq, struct core_ctx **ctx, int *error);
 
 #endif

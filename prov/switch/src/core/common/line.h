@@ -16,9 +16,9 @@
 struct core_base;
 struct core_tx_pool;
 
-/* What a completion's context points to. */
+/* The struct that the context of a completion points to. */
 enum core_kind {
-	CORE_KIND_NONE,	 /* finished: the core must not name it again */
+	CORE_KIND_NONE,	 /* none: it is over, and the core must not complete it again */
 	CORE_KIND_SEND,	 /* struct core_out */
 	CORE_KIND_WRITE, /* struct core_out */
 	CORE_KIND_READ,	 /* struct core_out */
@@ -26,13 +26,14 @@ enum core_kind {
 	CORE_KIND_TX,	 /* struct core_tx */
 };
 
+/* What every operation and buffer begins with; its address is the context. */
 struct core_ctx {
-	struct fi_context2 core; /* first: the core's, in FI_CONTEXT mode */
+	struct fi_context2 core; /* first; used by the core in FI_CONTEXT mode */
 	enum core_kind kind;
 };
 
-/* An operation that is out; lives in the scratch of a struct core_io, or in a
- * send buffer. */
+/* An operation that the core has.  It lies in the driver's struct core_io, or in a send
+ * buffer, and is the adapter's until it is reported. */
 struct core_out {
 	struct core_ctx ctx;
 	struct core_path *path;
@@ -46,25 +47,26 @@ _Static_assert(sizeof(struct core_out) <= sizeof(struct core_io),
 
 /* Where a path is in its life, in this order. */
 enum core_line_state {
-	CORE_LINE_CONNECTING, /* waits for the peer's answer, or for ours to be on its way */
+	CORE_LINE_CONNECTING, /* waits for the peer's answer, or until ours is on its way */
 	CORE_LINE_UP,	      /* moves data until it breaks or is closed */
 	CORE_LINE_DEAD,	      /* was refused or broke; waits for path_close */
 	CORE_LINE_SEVERED,    /* closed; waits for the core to give its reads back */
 	CORE_LINE_DRAINING,   /* closed; waits for the last completions of its operations */
 };
 
-/* The first member of both adapters' struct core_path: where its operations go,
- * and which are out. */
+/* The first member of both adapters' struct core_path, which owns and frees it: where its
+ * operations go, and which the core has.  Under the domain's lock. */
 struct core_line {
 	struct core_base *base;
 	enum core_line_state state;
-	void *user; /* comes back in events */
-	struct fid_ep *ep;
-	fi_addr_t addr; /* FI_ADDR_UNSPEC where ep is connected */
+	void *user;	   /* comes back in events */
+	struct fid_ep *ep; /* NULL once closed */
+	fi_addr_t addr;	   /* FI_ADDR_UNSPEC where ep is connected */
 	struct core_tx_pool *tx;
 	struct core_outs outs;
-	unsigned out_cnt, tx_cnt; /* how many they are, and those in send buffers */
-	unsigned read_cnt;	  /* reads among them */
+	unsigned out_cnt;  /* operations in outs */
+	unsigned tx_cnt;   /* those of them in send buffers */
+	unsigned read_cnt; /* reads among them */
 };
 
 static inline struct core_line *core_line_of(struct core_path *path)
@@ -72,12 +74,13 @@ static inline struct core_line *core_line_of(struct core_path *path)
 	return (struct core_line *)path;
 }
 
+/* Fills a line of a path that connects; the adapter sets ep, and addr if it has one. */
 void core_line_init(struct core_line *line, struct core_base *base, struct core_tx_pool *tx,
 		    void *user);
 /* What an operation on a path that is not up is answered: -FI_ENOTCONN before it was,
  * -FI_ECONNRESET once it broke, -FI_ESHUTDOWN once it was closed. */
 int core_line_refuse(const struct core_line *line);
-/* Enters and leaves the list of those that are out; its kind says what it is. */
+/* Put an operation, whose kind is set, on the list of those that are out, and take it off. */
 void core_line_add(struct core_line *line, struct core_out *out);
 void core_line_remove(struct core_line *line, struct core_out *out);
 

@@ -15,7 +15,7 @@
 
 #define CORE_INFO(subsys, ...) FI_INFO(&switch_prov, FI_LOG_##subsys, __VA_ARGS__)
 
-/* Logs and returns ret. */
+/* Logs that what failed with ret, a negative errno, and returns ret. */
 static inline int core_failed(const char *what, int ret)
 {
 	CORE_WARN(CORE, "%s: %s\n", what, fi_strerror(-ret));

@@ -14,7 +14,7 @@
 #include "core/common/mr.h"
 #include "core/common/secret.h"
 
-/* A key that a peer cannot guess, as long as the core takes. */
+/* Draws a key that a peer cannot guess, of the length that the core takes. */
 static int key_draw(struct core_base *base, uint64_t *key)
 {
 	size_t size = base->caps.key_size;
@@ -32,7 +32,7 @@ static int key_draw(struct core_base *base, uint64_t *key)
 	return 0;
 }
 
-/* FI_MR_ENDPOINT: a region serves one endpoint, once it is enabled. */
+/* With FI_MR_ENDPOINT a region is bound to one endpoint, and then enabled. */
 static int mr_enable(struct fid_mr *mr, struct fid_ep *ep)
 {
 	int ret = fi_mr_bind(mr, &ep->fid, 0);
@@ -75,7 +75,7 @@ int core_mr_alloc(struct core_base *base, struct fid_ep *ep, size_t size, uint64
 	int ret = 0;
 
 	*mr = NULL;
-	/* so large a piece is mapped, and its pages exist once a message came */
+	/* malloc maps so large a piece: its pages exist once a message was written there */
 	if (posix_memalign(mem, 4096, size))
 		return -FI_ENOMEM;
 	if (base->caps.mr_local)

@@ -7,7 +7,8 @@
 
 #include "core/common/base.h"
 
-/* ep: what it is bound to where the core wants that, else unused. */
+/* Registers memory with the core.  ep: the endpoint that it is bound to where the core wants
+ * that (mr_endpoint), else unused.  0 or a negative errno. */
 int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
 		 uint64_t access, struct fid_mr **mr);
 /* Memory for buffers, from the start of a page, registered for ep where the core wants that

@@ -121,9 +121,9 @@ void core_pool_double(struct core_base *base, struct core_pool *pool)
 		core_pool_grow(base, pool, pool->cnt < room ? pool->cnt : room);
 }
 
-/* All that were posted came back before the queue ran empty: senders may be
- * waiting for buffers.  At most once per such run, so that a receiver who is
- * merely slow does not end up with all that it may have. */
+/* If all posted buffers were used before the queue was read empty, senders may be waiting
+ * for more.  The pool grows once until the queue is empty again, so that a receiver that is
+ * merely slow does not end up with buffer_max. */
 void core_pool_check(struct core_base *base, struct core_pool *pool, bool empty)
 {
 	if (pool->run >= pool->cnt && !pool->grown) {

@@ -11,21 +11,21 @@
 #include "core/common/line.h"
 
 /*
- * A receive buffer.  Its memory exists once the core fills it, page by page,
- * and the core fills one buffer after the other: small messages would soon have
- * a page in each.  So the first bytes of all buffers of a chunk lie side by
- * side, and a message that is longer is put together when it came.
+ * A receive buffer, owned by its chunk.  A page of its memory exists once the core has
+ * written there, and the core fills one buffer after the other, so small messages would
+ * soon cost a page in each.  Therefore the first bytes (the heads) of all buffers of a
+ * chunk lie side by side, and a message that is longer is put together when it has come.
  */
 struct core_rx {
 	struct core_ctx ctx;
 	struct core_pool *pool;
-	void *head; /* NULL: not apart */
-	void *data; /* room for a whole message, the core's prefix in front of it */
+	void *head; /* CORE_HEAD bytes; NULL: the buffer is in one piece */
+	void *data; /* room for a whole message behind the core's prefix */
 	void *desc;
 	SLIST_ENTRY(core_rx) link; /* in base->idle */
 };
 
-/* Buffers allocated and registered together. */
+/* Buffers that are allocated and registered together; owned and freed by their pool. */
 struct core_chunk {
 	SLIST_ENTRY(core_chunk) link;
 	void *mem;
@@ -34,33 +34,36 @@ struct core_chunk {
 	struct core_rx rx[];
 };
 
-/* Receive buffers posted to one queue: the domain's shared one, or an
- * endpoint's own. */
+/* Receive buffers that are posted to one endpoint or shared context.  Owned by the path,
+ * port or domain that it lies in, freed with core_pool_free(), under the domain's lock. */
 struct core_pool {
-	struct fid_ep *ep; /* NULL: closed, nothing is posted any more */
-	void *owner;	   /* the adapter's */
+	struct fid_ep *ep; /* NULL: it is closed, or about to be: nothing is posted any more */
+	void *owner;	   /* the adapter's, which finds its port by it */
 	SLIST_HEAD(, core_chunk) chunks;
-	size_t cnt;
-	size_t run; /* completed since the completion queue was last read empty */
-	bool grown; /* in this run */
+	size_t cnt; /* all buffers */
+	size_t run; /* receives completed since the completion queue was last read empty */
+	bool grown; /* since then, so not again */
 };
 
-/* The message that the core has put into the buffer; *len is what the core
- * says, and then the message's. */
+/* The message in a buffer that the core has filled.  *len: bytes that the core reports, then
+ * those of the message. */
 const void *core_rx_data(const struct core_base *base, struct core_rx *rx, size_t *len);
-/* A completion of the buffer was read.  False: it failed, and the buffer is posted again. */
+/* Counts a receive whose completion was read.  False: it failed, and the buffer is posted
+ * again. */
 bool core_rx_came(struct core_base *base, struct core_rx *rx, int error);
 /* Posts the buffer, or keeps it for core_rx_retry(). */
 void core_rx_post(struct core_base *base, struct core_rx *rx);
+/* Posts the buffers that the core did not take before. */
 void core_rx_retry(struct core_base *base);
 /* Allocates and posts cnt more buffers; 0 or a negative errno. */
 int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt);
-/* Twice as many, as far as buffer_max goes. */
+/* Doubles the number of buffers, up to buffer_max. */
 void core_pool_double(struct core_base *base, struct core_pool *pool);
-/* A completion of one of its buffers was read; the queue was read empty. */
+/* Called after each poll, with whether the queue was read empty: grows a pool all of whose
+ * buffers were used before that. */
 void core_pool_check(struct core_base *base, struct core_pool *pool, bool empty);
-/* The queue they were posted to is closed and no completion names them: some cores
- * never give back what an endpoint had when it was closed. */
+/* Frees the buffers.  The endpoint they were posted to is closed, and no completion of theirs
+ * can be in a queue any more; some cores never complete what an endpoint had. */
 void core_pool_free(struct core_base *base, struct core_pool *pool);
 
 #endif

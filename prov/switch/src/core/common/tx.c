@@ -38,7 +38,8 @@ static int tx_take(struct core_base *base, struct core_tx_pool *pool, struct cor
 	if (SLIST_EMPTY(&pool->free)) {
 		ret = pool->cnt == CORE_TX_MAX ? -FI_EAGAIN : tx_add(base, pool);
 		if (ret)
-			return pool->cnt ? -FI_EAGAIN : ret; /* one of them comes back */
+			return pool->cnt ? -FI_EAGAIN
+					 : ret; /* one that is in use will be given back */
 	}
 	*tx = SLIST_FIRST(&pool->free);
 	SLIST_REMOVE_HEAD(&pool->free, link);
@@ -65,8 +66,8 @@ int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct
 	return 0;
 }
 
-/* A list of pieces would have to outlive the call with FI_ASYNC_IOV.  Endpoints
- * without connections were opened so that what has no flags completes. */
+/* With FI_ASYNC_IOV a list of pieces would have to outlive the call.  Endpoints without
+ * connections are opened so that operations without flags complete. */
 ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
 		     struct core_tx *tx, size_t len)
 {
