@@ -37,8 +37,8 @@ void core_msg_path_discard(struct core_path *path)
 	core_msg_path_shut(path, CORE_MSG_REPORT_NOTHING);
 }
 
-/* An operation of ours that may be half here, or that the core gave back without
- * having seen the end of the connection. */
+/* Whether closing the endpoint is unsafe: the answer to a read may be half received, or the
+ * core has failed a read without having seen the end of the connection. */
 static bool core_msg_path_pinned(const struct core_path *path)
 {
 	return path->domain->base.caps.rma_pins_path && path->line.state == CORE_LINE_UP &&
@@ -68,7 +68,6 @@ void core_msg_drain_enter(struct core_path *path, enum core_msg_report report)
 	path->report = report;
 }
 
-/* The queue was empty: its paths that drain have nothing more to come. */
 void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_queue *queue)
 {
 	struct core_path *path;
@@ -78,7 +77,8 @@ void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_qu
 			path->drain_at = queue->seen;
 }
 
-/* The last events of a path; returns how many, and whether it is through. */
+/* The last events of a path that is drained: returns how many, and sets *through if there
+ * are no more. */
 static int core_msg_drain_end(struct core_path *path, struct core_event *events, int max,
 			      bool *through)
 {
@@ -99,7 +99,6 @@ static int core_msg_drain_end(struct core_path *path, struct core_event *events,
 	return n;
 }
 
-/* in_use: events of this poll may lie in buffers that are freed with their path. */
 int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, int max, bool in_use)
 {
 	struct core_path *path, *next;

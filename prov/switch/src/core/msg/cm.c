@@ -15,7 +15,7 @@
 #include "core/msg/path.h"
 #include "core/msg/request.h"
 
-/* The connection of a path is over; returns how many events that makes. */
+/* The core reports that a connection is over; returns how many events that makes. */
 static int core_msg_path_over(struct core_path *path, int error, const void *data, size_t len,
 			      struct core_event *event)
 {
@@ -27,7 +27,7 @@ static int core_msg_path_over(struct core_path *path, int error, const void *dat
 				len);
 		return 1;
 	case CORE_LINE_UP:
-		/* told when everything that arrived before has been */
+		/* reported behind everything that arrived before */
 		path->line.state = CORE_LINE_DEAD;
 		path->error = error;
 		core_msg_drain_enter(path, CORE_MSG_REPORT_BROKEN);
@@ -54,7 +54,7 @@ static int core_msg_cm_error(struct core_domain *domain, union core_msg_cm *cm,
 	len = err.err_data ? err.err_data_size : 0;
 	if (len > sizeof(cm->bytes))
 		len = sizeof(cm->bytes);
-	/* a core may lend its own memory, until the next call */
+	/* the data may lie in memory of the core that is valid until the next call */
 	if (len && err.err_data != cm->bytes)
 		memcpy(cm->bytes, err.err_data, len);
 	CORE_INFO(EQ, "connection failed: %s\n", fi_strerror(abs(err.err)));

@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The completion queues of the adapter for connection-oriented cores.  Called
- * by its other files under the domain's lock.
- *
- * One queue with a descriptor serves any number of paths.  The tcp core of
- * libfabric before 1.18 asks such a queue with epoll(7), and every message then
- * pays for the kernel's bookkeeping, some 0.8 us of a half round trip.  A queue
- * of FI_WAIT_POLLFD it asks with poll(2), at 20 ns for each path.  So with that
- * core the first few paths get a queue of the second kind, the polled one.
- *
- * The polled queue has no descriptor to sleep on but a list of them, which
- * changes while somebody sleeps.  A set of our own follows it: exactly from
- * core_msg_queue_trywait() on, as long as the domain is armed.  Following costs
- * a call into the core for each poll, so it ends after a while of polling, and
- * whoever may still be asleep is woken up.  So is he whenever others leave
- * something behind in a queue: the core's own signal is gone with their read.
+ * The completion queues of a domain: opens them, chooses one for each path, and prepares
+ * them for sleeping.  Called by the other files of core/msg under the domain's lock.  It
+ * reads no completion.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,8 +15,22 @@
 #include "core/msg/domain.h"
 #include "core/msg/path.h"
 
+/*
+ * Why there are two.  One queue with a descriptor serves any number of paths.  The tcp core
+ * of libfabric before 1.18 asks such a queue with epoll(7), and every message then pays for
+ * the kernel's bookkeeping, some 0.8 us of a half round trip.  It asks a queue of
+ * FI_WAIT_POLLFD with poll(2), at 20 ns for each path.  So with that core the first few
+ * paths get a queue of the second kind, the polled one; the other is the waited one.
+ *
+ * The polled queue has no descriptor to sleep on but a list of them, which changes while
+ * somebody sleeps.  An epoll set of our own follows that list, exactly, from
+ * core_msg_queue_trywait() on and as long as the domain is armed.  Following costs a call
+ * into the core for each poll, so it ends after ARMED_CALLS, and whoever may still be
+ * asleep is woken.  Sleepers are woken, too, when a poll leaves something behind in a
+ * queue: the read has taken away the core's own signal.
+ */
 enum {
-	ARMED_CALLS = 1024, /* polls and operations until following ends */
+	ARMED_CALLS = 1024, /* polls and operations during which the list is followed */
 };
 
 static int queue_open(struct core_domain *domain, enum fi_wait_obj wait_obj, struct fid_cq **cq)
@@ -60,7 +62,7 @@ int core_msg_queues_open(struct core_domain *domain, bool with_polled)
 	domain->rx_max = domain->window ? CORE_MSG_RX_MAX : domain->base.buffer_max;
 	ret = queue_open(domain, FI_WAIT_FD, &domain->waited.cq);
 	while (ret && domain->window && domain->rx_max > domain->base.buffer_max) {
-		domain->rx_max /= 2; /* more than the device has */
+		domain->rx_max /= 2; /* the device has no queue of that size */
 		ret = queue_open(domain, FI_WAIT_FD, &domain->waited.cq);
 	}
 	if (ret)
@@ -92,7 +94,7 @@ struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain)
 	return polled;
 }
 
-/* -- sleeping ------------------------------------------------------------- */
+/* -- waiting -------------------------------------------------------------- */
 
 static bool same_fds(const struct core_msg_polled *polled, const struct fi_wait_pollfd *now)
 {
@@ -105,8 +107,8 @@ static bool same_fds(const struct core_msg_polled *polled, const struct fi_wait_
 	return true;
 }
 
-/* Takes out what is in the set, as long as it can be: a file that a forked
- * child still has open would stay in it behind its last descriptor here. */
+/* Empties the set before its descriptors are closed: a file that a forked child still has
+ * open would stay in the set although its last descriptor here is closed. */
 static void polled_forget(struct core_msg_polled *polled)
 {
 	for (size_t i = 1; i < polled->fd_cnt; i++)
@@ -114,10 +116,10 @@ static void polled_forget(struct core_msg_polled *polled)
 	polled->fd_cnt = 0;
 }
 
-/* Makes the set anew of the core's list; adding what is ready wakes who sleeps.
- * poll(2) and epoll(7) share the bits of their events.  The list's first
- * descriptor is how the core wakes up its own sleepers; nobody but them resets
- * it.  On failure the set is empty, and so made again next time. */
+/* Fills the set anew from the core's list; adding a descriptor that is ready wakes whoever
+ * sleeps.  poll(2) and epoll(7) share the bits of their events.  The list's first
+ * descriptor is left out: the core wakes sleepers of its own with it, and only they reset
+ * it.  On failure the set is empty, so the next call fills it again. */
 static int polled_make(struct core_msg_polled *polled, const struct fi_wait_pollfd *list)
 {
 	int ret;
@@ -137,8 +139,7 @@ static int polled_make(struct core_msg_polled *polled, const struct fi_wait_poll
 	return 0;
 }
 
-/* Makes the set what the core's list is.  Fails, too, if there is something to
- * read. */
+/* Makes the set equal to the core's list.  Fails, too, if there is a completion to read. */
 static int polled_follow(struct core_msg_polled *polled)
 {
 	struct pollfd fds[CORE_MSG_POLLED_FDS];
@@ -196,5 +197,5 @@ int core_msg_queue_trywait(struct core_domain *domain)
 	ret = fi_trywait(domain->fabric, &polled_fid, 1);
 	if (ret)
 		return ret;
-	return polled_follow(polled) ? -FI_EAGAIN : 0; /* what that asked of the core */
+	return polled_follow(polled) ? -FI_EAGAIN : 0; /* fi_trywait may have changed the list */
 }

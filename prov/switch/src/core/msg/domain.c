@@ -30,11 +30,11 @@ void core_msg_caps(const struct fi_info *info, struct core_caps *caps)
 /* -- opening and closing ------------------------------------------------ */
 
 /*
- * Closes everything, in an order that no core object outlives what it points
- * to.  A path that still has reads out is closed like the others: the tcp
- * core then corrupts its pool of transfers, but the pool is only freed as a
- * whole when the completion queue is closed, and nothing takes from it in
- * between, since no operation is posted and no queue is read from here on.
+ * Closes everything, in such an order that no object of the core outlives what it points
+ * to.  A path that still has reads out is closed like the others: the tcp core then
+ * corrupts its pool of transfers, but it frees that pool as a whole when the completion
+ * queue is closed, and takes nothing from it before, since no operation is posted and no
+ * queue is read from here on.
  */
 void core_msg_domain_close(struct core_domain *domain)
 {
@@ -76,7 +76,7 @@ static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 	if (info->ep_attr->rx_ctx_cnt != FI_SHARED_CONTEXT)
 		return 0;
 	if (domain->window)
-		attr.size = domain->rx_max; /* more peers than by default */
+		attr.size = domain->rx_max; /* room for more peers than by default */
 	ret = fi_srx_context(domain->base.domain, &attr, &domain->srx, NULL);
 	while (ret && attr.size / 2 > info->rx_attr->size) {
 		attr.size /= 2;
@@ -86,18 +86,18 @@ static int core_msg_srx_open(struct core_domain *domain, struct fi_info *info)
 		return core_failed("fi_srx_context", ret);
 	if (domain->window)
 		domain->rx_max = attr.size;
-	/* completions follow the endpoints' binding; some cores want this one
-	 * too, others know no such thing */
+	/* completions go to the queue that an endpoint is bound to; some cores want the
+	 * shared context bound to one too, others refuse that */
 	ret = fi_ep_bind(domain->srx, &domain->waited.cq->fid, FI_RECV);
 	if (ret)
-		CORE_INFO(CORE, "shared receives without a queue of their own: %s\n",
+		CORE_INFO(CORE, "the shared receive context is not bound to a queue: %s\n",
 			  fi_strerror(-ret));
 	domain->pool.ep = domain->srx;
 	return core_pool_grow(&domain->base, &domain->pool, domain->base.buffer_cnt);
 }
 
-/* Asks the core how much connection data it carries.  Only an endpoint knows, and
- * some cores make none without a peer but a passive one. */
+/* Asks the core how much connection data it carries.  Only an endpoint can be asked, and
+ * the only one that every core makes without a peer is a passive one. */
 static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_info *info)
 {
 	struct fi_info copy = *info;
@@ -105,7 +105,7 @@ static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_inf
 
 	copy.next = NULL;
 	copy.handle = NULL;
-	copy.src_addr = NULL; /* a listener may have it */
+	copy.src_addr = NULL; /* a listener may listen there */
 	copy.src_addrlen = 0;
 	if (fi_passive_ep(domain->fabric, &copy, &pep, NULL))
 		return;
@@ -113,8 +113,8 @@ static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_inf
 	core_fid_close(&pep->fid, "a passive endpoint");
 }
 
-/* What came while no buffer was posted, the core may have read already, and
- * nothing but a poll would find it. */
+/* A buffer is posted while the core has none.  It may have read a message that came before,
+ * which then makes no descriptor readable: only a poll finds it. */
 static void core_msg_starved(struct core_base *base)
 {
 	core_msg_wake((struct core_domain *)base);
@@ -202,7 +202,8 @@ int core_msg_trywait(struct core_domain *domain)
 	return ret;
 }
 
-/* Both queues at once cost a system call and half a megabyte more. */
+/* Remembered for core_msg_queue_choose(): having paths in both queues costs a system call
+ * and half a megabyte more. */
 void core_msg_expect(struct core_domain *domain, size_t peers)
 {
 	if (peers > domain->expected)

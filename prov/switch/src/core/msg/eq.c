@@ -28,9 +28,8 @@ int core_msg_eq_open(struct fid_fabric *fabric, struct fid_eq **eq, int *fd)
 	return ret;
 }
 
-/* Returns like fi_eq_read.  The tcp core takes an old errno for the reason
- * when a peer hangs up instead of answering; an old EAGAIN makes it wait for
- * ever. */
+/* When a peer hangs up instead of answering, the tcp core takes whatever errno is for the
+ * reason, and an old EAGAIN makes it wait for ever; so errno is cleared before. */
 ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *cm)
 {
 	ssize_t ret;
@@ -42,7 +41,7 @@ ssize_t core_msg_eq_read(struct fid_eq *eq, uint32_t *type, union core_msg_cm *c
 	return ret;
 }
 
-/* fi_trywait: the tcp core before 1.18 progresses its connections in here, too. */
+/* The tcp core before 1.18 progresses its connections in here, too. */
 int core_msg_eq_trywait(struct fid_fabric *fabric, struct fid_eq *eq)
 {
 	struct fid *fid = &eq->fid;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Keeps a peer that connects from stopping the whole process.  The tcp core
- * before 1.18 reads the head of a connection request, then the data that it
- * promises, from a socket that blocks: 32 bytes and no more made it wait for
- * ever, with the domain's lock held.  Sockets that Linux accepts inherit the
- * listening one's timeout for receiving.  Called when a listener starts; on any
- * other core it finds nothing, and does nothing.
+ * Keeps a peer that connects from blocking the whole process.  The tcp core before 1.18
+ * reads the head of a connection request, and then the data that the head announces, from
+ * a socket that blocks: a peer that sent 32 bytes and no more made it wait for ever, with
+ * the domain's lock held.  Linux gives the sockets that it accepts the receive timeout of
+ * the listening one, so that is set here.  Called when a listener starts; with any other
+ * core it finds no socket and does nothing.
  */
 #include <stdio.h>
 #include <sys/socket.h>
@@ -22,9 +22,10 @@ static bool core_msg_fd_listens(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) && value;
 }
 
-/* What an honest peer sends is there when its head is: it is one segment.  The
- * shortest timeout there is, since whoever attacks makes us wait for each.  It is
- * the connection's as long as the socket blocks, which is until it is accepted. */
+/* Sets the shortest timeout that there is, since an attacker makes us wait for each of its
+ * connections.  The data of an honest peer has come when its head has: both are one
+ * segment.  The timeout counts while the socket blocks, which it does until the request is
+ * accepted. */
 static void core_msg_fd_hurry(int fd)
 {
 	const struct timeval shortest = {.tv_usec = 1};
@@ -33,8 +34,8 @@ static void core_msg_fd_hurry(int fd)
 		CORE_INFO(EP_CTRL, "a timeout for connection requests: %m\n");
 }
 
-/* The core tells nobody its listening socket, but it is in the epoll set that is
- * the descriptor of the listener's event queue. */
+/* The core has no call that returns its listening socket, but the socket is in the epoll set
+ * that is the descriptor of the listener's event queue. */
 void core_msg_listener_guard(const struct core_listener *listener)
 {
 	char path[64], line[256];

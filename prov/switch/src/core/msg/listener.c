@@ -17,22 +17,23 @@
 #include "core/msg/listener.h"
 
 enum {
-	CORE_MSG_DRAIN = 4096, /* reads of a listener that closes: a flood must not hold us */
+	CORE_MSG_DRAIN =
+		4096, /* reads of the queue of a listener that closes, however many connect */
 };
 
-/* The process or the system has no room for another connection: reading again
- * lets nobody in. */
+/* Whether accept failed because the process or the system has no room for another
+ * connection: reading again lets none in. */
 static bool core_msg_no_room(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 /*
- * Whether to read on behind a read that brought nothing.  The tcp core lets one
- * connection in with each read, and whoever said nothing yet makes no event: a
- * request would wait for one look per connection ahead of it.  The descriptor says
- * whether more are there.  It stays readable behind an event, too, until trywait,
- * which therefore comes first and is followed by a read.  error: errno of the read.
+ * Whether to read again behind a read that brought nothing.  The tcp core accepts one
+ * connection with each read, which makes no event until its request has come: a request
+ * would wait for one poll per connection ahead of it.  The descriptor is readable while
+ * there are more connections.  It stays readable behind an event, too, until trywait, which
+ * is therefore called first, and followed by a read.  error: errno of the read.
  */
 static bool core_msg_listener_more(struct core_listener *listener, int error)
 {
@@ -46,8 +47,6 @@ static bool core_msg_listener_more(struct core_listener *listener, int error)
 	return true;
 }
 
-/* One request of a listener's queue; false: none is there, or (idle_reads has come to
- * its end) so many connections were let in that others want their turn. */
 bool core_msg_listener_event(struct core_listener *listener, union core_msg_cm *cm, size_t *len)
 {
 	struct fi_eq_err_entry err = {0};
@@ -73,9 +72,9 @@ bool core_msg_listener_event(struct core_listener *listener, union core_msg_cm *
 	}
 }
 
-/* Turns away whoever is at the door.  The tcp core would forget them when it
- * closes the listener, but keep their sockets open, and they would wait for an
- * answer for ever.  Who connected and said nothing is beyond reach. */
+/* Rejects the requests that are in the queue.  The tcp core would forget them when it closes
+ * the listener, but keep their sockets open, and the peers would wait for an answer for
+ * ever.  Connections without a request yet cannot be rejected. */
 static void core_msg_listener_drain(struct core_listener *listener)
 {
 	union core_msg_cm cm;
@@ -136,7 +135,7 @@ fail:
 	return ret;
 }
 
-/* Not bound to its queue before: verbs forgets that with a new name. */
+/* The passive endpoint is bound to its queue only here: verbs forgets that with a new name. */
 int core_msg_listener_start(struct core_listener *listener)
 {
 	int ret;

@@ -13,46 +13,52 @@
 #include "core/msg/eq.h"
 
 enum {
-	CORE_MSG_ACCEPTS = 64, /* connections that said nothing yet, let in by one look */
+	CORE_MSG_ACCEPTS = 64, /* connections without a request yet that one poll lets in */
 };
 
-/* What only a passive endpoint has. */
+/* What only a passive endpoint has; owned by its listener. */
 struct core_msg_passive {
 	atomic_uint use;      /* enum core_passive_use */
 	union core_msg_cm cm; /* of the last event */
 };
 
 /*
- * Each listener has an event queue of its own: the tcp core keeps requests
- * whose data did not arrive yet, and they outlive the listener in its queue.
- * refs counts the owner, every unanswered request, because fi_reject needs the
- * listener, and who its address is lent to; it is atomic, because these are
- * under the lock of some domain.  So is use, for it is listened to or lent.
+ * Owned by whoever opened it, until listener_close; freed with its last reference, of which
+ * its owner has one, every unanswered request (fi_reject needs the listener), and the path
+ * that its address is lent to.  refs and passive->use are atomic, since requests and paths
+ * are under the lock of any domain; the rest is under the lock of the domain, or of the
+ * passive endpoint's owner.  A listener has an event queue of its own: the tcp core keeps
+ * requests whose data has not arrived yet in the queue, where they outlive the listener.
  */
 struct core_listener {
 	LIST_ENTRY(core_listener) link;
 	struct core_domain *domain; /* NULL: passive, or not listening yet */
 	struct fid_fabric *fabric;
-	struct fi_info *info; /* the sockets core goes on using it */
+	struct fi_info *info; /* a copy; the sockets core goes on using it */
 	struct fid_pep *pep;
 	struct fid_eq *eq;
 	int eq_fd;
-	unsigned idle_reads; /* of this look: reads that brought no request */
+	unsigned idle_reads; /* reads of this poll that brought no request */
 	void *user;
 	atomic_uint refs;
-	bool bound;			  /* to its event queue */
+	bool bound;			  /* the passive endpoint is bound to eq */
 	struct core_msg_passive *passive; /* NULL: it belongs to an endpoint in a domain */
 };
 
 /* -- core/msg/listener.c ------------------------------------------------ */
 
+/* A listener that does not listen yet, with one reference; 0 or a negative errno. */
 int core_msg_listener_create(struct fid_fabric *fabric, struct fi_info *info, void *user,
 			     struct core_listener **listener);
+/* Begins to listen; 0 or a negative errno. */
 int core_msg_listener_start(struct core_listener *listener);
+/* Drops a reference; with the last one the listener is closed and freed. */
 void core_msg_listener_put(struct core_listener *listener);
+/* Reads the next request.  *len: bytes of connection data in *cm.  False: there is none, or
+ * (idle_reads has reached CORE_MSG_ACCEPTS) other listeners want their turn. */
 bool core_msg_listener_event(struct core_listener *listener, union core_msg_cm *cm, size_t *len);
 
-/* How much connection data the core carries. */
+/* Bytes of connection data that the core carries. */
 size_t core_msg_pep_cm_size(struct fid_pep *pep);
 int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,
 		    struct core_listener **listener);
@@ -61,7 +67,7 @@ void core_msg_listener_close(struct core_listener *listener);
 
 /* -- core/msg/guard.c --------------------------------------------------- */
 
-/* So that nobody who connects can stop the process (core/msg/guard.c). */
+/* Keeps peers that connect from blocking the process. */
 void core_msg_listener_guard(const struct core_listener *listener);
 
 /* -- core/msg/passive.c ------------------------------------------------- */

@@ -16,7 +16,7 @@
 #include "core/msg/path.h"
 #include "core/msg/request.h"
 
-/* True if one of our listeners has this port: a path cannot have it too. */
+/* Whether a listener of this domain has this port: a path cannot have it too. */
 static bool core_msg_port_taken(const struct core_domain *domain, uint16_t port)
 {
 	struct core_listener *listener;
@@ -34,8 +34,8 @@ static bool core_msg_port_taken(const struct core_domain *domain, uint16_t port)
 	return false;
 }
 
-/* Shallow copy of info for an endpoint of this domain, with storage for the
- * parts that differ. */
+/* A shallow copy of an info for an endpoint of this domain, with storage for the parts that
+ * differ. */
 struct core_msg_ep_info {
 	struct fi_info info;
 	struct fi_ep_attr ep_attr;
@@ -63,8 +63,8 @@ static int core_msg_ep_info(const struct core_domain *domain, const struct fi_in
 	return 0;
 }
 
-/* Some cores (sockets) ask the network within the call; others say so later, as
- * our users expect. */
+/* Whether fi_connect failed because the peer is not reached.  Some cores (sockets) ask the
+ * network within the call; CORE_REFUSED reports it later, as with the others. */
 static bool refused_at_once(int error)
 {
 	switch (error) {
@@ -74,7 +74,7 @@ static bool refused_at_once(int error)
 	case -FI_EHOSTUNREACH:
 	case -EHOSTDOWN:
 	case -FI_ENETUNREACH:
-	case -FI_EIO: /* whoever listens there hung up */
+	case -FI_EIO: /* the peer hung up */
 		return true;
 	default:
 		return false;
@@ -140,7 +140,7 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 	return 0;
 
 fail:
-	/* frees the core's side of the request, whoever has its socket now */
+	/* this frees what the core keeps of the request, wherever its socket is now */
 	core_msg_reject(request, NULL, 0);
 	return ret;
 }

@@ -38,7 +38,7 @@ static int core_msg_write(struct core_path *path, struct core_io *io, const stru
 	return ret;
 }
 
-/* Nothing is kept: each path has an endpoint of its own. */
+/* Nothing is kept for the next path: each has an endpoint of its own. */
 static void core_msg_rest(struct core_domain *domain)
 {
 	(void)domain;

@@ -38,7 +38,7 @@ int core_msg_passive_setname(struct core_listener *listener, void *addr, size_t 
 	return fi_setname(&listener->pep->fid, addr, len);
 }
 
-/* False: it is in use already. */
+/* Begins a use.  False: the listener is in use already. */
 static bool core_msg_passive_use(struct core_listener *listener, enum core_passive_use use)
 {
 	unsigned unused = CORE_PASSIVE_UNUSED;
@@ -92,12 +92,12 @@ int core_msg_passive_poll(struct core_listener *listener, struct core_event *eve
 {
 	const bool came = core_msg_request_next(listener, &listener->passive->cm, event);
 
-	if (!came) /* so ends a look */
+	if (!came) /* the next poll counts its reads anew */
 		listener->idle_reads = 0;
 	return came;
 }
 
-/* The data lies in the listener, the rest belongs to the request. */
+/* The data lies in the listener until the next poll; the request owns the rest. */
 void core_msg_passive_release(struct core_listener *listener, struct core_event *event)
 {
 	(void)listener;

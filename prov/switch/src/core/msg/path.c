@@ -25,16 +25,16 @@ static int core_msg_ep_bind(struct core_path *path)
 	ret = fi_ep_bind(ep, cq, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
 	if (ret)
 		return ret;
-	/* selective here would silence shared receives on the tcp core */
+	/* FI_SELECTIVE_COMPLETION here would silence shared receives on the tcp core */
 	ret = fi_ep_bind(ep, cq, FI_RECV);
 	if (ret)
 		return ret;
 	return domain->srx ? fi_ep_bind(ep, &domain->srx->fid, 0) : 0;
 }
 
-/* Each peer can hold a buffer with a message that has only half arrived, for as long as
- * it likes: there are twice as many while that is cheap, and never fewer than one for
- * each and some for those who do send. */
+/* Grows the shared pool with the number of paths.  A peer that stops in the middle of a
+ * message holds a buffer for as long as it likes.  So there are two buffers for each path
+ * while buffer_max allows that, and always one for each and some for peers that do send. */
 static int core_msg_pool_follow(struct core_domain *domain)
 {
 	const size_t spare = domain->base.buffer_cnt / 2 + 1;
@@ -46,7 +46,7 @@ static int core_msg_pool_follow(struct core_domain *domain)
 	return core_pool_grow(&domain->base, &domain->pool, spare);
 }
 
-/* What the peer may send has to find a buffer: nobody holds it back. */
+/* Without flow control, a buffer must be posted for every message that peers may send. */
 static int core_msg_pool_reserve(struct core_domain *domain, struct core_pool *pool, size_t paths)
 {
 	const size_t need = paths * domain->window;
@@ -61,6 +61,7 @@ static int core_msg_pool_reserve(struct core_domain *domain, struct core_pool *p
 	return ret;
 }
 
+/* Posts the receives that a new path needs. */
 static int core_msg_path_receive(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
@@ -75,8 +76,6 @@ static int core_msg_path_receive(struct core_path *path)
 	return core_msg_pool_follow(domain);
 }
 
-/* A path with an enabled endpoint whose receives are posted.  On failure the
- * core's endpoint is closed again. */
 int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void *user,
 			 struct core_path **path)
 {

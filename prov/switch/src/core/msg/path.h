@@ -12,36 +12,41 @@
 
 struct core_msg_queue;
 
-/* What a path that drains reports when nothing it had out can be in a completion queue
+/* What a path that drains reports when nothing that it had out can be in a completion queue
  * any more. */
 enum core_msg_report {
 	CORE_MSG_REPORT_NONE,	 /* it does not drain */
-	CORE_MSG_REPORT_REFUSED, /* CORE_REFUSED, and then waits for path_close */
-	CORE_MSG_REPORT_BROKEN,	 /* CORE_BROKEN, and then waits for path_close */
-	CORE_MSG_REPORT_CLOSED,	 /* CORE_CLOSED, and is freed */
-	CORE_MSG_REPORT_NOTHING, /* nobody was told of the path: it is freed */
+	CORE_MSG_REPORT_REFUSED, /* CORE_REFUSED; then it waits for path_close */
+	CORE_MSG_REPORT_BROKEN,	 /* CORE_BROKEN; then it waits for path_close */
+	CORE_MSG_REPORT_CLOSED,	 /* CORE_CLOSED, and it is freed */
+	CORE_MSG_REPORT_NOTHING, /* no event, since its user was never given the path; it is freed
+				  */
 };
 
-/* Allocated by connect and accept, freed when CORE_CLOSED is reported. */
+/* Allocated by connect and accept, freed by core_msg_drain_poll() when it reports
+ * CORE_CLOSED, or by core_msg_domain_close(); under the domain's lock. */
 struct core_path {
-	struct core_line line; /* first; its ep is NULL once closed */
-	LIST_ENTRY(core_path) link;
-	TAILQ_ENTRY(core_path) drain_link;
+	struct core_line line;		   /* first */
+	LIST_ENTRY(core_path) link;	   /* in domain->paths */
+	TAILQ_ENTRY(core_path) drain_link; /* report is set: in domain->draining */
 	struct core_domain *domain;
 	struct core_msg_queue *queue;
 	enum core_msg_report report;
-	bool read_failed;      /* by itself, before the core said that the path broke */
-	bool severed;	       /* leaving: the core will say that the path broke */
-	int error;	       /* of CORE_REFUSED and CORE_BROKEN that are to be reported */
-	uint64_t drain_at;     /* value of queue->seen that nothing of ours comes after */
-	struct core_pool pool; /* without srx only */
+	bool read_failed;  /* a read failed before the core reported that the path broke */
+	bool severed;	   /* the core is about to report that the path broke */
+	int error;	   /* of the CORE_REFUSED or CORE_BROKEN that it drains for */
+	uint64_t drain_at; /* value of queue->seen from which on nothing of the path is in the queue
+			    */
+	struct core_pool pool; /* used where the domain has no srx */
 };
 
 /* -- core/msg/path.c ---------------------------------------------------- */
 
+/* A path with an enabled endpoint whose receives are posted; 0 or a negative errno. */
 int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void *user,
 			 struct core_path **path);
 
+/* Frees a path whose endpoint is closed and whose buffers no completion names. */
 void core_msg_path_free(struct core_path *path);
 int core_msg_path_peer(struct core_path *path, void *addr, size_t *len);
 int core_msg_path_name(struct core_path *path, void *addr, size_t *len);
@@ -57,22 +62,25 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 /* -- core/msg/close.c --------------------------------------------------- */
 
 void core_msg_path_close(struct core_path *path);
-/* Frees a path that nobody was told of, as soon as it is drained. */
+/* Closes a path that its user was never given; it is freed once it is drained. */
 void core_msg_path_discard(struct core_path *path);
-/* Closes the core's endpoint of a path that was given up; it drains. */
+/* Closes the core's endpoint of a path; the path drains, and then reports. */
 void core_msg_path_shut(struct core_path *path, enum core_msg_report report);
-/* The path's last events follow when nothing it had out can be in the
+/* The path drains from now on: report follows when nothing that it has out can be in its
  * completion queue any more. */
 void core_msg_drain_enter(struct core_path *path, enum core_msg_report report);
 
+/* The queue was read empty: its paths that drain are through. */
 void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_queue *queue);
+/* Reports the last events of paths that are drained; returns how many.  in_use: events of
+ * this poll may lie in buffers that are freed with their path, which therefore waits. */
 int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, int max,
 			bool in_use);
 
 /* -- core/msg/sever.c --------------------------------------------------- */
 
-/* Ends the connection of a path that is up, for the core to find: 0, or a negative
- * errno if it goes on. */
+/* Shuts the socket of a path that is up down, which the core then notices and reports.  0,
+ * or a negative errno if the connection goes on. */
 int core_msg_path_sever(struct core_path *path);
 
 #endif

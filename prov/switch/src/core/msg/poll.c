@@ -12,7 +12,6 @@
 #include "core/msg/path.h"
 #include "core/msg/request.h"
 
-/* Returns how many events that makes. */
 int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 {
 	struct core_path *path = out->path;
@@ -20,19 +19,19 @@ int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 	struct core_io *io = core_data_done(out);
 
 	path->read_failed |= failed;
-	/* severed: when the core has seen the end, however the reads ended */
+	/* a path that was severed is closed when the core reports the end, not here */
 	if (path->line.state == CORE_LINE_SEVERED && !path->severed && !path->line.read_cnt)
 		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 	if (!io)
 		return 0;
-	/* the core flushes a connection that broke in the words of one we close */
+	/* the core returns the same error for a connection that broke and one that we close */
 	if (error == FI_ECANCELED && path->line.state <= CORE_LINE_DEAD)
 		error = FI_ECONNRESET;
 	core_event_done(event, path, io, error);
 	return 1;
 }
 
-/* A completion with this context; returns how many events it makes. */
+/* Handles a completion with this context; returns how many events it makes. */
 static int core_msg_complete(struct core_domain *domain, struct core_msg_queue *queue,
 			     struct core_ctx *ctx, size_t len, int error, struct core_event *event)
 {
@@ -69,13 +68,13 @@ static int core_msg_cq_error(struct core_domain *domain, struct core_msg_queue *
 
 	if (!core_cq_error(queue->cq, &ctx, &error))
 		return 0;
-	/* most often a connection broke: the event queue says which */
+	/* in most cases a connection broke, which the event queue reports */
 	domain->cm_due = true;
 	return ctx ? core_msg_complete(domain, queue, ctx, 0, error, event) : 0;
 }
 
-/* Reads once; more only past errors, or if the queue has to be emptied for a
- * path that drains.  Sets *empty when it was. */
+/* Reads a queue once; again only behind an error, or while a path drains, for which the
+ * queue has to be emptied.  Sets *empty if it was read empty. */
 static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *queue,
 			    struct core_event *events, int max, bool *empty)
 {
@@ -112,8 +111,8 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 	return n;
 }
 
-/* Both queues, the other one first next time: neither can keep the other
- * waiting. */
+/* Reads both queues, in turns the one and the other first, so that neither can starve the
+ * other. */
 static int core_msg_queues_poll(struct core_domain *domain, struct core_event *events, int max,
 				bool *empty)
 {
@@ -147,7 +146,7 @@ int core_msg_poll(struct core_domain *domain, struct core_event *events, int max
 		core_rx_retry(&domain->base);
 	if (check_cm || domain->cm_pending || domain->cm_due || domain->slept)
 		n = core_msg_cm_poll(domain, events, max);
-	/* before the queue too: under a flood it leaves no room behind it */
+	/* before the queues too: under a flood they leave no room for these events */
 	if (!TAILQ_EMPTY(&domain->draining))
 		n += core_msg_drain_poll(domain, &events[n], max - n, false);
 	if (n < max) {

@@ -43,11 +43,11 @@ void core_msg_reject(struct core_request *request, const void *data, size_t len)
 {
 	int ret;
 
-	/* the tcp core copies it into a buffer of that size unchecked */
+	/* the tcp core copies the data into a buffer of that size without a check */
 	if (len > CORE_MSG_CM_DATA)
 		len = 0;
 	ret = fi_reject(request->listener->pep, request->info->handle, data, len);
-	if (ret) /* verbs: the peer has left */
+	if (ret) /* with verbs, if the peer has left */
 		CORE_INFO(EP_CTRL, "fi_reject: %s\n", fi_strerror(-ret));
 	core_msg_request_answered(request);
 }

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Ends the connection of a path behind the core's back, for the adapter for
- * connection-oriented cores.  Called by core/msg/cm.c under the domain's lock; it
- * does not block.
- *
- * Needed where caps.rma_pins_path: the tcp code of libfabric before 1.18 (the cores
- * tcp and net) leaves a read in its queue of reads while it receives the answer.
- * fi_close and fi_shutdown flush that queue and then what is being received, which
- * is the same entry: it is freed twice, and later given to two operations.  What the
- * code does bear is that the stream ends: whoever receives then takes the entry out
- * first, reports it, and flushes the rest once.  So the socket is shut down here; the
- * core reads what the kernel still has, finds the end, flushes, and says so in its
- * event queue, as it does when a peer hangs up.  No byte that comes later is taken: a
- * kernel answers it with a reset.
- *
- * The core does not tell its descriptor.  It tells both addresses of the connection,
- * and those no other TCP socket of a network namespace has.  A process in several of
- * these could have two: then neither is touched.
+ * Shuts the socket of a path's connection down without the core, which then notices the end
+ * of the stream.  Called by core/msg/close.c under the domain's lock, where
+ * caps.rma_pins_path.  It does not block, and closes no descriptor.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,10 +16,27 @@
 #include "core/common/log.h"
 #include "core/msg/path.h"
 
+/*
+ * Why it is needed: the tcp code of libfabric before 1.18 (the cores tcp and net) leaves a
+ * read in its queue of reads while it receives the answer.  fi_close and fi_shutdown flush
+ * that queue and then what is being received, which is the same entry: it is freed twice,
+ * and later given to two operations.  The code does bear the end of the stream: the receiver
+ * then takes the entry out first, reports it, and flushes the rest once.  So the socket is
+ * shut down here; the core reads what the kernel still has, finds the end, flushes, and
+ * reports that in its event queue, as it does when a peer hangs up.  No byte that comes
+ * later is taken: the kernel answers it with a reset.
+ *
+ * How the socket is found: the core has no call that returns its descriptor, but it returns
+ * both addresses of the connection, and no other TCP socket of a network namespace has the
+ * same two.  A process in several namespaces could have two such sockets: then neither is
+ * shut down.
+ */
+
 enum {
-	FDS_MAX = 65536, /* numbers that are tried where the list cannot be read */
+	FDS_MAX = 65536, /* descriptor numbers that are tried where the list cannot be read */
 };
 
+/* The two addresses of a connection. */
 struct ends {
 	size_t name_len, peer_len;
 	uint8_t name[CORE_ADDR_MAX], peer[CORE_ADDR_MAX];
@@ -41,9 +44,9 @@ struct ends {
 
 struct search {
 	struct ends ends;
-	int fd; /* -1: none yet */
-	uint64_t cookie;
-	bool ambiguous;
+	int fd;		 /* -1: none found yet */
+	uint64_t cookie; /* the kernel's number of its socket */
+	bool ambiguous;	 /* another socket has the same addresses */
 };
 
 static bool is_tcp(int fd)
@@ -68,7 +71,7 @@ static bool has_ends(int fd, const struct ends *ends)
 	       !memcmp(&addr, ends->peer, len) && is_tcp(fd);
 }
 
-/* Several descriptors may be one socket, whose number the kernel tells. */
+/* Several descriptors may refer to one socket, which its number (SO_COOKIE) shows. */
 static void try_fd(struct search *search, int fd)
 {
 	uint64_t cookie = 0;
@@ -91,11 +94,11 @@ static void try_numbers(struct search *search)
 
 static void try_all(struct search *search)
 {
-	/* of this thread: the list of a process is empty once its first thread has ended */
+	/* of this thread: the list of the process is empty once its first thread has ended */
 	DIR *dir = opendir("/proc/thread-self/fd");
 	const struct dirent *entry;
 
-	if (!dir) { /* not mounted, or no descriptor is left */
+	if (!dir) { /* /proc is not mounted, or no descriptor is left to open it */
 		try_numbers(search);
 		return;
 	}
@@ -117,7 +120,7 @@ int core_msg_path_sever(struct core_path *path)
 	if (!ret)
 		ret = fi_getpeer(path->line.ep, ends->peer, &ends->peer_len);
 	if (ret == -FI_ENOTCONN)
-		return 0; /* it is over, as the core is about to see */
+		return 0; /* the connection is over, as the core is about to notice */
 	if (ret)
 		return core_failed("the ends of a connection", ret);
 	try_all(&search);
@@ -125,7 +128,7 @@ int core_msg_path_sever(struct core_path *path)
 		return core_failed("two sockets with the same ends", -FI_EBUSY);
 	if (search.fd < 0)
 		return core_failed("the socket of a connection", -FI_ENOENT);
-	/* the core, whose it is, runs under our lock: nobody closes it meanwhile */
+	/* only the core closes the socket, and it runs under the lock that we hold */
 	if (shutdown(search.fd, SHUT_RDWR) && errno != ENOTCONN)
 		return core_failed("shutdown", -errno);
 	return 0;
