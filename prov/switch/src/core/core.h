@@ -45,7 +45,7 @@ struct core_io {
 	uint64_t scratch[CORE_IO_SIZE / sizeof(uint64_t)];
 };
 
-/* What a core offers, worked out from its fi_info. */
+/* Capabilities and limits of a core, worked out from its fi_info. */
 struct core_caps {
 	size_t iov_limit;     /* pieces of one send */
 	size_t rma_iov_limit; /* local pieces of one read or write */

@@ -26,7 +26,7 @@ enum core_kind {
 	CORE_KIND_TX,	 /* struct core_tx */
 };
 
-/* What every operation and buffer begins with; its address is the context. */
+/* The first member of every operation and buffer; its address is the context. */
 struct core_ctx {
 	struct fi_context2 core; /* first; used by the core in FI_CONTEXT mode */
 	enum core_kind kind;
@@ -77,7 +77,7 @@ static inline struct core_line *core_line_of(struct core_path *path)
 /* Fills a line of a path that connects; the adapter sets ep, and addr if it has one. */
 void core_line_init(struct core_line *line, struct core_base *base, struct core_tx_pool *tx,
 		    void *user);
-/* What an operation on a path that is not up is answered: -FI_ENOTCONN before it was,
+/* The error of an operation on a path that is not up: -FI_ENOTCONN before it was,
  * -FI_ECONNRESET once it broke, -FI_ESHUTDOWN once it was closed. */
 int core_line_refuse(const struct core_line *line);
 /* Put an operation, whose kind is set, on the list of those that are out, and take it off. */

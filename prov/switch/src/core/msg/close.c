@@ -4,12 +4,6 @@
  * completion queue any more.  Called through core_msg_ops and by core_msg_poll() under
  * the domain's lock.  It never shuts an endpoint down: fi_shutdown of the tcp core may
  * block, fi_close does not.
- *
- * The tcp core of libfabric before 1.18 frees a read twice when its endpoint is closed
- * while the answer is half read, and later hands the entry to two operations.  Therefore
- * caps.rma_pins_path: the connection of such a path is ended first (core/msg/sever.c), and
- * the endpoint is closed when the core has seen that and given the reads back.  A peer
- * cannot delay it.  For the rest see core_msg_domain_close().
  */
 #include <rdma/fi_endpoint.h>
 
@@ -37,8 +31,14 @@ void core_msg_path_discard(struct core_path *path)
 	core_msg_path_shut(path, CORE_MSG_REPORT_NOTHING);
 }
 
-/* Whether closing the endpoint is unsafe: the answer to a read may be half received, or the
- * core has failed a read without having seen the end of the connection. */
+/*
+ * Whether closing the endpoint is unsafe: the answer to a read may be half received, or the
+ * core has failed a read without having seen the end of the connection.  The tcp core of
+ * libfabric before 1.18 frees such a read twice, and later gives its entry to two operations
+ * (caps.rma_pins_path).  So the socket is shut down first (core/msg/sever.c), and the
+ * endpoint is closed when the core has noticed that and given the reads back.  A peer cannot
+ * delay it.  For paths that are still open at the end see core_msg_domain_close().
+ */
 static bool core_msg_path_pinned(const struct core_path *path)
 {
 	return path->domain->base.caps.rma_pins_path && path->line.state == CORE_LINE_UP &&

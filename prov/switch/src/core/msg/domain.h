@@ -64,7 +64,6 @@ void core_msg_expect(struct core_domain *domain, size_t peers);
 
 /* An operation that was out is over.  Returns how many events that makes, 0 or 1. */
 int core_msg_out_done(struct core_out *out, int error, struct core_event *event);
-
 int core_msg_poll(struct core_domain *domain, struct core_event *events, int max, bool check_cm);
 void core_msg_release(struct core_domain *domain, struct core_event *event);
 

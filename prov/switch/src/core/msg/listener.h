@@ -16,7 +16,7 @@ enum {
 	CORE_MSG_ACCEPTS = 64, /* connections without a request yet that one poll lets in */
 };
 
-/* What only a passive endpoint has; owned by its listener. */
+/* Members that only a passive endpoint has; owned by its listener. */
 struct core_msg_passive {
 	atomic_uint use;      /* enum core_passive_use */
 	union core_msg_cm cm; /* of the last event */
@@ -57,7 +57,6 @@ void core_msg_listener_put(struct core_listener *listener);
 /* Reads the next request.  *len: bytes of connection data in *cm.  False: there is none, or
  * (idle_reads has reached CORE_MSG_ACCEPTS) other listeners want their turn. */
 bool core_msg_listener_event(struct core_listener *listener, union core_msg_cm *cm, size_t *len);
-
 /* Bytes of connection data that the core carries. */
 size_t core_msg_pep_cm_size(struct fid_pep *pep);
 int core_msg_listen(struct core_domain *domain, struct fi_info *info, void *user,

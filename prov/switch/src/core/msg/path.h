@@ -12,8 +12,8 @@
 
 struct core_msg_queue;
 
-/* What a path that drains reports when nothing that it had out can be in a completion queue
- * any more. */
+/* The event for which a path drains: it is reported when nothing that the path had out can be
+ * in a completion queue any more. */
 enum core_msg_report {
 	CORE_MSG_REPORT_NONE,	 /* it does not drain */
 	CORE_MSG_REPORT_REFUSED, /* CORE_REFUSED; then it waits for path_close */
@@ -45,7 +45,6 @@ struct core_path {
 /* A path with an enabled endpoint whose receives are posted; 0 or a negative errno. */
 int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void *user,
 			 struct core_path **path);
-
 /* Frees a path whose endpoint is closed and whose buffers no completion names. */
 void core_msg_path_free(struct core_path *path);
 int core_msg_path_peer(struct core_path *path, void *addr, size_t *len);
@@ -69,7 +68,6 @@ void core_msg_path_shut(struct core_path *path, enum core_msg_report report);
 /* The path drains from now on: report follows when nothing that it has out can be in its
  * completion queue any more. */
 void core_msg_drain_enter(struct core_path *path, enum core_msg_report report);
-
 /* The queue was read empty: its paths that drain are through. */
 void core_msg_drain_emptied(struct core_domain *domain, const struct core_msg_queue *queue);
 /* Reports the last events of paths that are drained; returns how many.  in_use: events of

@@ -18,7 +18,7 @@ void core_rdm_path_fail(struct core_path *path, int error)
 		core_rdm_due_add(path, CORE_RDM_DUE_REFUSED);
 		break;
 	case CORE_LINE_UP:
-		/* told when everything that arrived before has been */
+		/* reported behind everything that arrived before */
 		path->error = error;
 		path->drain_at = path->domain->seen + path->domain->base.rx_cnt;
 		core_rdm_due_add(path, CORE_RDM_DUE_BROKEN);
@@ -29,7 +29,6 @@ void core_rdm_path_fail(struct core_path *path, int error)
 	path->line.state = CORE_LINE_DEAD;
 }
 
-/* Nobody waits for it to arrive. */
 void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type)
 {
 	const struct core_rdm_frame frame = {
@@ -41,7 +40,7 @@ void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type)
 	core_rdm_frame_send(path->port, path->peer, NULL, &frame);
 }
 
-/* Tells the peer, if it knows of the path. */
+/* Tells the peer that the path closes, if the peer knows of it. */
 static void notify_closed(struct core_path *path)
 {
 	if (path->peer_id && path->line.state <= CORE_LINE_UP)
@@ -64,7 +63,7 @@ void core_rdm_path_close(struct core_path *path)
 	core_rdm_path_settle(path);
 }
 
-/* Not due before: nobody could sleep until the core gives up what it has. */
+/* CORE_CLOSED is due only now: while an event is due, nobody may sleep. */
 void core_rdm_path_settle(struct core_path *path)
 {
 	if (path->line.state == CORE_LINE_DRAINING && TAILQ_EMPTY(&path->line.outs))

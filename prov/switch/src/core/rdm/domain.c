@@ -22,8 +22,8 @@
 #include "core/rdm/request.h"
 
 enum {
-	NOTIFY_POLLS = 16, /* looks at the queue of a domain that closes */
-	NOTIFY_TIME = 100, /* milliseconds that it takes at most */
+	NOTIFY_POLLS = 16, /* polls of a domain that closes, at least */
+	NOTIFY_TIME = 100, /* milliseconds that these take at most */
 };
 
 void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
@@ -32,12 +32,13 @@ void core_rdm_caps(const struct fi_info *info, struct core_caps *caps)
 	caps->cm_data_size = CORE_RDM_CM_DATA;
 	caps->keeps_sent = core_is(info, "shm");
 	caps->addr_is_name = true;
-	/* who asks for a connection has been granted nothing yet */
+	/* a peer that asks for a connection has been granted nothing yet, so its request needs
+	 * a core that makes senders wait */
 	caps->flow_control = info->domain_attr->resource_mgmt == FI_RM_ENABLED;
 }
 
-/* Peers are told, as far as the core can be brought to it: it may throw away what
- * it has when an endpoint is closed. */
+/* Tells peers that the domain closes, and polls until the core has sent that, since it may
+ * drop what it has when an endpoint is closed. */
 static void notify_peers(struct core_domain *domain)
 {
 	struct core_event events[CORE_BATCH];
@@ -62,7 +63,7 @@ static void notify_peers(struct core_domain *domain)
 	}
 }
 
-/* Endpoints first: the core touches nothing of ours once they are closed. */
+/* Closes endpoints first: then the core does not touch our memory any more. */
 void core_rdm_domain_close(struct core_domain *domain)
 {
 	struct core_path *path;
@@ -75,8 +76,8 @@ void core_rdm_domain_close(struct core_domain *domain)
 		core_rdm_port_close(port);
 	while ((path = LIST_FIRST(&domain->paths)))
 		core_rdm_path_free(path);
-	core_rdm_ports_reap(domain, false); /* what the core did not close before */
-	/* with its queue go the events that still stand for buffers */
+	core_rdm_ports_reap(domain, false); /* those that the core did not close before */
+	/* once the queue is closed, no completion names a buffer */
 	CORE_CLOSE(domain->cq, "a completion queue");
 	core_rdm_ports_reap(domain, true);
 	core_rdm_peers_free(domain);
@@ -88,7 +89,7 @@ void core_rdm_domain_close(struct core_domain *domain)
 	free(domain);
 }
 
-/* With a descriptor, where the core has such queues. */
+/* Opens the queue with a descriptor if the core has such queues, else without. */
 static int open_cq(struct core_domain *domain)
 {
 	struct fi_cq_attr attr = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Listeners of the adapter for connectionless cores.  A listener is a port whose requests
- * somebody is told of.  Called through core_rdm_ops under the domain's lock; a passive
+ * are reported.  Called through core_rdm_ops under the domain's lock; a passive
  * one has a domain and a lock of its own (core/rdm/passive.c).
  */
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 
 struct core_port;
 
-/* What only a passive endpoint has. */
+/* Members that only a passive endpoint has; owned by its listener. */
 struct core_rdm_passive {
 	pthread_mutex_t lock;
 	enum core_passive_use use;
@@ -23,17 +23,18 @@ struct core_rdm_passive {
 };
 
 /*
- * Passive: with a domain of its own, which lives as long as a request of it is
- * not answered.  Then lock covers the domain, since requests are answered under
- * other locks than the owner's; refs counts owner, requests and who its address is
- * lent to.
+ * Owned by whoever opened it, until listener_close; freed with its last reference, of which
+ * its owner has one, every unanswered request, and the path that its address is lent to.
+ * Under the lock of its domain.  A passive one has a domain of its own, closed with the last
+ * reference; passive->lock covers both, since requests are answered under other locks than
+ * the owner's.
  */
 struct core_listener {
 	LIST_ENTRY(core_listener) link; /* in the domain's listeners */
 	struct core_domain *domain;
-	struct core_port *port; /* NULL: passive, and its address is lent */
+	struct core_port *port; /* NULL: its address is lent */
 	void *user;
-	atomic_uint refs;
+	atomic_uint refs;		  /* dropped under any lock */
 	struct core_rdm_passive *passive; /* NULL: it belongs to an endpoint in a domain */
 };
 
@@ -45,12 +46,15 @@ static inline bool core_rdm_listens(const struct core_listener *listener)
 
 /* -- core/rdm/listener.c -------------------------------------------------- */
 
+/* A listener without a port and with one reference, or NULL: there is no memory. */
 struct core_listener *core_rdm_listener_create(void *user, bool passive);
+/* Drops a reference; with the last one the listener is freed.  Not under its lock. */
 void core_rdm_listener_put(struct core_listener *listener);
+/* Lock and unlock a passive one; the lock of any other is held already. */
 void core_rdm_listener_lock(struct core_listener *listener);
 void core_rdm_listener_unlock(struct core_listener *listener);
+/* Gives up the port, under the lock. */
 void core_rdm_listener_drop_port(struct core_listener *listener);
-
 int core_rdm_listen(struct core_domain *domain, struct fi_info *info, void *user,
 		    struct core_listener **listener);
 int core_rdm_listener_name(struct core_listener *listener, void *addr, size_t *len);

@@ -18,7 +18,7 @@
 #include "core/rdm/port.h"
 #include "core/rdm/request.h"
 
-/* REQUEST or ACCEPT, which tell the peer of the path: its id, secret, and where it begins. */
+/* Sends REQUEST or ACCEPT, which carry the id and secret of the path and where it begins. */
 static int first_frame_send(struct core_path *path, struct core_rdm_frame *frame, const char *what)
 {
 	int ret;
@@ -61,8 +61,8 @@ int core_rdm_connect(struct core_domain *domain, struct core_listener *from, str
 	return 0;
 }
 
-/* For a port of this domain, beside that of another's which was asked: at the same host,
- * where names are those of hosts.  info and addr: storage. */
+/* An info for a port of this domain on the host that was asked (where addresses name hosts),
+ * to accept a request that came to a port of another domain.  info and addr: storage. */
 static const struct fi_info *sibling_info(const struct core_domain *domain,
 					  const struct fi_info *asked, struct fi_info *info,
 					  uint8_t addr[CORE_ADDR_MAX])
@@ -117,7 +117,7 @@ fail:
 	return ret;
 }
 
-/* The acceptor's side is up once its answer is on the way: nothing overtakes it. */
+/* The side that accepts is up once the core has taken its answer, which nothing overtakes. */
 void core_rdm_path_sent(struct core_path *path)
 {
 	if (path->line.state != CORE_LINE_CONNECTING || !path->peer_id)
@@ -128,6 +128,7 @@ void core_rdm_path_sent(struct core_path *path)
 
 /* -- frames that came ---------------------------------------------------------------- */
 
+/* Copies the connection data of an answer. */
 static int keep_data(struct core_path *path, const struct core_rdm_frame *frame)
 {
 	if (!frame->data_len)
@@ -140,7 +141,7 @@ static int keep_data(struct core_path *path, const struct core_rdm_frame *frame)
 	return 0;
 }
 
-/* The peer may go on from another port than the one that was asked. */
+/* The peer may accept at another port than the one that was asked. */
 static int move_to(struct core_path *path, const struct core_rdm_frame *frame)
 {
 	struct core_peer *peer;
@@ -183,7 +184,7 @@ static void rejected(struct core_path *path, const struct core_rdm_frame *frame)
 	core_rdm_path_fail(path, FI_ECONNREFUSED);
 }
 
-/* Who accepts what we gave up is told. */
+/* Tells a peer that has accepted a path which we closed before. */
 static void turn_away(struct core_port *port, const struct core_rdm_frame *frame)
 {
 	const struct core_rdm_frame answer = {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The table of the adapter for connectionless cores (shm, net, sockets, efa, psm3 ...). Connections
- * are made of messages of our own (core/rdm/frame.c), which travel in order with all others; a
- * message that arrives does not say from whom, and need not.  Called under the domain's lock.
+ * The table of the adapter for connectionless cores (shm, net, sockets, efa, psm3 ...).
+ * Connections are made of messages of our own (core/rdm/frame.c), which travel in order with
+ * all others.  The sender of a message is not known here, and need not be.
  *
- * Such a core does not tell when a peer is gone, unless an operation fails, and takes
- * nothing back: a path that is given up waits for what it has out.
+ * Such a core reports that a peer is gone only by failing an operation, and cancels nothing:
+ * a path that is closed waits for the operations that it has out.
  */
 #include "core/common/data.h"
 #include "core/common/mr.h"

@@ -41,7 +41,7 @@ int core_rdm_passive_open(struct fid_fabric *fabric, struct fi_info *info, void 
 	return 0;
 }
 
-/* Under the lock: gives up the port for one at this address. */
+/* Gives up the port for one at this address, under the lock. */
 static int passive_move(struct core_listener *listener, void *addr, size_t len)
 {
 	struct fi_info info = *listener->passive->info;
@@ -83,9 +83,9 @@ int core_rdm_passive_listen(struct core_listener *listener)
 	return ret;
 }
 
-/* Its domain has no paths: all that is reported are requests, and messages of strangers,
- * of which as many are dropped as one read of the queue may take: a request behind them
- * does not wait for one look each. */
+/* The domain has no path, so only requests are expected.  Messages from unknown sources are
+ * dropped, up to CORE_READS of them, so that a request behind them does not wait for one poll
+ * each. */
 int core_rdm_passive_poll(struct core_listener *listener, struct core_event *event)
 {
 	int n = 0;
@@ -124,7 +124,7 @@ int core_rdm_passive_fd(struct core_listener *listener)
 	return listener->domain->wait_fd;
 }
 
-/* The endpoint that connects opens a port of its own at the address. */
+/* The port is closed, since the endpoint that connects opens one of its own at the address. */
 struct fid *core_rdm_passive_lend(struct core_listener *listener)
 {
 	struct fid *lent = NULL;

@@ -13,6 +13,7 @@
 #include "core/rdm/peer.h"
 #include "core/rdm/port.h"
 
+/* An id that no path has; never 0. */
 static uint32_t path_id(struct core_domain *domain)
 {
 	struct core_path *other;
@@ -25,7 +26,6 @@ static uint32_t path_id(struct core_domain *domain)
 	return id;
 }
 
-/* Takes over a reference to the port, even if it fails. */
 int core_rdm_path_create(struct core_port *port, const void *name, size_t name_len, void *user,
 			 struct core_path **path)
 {

@@ -15,10 +15,10 @@
 #include "core/rdm/port.h"
 
 enum {
-	IDLE_PEERS = 64,
+	IDLE_PEERS = 64, /* peers that are kept without references */
 };
 
-/* shm takes what lies behind the first "://" for the name of shared memory, see
+/* The shm core takes the part behind the first "://" for the name of shared memory; see
  * shm_open(3). */
 static bool is_text_name(const char *name, size_t len)
 {
@@ -30,8 +30,8 @@ static bool is_text_name(const char *name, size_t len)
 	return *own && !strchr(own, '/') && strcmp(own, ".") != 0 && strcmp(own, "..") != 0;
 }
 
-/* Of the kind that our own endpoints have: an address vector (net) that was given a
- * shorter one takes no more of the others. */
+/* Only addresses of our own endpoints' family and length: an address vector of the net core
+ * that was given a shorter one takes no more of the others. */
 static bool is_socket_name(const struct core_domain *domain, const void *name, size_t len)
 {
 	const struct core_port *port = LIST_FIRST(&domain->ports);
@@ -60,7 +60,7 @@ bool core_rdm_is_name(const struct core_domain *domain, const void *name, size_t
 	}
 }
 
-/* An idle one. */
+/* Frees an idle peer. */
 static void peer_free(struct core_domain *domain, struct core_peer *peer)
 {
 	TAILQ_REMOVE(&domain->idle_peers, peer, link);
@@ -70,7 +70,7 @@ static void peer_free(struct core_domain *domain, struct core_peer *peer)
 	free(peer);
 }
 
-/* The vector may be full, which one address less mends. */
+/* The vector may be full: then an idle peer is freed first. */
 static int peer_insert(struct core_domain *domain, struct core_peer *peer)
 {
 	for (int tries = 0; tries < 2; tries++) {

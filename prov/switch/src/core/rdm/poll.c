@@ -18,13 +18,13 @@
 #include "core/rdm/port.h"
 #include "core/rdm/request.h"
 
-/* A message of our own kind; returns how many events it makes. */
+/* A message of the adapter's own came; returns how many events it makes. */
 static int frame_came(struct core_port *port, const void *buf, size_t len, struct core_event *event)
 {
 	struct core_rdm_frame frame;
 
 	if (!core_rdm_frame_parse(buf, len, &frame)) {
-		CORE_INFO(CQ, "dropped a message that nobody of us sends\n");
+		CORE_INFO(CQ, "dropped a malformed message of the adapters' kind\n");
 		return 0;
 	}
 	if (frame.type == CORE_RDM_REQUEST)
@@ -52,7 +52,8 @@ static int recv_came(struct core_domain *domain, struct core_rx *rx, size_t len,
 	return 1;
 }
 
-/* Reads and writes may fail by themselves; who cannot be sent to is gone. */
+/* An operation is over; returns how many events it makes.  A read or a write may fail alone,
+ * but a send fails because the peer is gone. */
 static int out_done(struct core_domain *domain, struct core_out *out, int error,
 		    struct core_event *event)
 {
@@ -63,7 +64,7 @@ static int out_done(struct core_domain *domain, struct core_out *out, int error,
 
 	if (tx && tx->frame)
 		core_rdm_peer_put(domain, tx->frame);
-	if (!path) { /* a frame that nobody waits for */
+	if (!path) { /* a frame without a path */
 		((struct core_port *)tx->pool->owner)->orphan_cnt--;
 		domain->base.out_cnt--;
 		core_tx_put(tx);
@@ -137,17 +138,17 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 	bool empty = false;
 	int n = 0;
 
-	(void)check_cm; /* connections are made of messages */
+	(void)check_cm; /* connection events come as messages */
 	if (max > CORE_BATCH)
 		max = CORE_BATCH;
-	/* what was polled before has been given back */
+	/* the events of the poll before have been released */
 	if (!LIST_EMPTY(&domain->closed_ports))
 		core_rdm_ports_reap(domain, false);
 	if (!SLIST_EMPTY(&domain->base.idle))
 		core_rx_retry(&domain->base);
 	if (!TAILQ_EMPTY(&domain->waiting))
 		core_rdm_frames_flush(domain);
-	/* before the queue too: under a flood it leaves no room behind it */
+	/* before the queue too: under a flood it leaves no room for these events */
 	if (!TAILQ_EMPTY(&domain->due))
 		n = core_rdm_due_poll(domain, false, events, max);
 	if (n < max) {
@@ -159,7 +160,7 @@ int core_rdm_poll(struct core_domain *domain, struct core_event *events, int max
 		if (!TAILQ_EMPTY(&domain->due))
 			n += core_rdm_due_poll(domain, empty, &events[n], max - n);
 	}
-	/* the core's own signal may be gone with what was read */
+	/* the read may have taken away the core's own signal to sleepers */
 	if (domain->armed && !empty) {
 		domain->armed = false;
 		core_rdm_timer_arm(domain);

@@ -18,12 +18,13 @@
 #include "core/rdm/port.h"
 
 enum {
-	BUSY_TRIES = 64,
+	BUSY_TRIES = 64, /* names that are tried for an endpoint */
 };
 
-/* The shm core takes an address with the first for the name of an endpoint, and makes
- * names of those with the second, by process and a number that it counts up.  What it is
- * asked to take and is in use already, it takes from who has it (smr_retry_map in 1.17). */
+/* Prefixes of addresses of the shm core.  With the first it takes the address for the name
+ * of an endpoint; of one with the second it makes a name, by process and a number that it
+ * counts up.  A fixed name that is in use already it takes from the endpoint that has it
+ * (smr_retry_map in 1.17). */
 static const char FIXED[] = "fi_ns://", COUNTED[] = "fi_shm://";
 
 static bool is_fixed(const struct fi_info *info)
@@ -32,7 +33,7 @@ static bool is_fixed(const struct fi_info *info)
 	       !strncmp(info->src_addr, FIXED, strlen(FIXED));
 }
 
-/* A copy of info for an endpoint, with storage for what differs. */
+/* A shallow copy of an info for an endpoint, with storage for the parts that differ. */
 struct port_info {
 	struct fi_info info;
 	struct fi_tx_attr tx_attr;
@@ -55,9 +56,9 @@ static int port_info(const struct core_domain *domain, const struct fi_info *inf
 	copy->info.src_addrlen = info->src_addr ? info->src_addrlen : 0;
 	if (info->src_addr)
 		memcpy(copy->src_addr, info->src_addr, info->src_addrlen);
-	/* operations that are posted without flags complete, too */
+	/* so that operations complete that are posted without flags */
 	copy->tx_attr.op_flags = FI_COMPLETION;
-	if (domain->base.async_iov) /* writes, too */
+	if (domain->base.async_iov) /* these are posted without flags */
 		copy->tx_attr.op_flags |= domain->base.write_flags;
 	return 0;
 }
@@ -81,8 +82,8 @@ static int port_bind(struct core_port *port)
 	return ret;
 }
 
-/* The core's endpoint, bound and enabled.  Some cores find out that an address is
- * taken only when it is enabled. */
+/* Opens, binds and enables the core's endpoint.  Some cores notice only when it is enabled
+ * that an address is taken. */
 static int port_start(struct core_port *port, struct fi_info *info)
 {
 	int ret = fi_endpoint(port->domain->base.domain, info, &port->ep, port);
@@ -114,7 +115,7 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 	p->domain = domain;
 	p->refs = 1;
 	LIST_INSERT_HEAD(&domain->ports, p, link);
-	/* a process of our number that was killed may have left its names */
+	/* a killed process with our process id may have left its names behind */
 	for (int tries = 0; tries < BUSY_TRIES; tries++) {
 		ret = port_start(p, &copy.info);
 		if (ret != -FI_EBUSY || is_fixed(&copy.info))
@@ -136,8 +137,8 @@ int core_rdm_port_open(struct core_domain *domain, const struct fi_info *info,
 	return 0;
 }
 
-/* info's source address if it is free, and else another one: somebody may listen there,
- * and nobody is told where we begin. */
+/* Opens a port at info's source address if it is free, and else at another one: a listener
+ * may have it, and no peer depends on where our paths begin. */
 static int open_anywhere(struct core_domain *domain, const struct fi_info *info,
 			 struct core_port **port)
 {
@@ -181,7 +182,7 @@ static int open_shared(struct core_domain *domain, const struct fi_info *info,
 	return 0;
 }
 
-/* Where paths from info's source address begin, or NULL. */
+/* The shared port for info's source address, or NULL. */
 static struct core_port *find_shared(const struct core_domain *domain, const struct fi_info *info)
 {
 	const size_t len = info->src_addr ? info->src_addrlen : 0;
@@ -232,8 +233,8 @@ void core_rdm_port_get(struct core_port *port)
 	port->refs++;
 }
 
-/* Whatever it still had out comes back, if at all, before what is posted now.  A core
- * of FI_MR_ENDPOINT does not close it over a registration that is about to be closed. */
+/* Closes the core's endpoint.  A core of FI_MR_ENDPOINT refuses that (-FI_EBUSY) while a
+ * registration is bound to it; then core_rdm_ports_reap() tries again. */
 static void port_end(struct core_port *port)
 {
 	struct core_domain *domain = port->domain;

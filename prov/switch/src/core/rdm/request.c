@@ -17,10 +17,11 @@
 #include "core/rdm/request.h"
 
 enum {
-	REQUESTS_MOST = 4096, /* that a domain keeps unanswered: anybody may send them */
+	REQUESTS_MOST =
+		4096, /* requests that a domain keeps unanswered; any process may send them */
 };
 
-/* The core's info of a request, as an endpoint that accepts would get it. */
+/* A core's info for the endpoint that accepts the request. */
 static struct fi_info *request_info(const struct core_port *port,
 				    const struct core_request *request)
 {

@@ -17,13 +17,13 @@
 #include "core/rdm/port.h"
 
 enum {
-	CORE_RDM_ORPHANS = CORE_TX_MAX / 2, /* frames of a port that nobody waits for */
-	/* of frames that nobody waits for, which a peer that is gone may never take: */
-	ORPHANS_MOST = 256,
-	ORPHAN_TIME = 1000, /* milliseconds */
+	CORE_RDM_ORPHANS = CORE_TX_MAX / 2, /* frames without a path that a port has out at most */
+	/* of frames without a path, which a peer that is gone may never take: */
+	ORPHANS_MOST = 256, /* that wait at a time */
+	ORPHAN_TIME = 1000, /* milliseconds that one waits */
 };
 
-/* One attempt. */
+/* Tries to send a frame. */
 static int frame_try(struct core_port *port, struct core_peer *peer, struct core_path *path,
 		     void *bytes, size_t len)
 {
@@ -148,7 +148,7 @@ void core_rdm_frames_flush(struct core_domain *domain)
 		next = TAILQ_NEXT(waiting, link);
 		ret = frame_try(waiting->port, waiting->peer, waiting->path, waiting->bytes,
 				waiting->len);
-		/* others go to other peers */
+		/* frames behind it go to other peers, and are tried too */
 		if (ret == -FI_EAGAIN && (waiting->path || core_rdm_now() < waiting->until))
 			continue;
 		if (waiting->path && ret)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Sleeping until a core without connections has something: by its queue's descriptor where
- * it has one that can be slept on, else by the clock.  Called through core_rdm_ops and by
- * core_rdm_poll() under the domain's lock.  It does not sleep itself.
+ * Prepares sleeping until a connectionless core has something: on its queue's descriptor if
+ * it has one that can be slept on, else until a timer expires.  Called through core_rdm_ops
+ * and by core_rdm_poll() under the domain's lock.  It does not sleep itself.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -15,11 +15,11 @@
 #include "core/rdm/path.h"
 
 enum {
-	BUSY_POLLS = 64,    /* empty ones in a row, before anybody sleeps by the clock */
-	WAIT_FIRST = 20000, /* nanoseconds */
-	WAIT_LAST = 1000000,
-	WAITS_MOST = 256, /* so many, all within ... */
-	WAITS_TIME = 100, /* milliseconds: nobody was asleep */
+	BUSY_POLLS = 64,     /* polls without an event, in a row, before the timer is used */
+	WAIT_FIRST = 20000,  /* nanoseconds until the timer expires at first */
+	WAIT_LAST = 1000000, /* and at most */
+	WAITS_MOST = 256,    /* successful calls of trywait without an event ... */
+	WAITS_TIME = 100,    /* ... within so many milliseconds: nobody slept */
 };
 
 int core_rdm_wait_open(struct core_domain *domain)
@@ -39,8 +39,8 @@ int core_rdm_wait_open(struct core_domain *domain)
 	return ret ? ret : core_epoll_add(domain->wait_fd, domain->cq_fd, EPOLLIN);
 }
 
-/* Nothing says when a core without a descriptor has something, or when one takes
- * what it did not take before: look again soon, and less and less often. */
+/* A core without a descriptor does not wake sleepers, and no core does when it could take a
+ * frame that it refused before.  So the timer wakes them: soon, and later less often. */
 void core_rdm_timer_arm(struct core_domain *domain)
 {
 	struct itimerspec when = {.it_value.tv_nsec = WAIT_FIRST};
@@ -52,7 +52,7 @@ void core_rdm_timer_arm(struct core_domain *domain)
 	domain->timer_set = true;
 }
 
-/* Once it went off it is readable until it is set again. */
+/* A timer that has expired is readable until it is set again. */
 static void disarm_timer(struct core_domain *domain)
 {
 	const struct itimerspec never = {.it_value.tv_nsec = 0};
@@ -78,8 +78,8 @@ uint64_t core_rdm_now(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* The descriptor of some cores (net) stays readable with nothing to read, and who
- * sleeps on it spins: it is left out, and the clock wakes instead. */
+/* The descriptor of some cores (net) stays readable with nothing to read, and whoever sleeps
+ * on it spins.  Then it is taken out of the set, and the timer is used instead. */
 static int count_wait(struct core_domain *domain)
 {
 	if (!domain->waits++)
