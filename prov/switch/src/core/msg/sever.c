@@ -33,7 +33,8 @@
  */
 
 enum {
-	FDS_MAX = 65536, /* descriptor numbers that are tried where the list cannot be read */
+	FDS_MAX = 65536, /* descriptor numbers that are tried where the list does not name the
+			    socket */
 };
 
 /* The two addresses of a connection. */
@@ -86,26 +87,34 @@ static void try_fd(struct search *search, int fd)
 	search->cookie = cookie;
 }
 
+/* The descriptors of this thread, as the kernel lists them: the list of the process would be
+ * empty once its first thread has ended. */
+static void try_listed(struct search *search)
+{
+	DIR *dir = opendir("/proc/thread-self/fd");
+	const struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			try_fd(search, atoi(entry->d_name));
+	closedir(dir);
+}
+
 static void try_numbers(struct search *search)
 {
 	for (int fd = 0; fd < FDS_MAX; fd++)
 		try_fd(search, fd);
 }
 
+/* The list does not name the socket where /proc is not mounted, is hidden or is that of
+ * another system, or where no descriptor is left to open it. */
 static void try_all(struct search *search)
 {
-	/* of this thread: the list of the process is empty once its first thread has ended */
-	DIR *dir = opendir("/proc/thread-self/fd");
-	const struct dirent *entry;
-
-	if (!dir) { /* /proc is not mounted, or no descriptor is left to open it */
+	try_listed(search);
+	if (search->fd < 0)
 		try_numbers(search);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			try_fd(search, atoi(entry->d_name));
-	closedir(dir);
 }
 
 int core_msg_path_sever(struct core_path *path)
