@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/func_common.h"
+#include "lib/func_hide.h"
 
 enum { US, FRIEND, STRANGER };
 enum {
@@ -21,6 +22,7 @@ enum {
 	OPEN_TAG = 2,
 	FIRST_TAG = 3,
 	AFTER = 20,
+	HALF_AFTER = 500, /* more than until connections are looked for */
 	GARBAGE_MAX = 4000,
 	ATTEMPTS = 12
 };
@@ -235,6 +237,51 @@ static void socket_stranger(struct func_team *team, const struct func_addr *dest
 }
 
 enum { RAW, SOCKET, HANGS_UP, RESETS };
+
+/* -- requests that stop half way ---------------------------------------- */
+
+enum { HALVES_WORD, OVER_WORD };
+
+/* Sends the heads of the tcp core's connection requests (of libfabric 1.17), each of which
+ * announces data, and no data. */
+static void half_requests(struct func_team *team, const struct func_addr *dest)
+{
+	static const unsigned char head[32] = {[0] = 3, [3] = 28, [24] = 1};
+	int i, fd[4];
+
+	for (i = 0; i < 4; i++) {
+		fd[i] = dial(dest);
+		FUNC_TRUE(send(fd[i], head, sizeof(head), MSG_NOSIGNAL) == sizeof(head));
+	}
+	func_say(team, HALVES_WORD, 1);
+	func_hear(team, NULL, OVER_WORD, 1);
+	for (i = 0; i < 4; i++)
+		close(fd[i]);
+}
+
+/* The lists by which we find the listening socket are empty. */
+static void halves_visit(struct func_team *team, int rank)
+{
+	struct func_node node;
+	uint64_t tag;
+
+	if (rank == FRIEND) {
+		be_friend(team);
+	} else if (rank == STRANGER) {
+		half_requests(team, func_addr_of(team, US, NULL));
+	} else {
+		FUNC_SKIP_IF(!func_hide_fds(), "lists of descriptors cannot be hidden here");
+		we_open(team, &node);
+		for (tag = FIRST_TAG; !atomic_load(&team->word[HALVES_WORD]); tag++)
+			exchange(&node, tag);
+		for (int i = 0; i < HALF_AFTER; i++)
+			exchange(&node, tag++);
+		func_say(team, OVER_WORD, 1);
+		we_close(&node);
+	}
+}
+
+/* -- strangers that visit ----------------------------------------------- */
 
 /* They come to our connectionless endpoint. */
 static void visitors(struct func_team *team, int rank)
@@ -462,6 +509,7 @@ int main(int argc, char **argv)
 	static const struct func_case cases[] = {
 		{"raw endpoints visit, rdm", 3, visitors, FUNC_SWITCH, RAW},
 		{"sockets visit, rdm", 3, visitors, 0, SOCKET},
+		{"half requests, descriptors not listed", 3, halves_visit, FUNC_SWITCH, 0},
 		{"a raw endpoint listens, rdm", 3, hosts, FUNC_SWITCH, RAW},
 		{"a socket listens, rdm", 3, hosts, FUNC_SWITCH, SOCKET},
 		{"a socket hangs up, rdm", 3, hosts, FUNC_SWITCH, HANGS_UP},

@@ -10,15 +10,14 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "lib/func_common.h"
+#include "lib/func_hide.h"
 #include "session/wire.h"
 
 enum {
@@ -270,32 +269,11 @@ static void orphaned(struct func_team *team, int rank)
 	pthread_exit(NULL);
 }
 
-static bool write_file(const char *name, const char *text)
-{
-	FILE *file = fopen(name, "w");
-
-	return file && fputs(text, file) >= 0 && !fclose(file);
-}
-
-/* From here on this thread's list of descriptors can be read, and is empty. */
-static bool hide_fds(void)
-{
-	char uid[64], gid[64];
-
-	snprintf(uid, sizeof(uid), "%u %u 1", (unsigned)getuid(), (unsigned)getuid());
-	snprintf(gid, sizeof(gid), "%u %u 1", (unsigned)getgid(), (unsigned)getgid());
-	return !unshare(CLONE_NEWUSER | CLONE_NEWNS) &&
-	       write_file("/proc/self/setgroups", "deny") &&
-	       write_file("/proc/self/uid_map", uid) && write_file("/proc/self/gid_map", gid) &&
-	       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	       !mount("none", "/proc/thread-self/fd", "tmpfs", 0, "size=4k");
-}
-
 /* The same where the list of descriptors does not name the socket. */
 static void hidden(struct func_team *team, int rank)
 {
 	if (!rank)
-		FUNC_SKIP_IF(!hide_fds(), "no namespace of mounts of our own: %s", strerror(errno));
+		FUNC_SKIP_IF(!func_hide_fds(), "lists of descriptors cannot be hidden here");
 	stopped(team, rank);
 }
 

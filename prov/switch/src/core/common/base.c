@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a core's fi_info asks of buffers and operations.  Called when an adapter opens a
+ * Works out from a core's fi_info how buffers are posted and operations flagged.  Called when an adapter opens a
  * domain; it opens nothing.
  */
 #include "core/common/base.h"

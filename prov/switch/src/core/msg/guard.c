@@ -5,14 +5,18 @@
  * a socket that blocks: a peer that sent 32 bytes and no more made it wait for ever, with
  * the domain's lock held.  Linux gives the sockets that it accepts the receive timeout of
  * the listening one, so that is set here.  Called when a listener starts; with any other
- * core it finds no socket and does nothing.
+ * core it finds no socket, and does nothing.
  */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <rdma/fi_cm.h>
+
+#include "core/common/caps.h"
 #include "core/common/log.h"
 #include "core/msg/listener.h"
+#include "core/msg/fds.h"
 
 static bool core_msg_fd_listens(int fd)
 {
@@ -34,21 +38,47 @@ static void core_msg_fd_hurry(int fd)
 		CORE_INFO(EP_CTRL, "a timeout for connection requests: %m\n");
 }
 
-/* The core has no call that returns its listening socket, but the socket is in the epoll set
- * that is the descriptor of the listener's event queue. */
-void core_msg_listener_guard(const struct core_listener *listener)
+/* Guards the listening sockets in the epoll set that is the descriptor of the listener's
+ * event queue, as the kernel lists it.  False: there is none. */
+static bool core_msg_guard_listed(const struct core_listener *listener)
 {
 	char path[64], line[256];
+	bool found = false;
 	FILE *set;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", listener->eq_fd);
 	set = fopen(path, "re");
 	if (!set)
-		return;
+		return false;
 	while (fgets(line, sizeof(line), set)) {
-		if (sscanf(line, "tfd: %d", &fd) == 1 && core_msg_fd_listens(fd))
+		if (sscanf(line, "tfd: %d", &fd) == 1 && core_msg_fd_listens(fd)) {
 			core_msg_fd_hurry(fd);
+			found = true;
+		}
 	}
 	fclose(set);
+	return found;
+}
+
+/* Guards the listening socket with the listener's address.  Only for the core that needs it:
+ * with another one, the socket with this address may be the application's. */
+static void core_msg_guard_named(const struct core_listener *listener)
+{
+	uint8_t name[CORE_ADDR_MAX];
+	size_t len = sizeof(name);
+
+	if (!core_is_tcp(listener->info) || !FI_VERSION_LT(fi_version(), FI_VERSION(1, 18)) ||
+	    fi_getname(&listener->pep->fid, name, &len))
+		return;
+	for (int fd = 0; fd < CORE_MSG_FDS_MAX; fd++) {
+		if (core_msg_socket_named(fd, name, len) && core_msg_fd_listens(fd))
+			core_msg_fd_hurry(fd);
+	}
+}
+
+void core_msg_listener_guard(const struct core_listener *listener)
+{
+	if (!core_msg_guard_listed(listener))
+		core_msg_guard_named(listener);
 }

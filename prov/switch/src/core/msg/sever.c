@@ -15,6 +15,7 @@
 
 #include "core/common/log.h"
 #include "core/msg/path.h"
+#include "core/msg/fds.h"
 
 /*
  * Why it is needed: the tcp code of libfabric before 1.18 (the cores tcp and net) leaves a
@@ -31,11 +32,6 @@
  * same two.  A process in several namespaces could have two such sockets: then neither is
  * shut down.
  */
-
-enum {
-	FDS_MAX = 65536, /* descriptor numbers that are tried where the list does not name the
-			    socket */
-};
 
 /* The two addresses of a connection. */
 struct ends {
@@ -64,10 +60,8 @@ static bool has_ends(int fd, const struct ends *ends)
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
 
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) || len != ends->name_len ||
-	    memcmp(&addr, ends->name, len))
+	if (!core_msg_socket_named(fd, ends->name, ends->name_len))
 		return false;
-	len = sizeof(addr);
 	return !getpeername(fd, (struct sockaddr *)&addr, &len) && len == ends->peer_len &&
 	       !memcmp(&addr, ends->peer, len) && is_tcp(fd);
 }
@@ -104,7 +98,7 @@ static void try_listed(struct search *search)
 
 static void try_numbers(struct search *search)
 {
-	for (int fd = 0; fd < FDS_MAX; fd++)
+	for (int fd = 0; fd < CORE_MSG_FDS_MAX; fd++)
 		try_fd(search, fd);
 }
 

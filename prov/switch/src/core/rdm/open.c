@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Opens paths: a REQUEST to an address, answered by ACCEPT or REJECT.  Called through
- * core_rdm_ops and for frames that came, under the domain's lock.  What a frame says
- * counts only if it repeats the path's secret.
+ * core_rdm_ops and for frames that came, under the domain's lock.  A frame counts
+ * only if it repeats the path's secret.
  */
 #include <stdlib.h>
 #include <string.h>
