@@ -5,11 +5,10 @@
  * the domain's lock.  It never shuts an endpoint down: fi_shutdown of the tcp core may
  * block, fi_close does not.
  */
-#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
 
 #include "core/common/event.h"
 #include "core/common/fd.h"
-#include "core/common/log.h"
 #include "core/msg/domain.h"
 #include "core/msg/path.h"
 

@@ -6,8 +6,6 @@
  */
 #include <errno.h>
 
-#include <rdma/fi_cm.h>
-
 #include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/msg/eq.h"

@@ -12,7 +12,6 @@
 #include "core/common/fd.h"
 #include "core/common/log.h"
 #include "core/rdm/domain.h"
-#include "core/rdm/path.h"
 
 enum {
 	BUSY_POLLS = 64,     /* polls without an event, in a row, before the timer is used */
