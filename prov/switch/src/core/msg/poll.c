@@ -127,7 +127,7 @@ static int core_msg_queues_poll(struct core_domain *domain, struct core_event *e
 		if (!queue->path_cnt)
 			continue;
 		n += core_msg_cq_poll(domain, queue, &events[n], max - n, &this_empty);
-		if (this_empty)
+		if (this_empty && !TAILQ_EMPTY(&domain->draining))
 			core_msg_drain_emptied(domain, queue);
 		*empty &= this_empty;
 	}
