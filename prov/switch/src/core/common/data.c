@@ -17,7 +17,7 @@
 enum {
 	CORE_INJECT_COPY =
 		256,	     /* longest message whose pieces are copied together to be injected */
-	CORE_LINE_LEAST = 2, /* operations, and send buffers, that each path may always have */
+	CORE_PATH_LEAST = 2, /* operations, and send buffers, that each path may always have */
 };
 
 /* The core did not take an operation: returns what the caller is told. */
@@ -32,21 +32,21 @@ static int refused(const char *what, ssize_t ret)
 /*
  * Whether the path may post an operation.  All paths of a domain share CORE_OUT_MAX.  Any
  * path may use the first half; the second half is for paths that have fewer than
- * CORE_LINE_LEAST out.  So peers that do not receive cannot keep the other paths from
+ * CORE_PATH_LEAST out.  So peers that do not receive cannot keep the other paths from
  * sending, unless there are a thousand of them.
  */
-static bool may_go_out(const struct core_line *line)
+static bool may_go_out(const struct core_path_base *base)
 {
-	const size_t out_cnt = line->base->out_cnt;
+	const size_t out_cnt = base->domain->out_cnt;
 
 	return out_cnt < CORE_OUT_MAX / 2 ||
-	       (line->out_cnt < CORE_LINE_LEAST && out_cnt < CORE_OUT_MAX);
+	       (base->out_cnt < CORE_PATH_LEAST && out_cnt < CORE_OUT_MAX);
 }
 
 /* The same for send buffers, of which there are fewer: enough for 64 such peers. */
-static bool may_copy(const struct core_line *line)
+static bool may_copy(const struct core_path_base *base)
 {
-	return line->tx->busy < CORE_TX_MAX / 2 || line->tx_cnt < CORE_LINE_LEAST;
+	return base->tx->busy < CORE_TX_MAX / 2 || base->tx_cnt < CORE_PATH_LEAST;
 }
 
 /* Handles the core's answer to an operation with a completion: lists it if it was taken. */
@@ -57,12 +57,13 @@ static int taken(struct core_path *path, struct core_out *out, const char *what,
 		return refused(what, ret);
 	}
 	out->path = path;
-	core_line_add(core_line_of(path), out);
-	core_line_of(path)->base->out_cnt++;
+	core_path_out_add(core_path_base_of(path), out);
+	core_path_base_of(path)->domain->out_cnt++;
 	return 0;
 }
 
-static int inject(const struct core_line *line, const struct iovec *iov, size_t cnt, size_t len)
+static int inject(const struct core_path_base *base, const struct iovec *iov, size_t cnt,
+		  size_t len)
 {
 	uint8_t copy[CORE_INJECT_COPY];
 	const void *buf = cnt ? iov[0].iov_base : NULL;
@@ -76,7 +77,7 @@ static int inject(const struct core_line *line, const struct iovec *iov, size_t 
 		}
 		buf = copy;
 	}
-	ret = fi_inject(line->ep, buf, len, line->addr);
+	ret = fi_inject(base->ep, buf, len, base->addr);
 	if (!ret)
 		return 1;
 	return refused("fi_inject", ret);
@@ -85,14 +86,14 @@ static int inject(const struct core_line *line, const struct iovec *iov, size_t 
 static int send_copied(struct core_path *path, struct core_io *io, const struct iovec *iov,
 		       size_t cnt, size_t len, bool may_buffer)
 {
-	const struct core_line *line = core_line_of(path);
-	struct core_base *base = line->base;
+	const struct core_path_base *base = core_path_base_of(path);
+	struct core_domain_base *domain = base->domain;
 	struct core_tx *tx;
-	int ret = may_copy(line) ? core_tx_fill(base, line->tx, iov, cnt, len, &tx) : -FI_EAGAIN;
+	int ret = may_copy(base) ? core_tx_fill(domain, base->tx, iov, cnt, len, &tx) : -FI_EAGAIN;
 
 	if (ret)
 		return ret;
-	ret = taken(path, &tx->out, "fi_send", core_tx_send(base, line->ep, line->addr, tx, len));
+	ret = taken(path, &tx->out, "fi_send", core_tx_send(domain, base->ep, base->addr, tx, len));
 	if (ret) {
 		core_tx_put(tx);
 		return ret;
@@ -106,44 +107,44 @@ static int send_copied(struct core_path *path, struct core_io *io, const struct 
 int core_data_send(struct core_path *path, struct core_io *io, const struct iovec *iov, void **desc,
 		   size_t cnt, size_t len, bool may_buffer)
 {
-	struct core_line *line = core_line_of(path);
-	const struct core_base *base = line->base;
+	struct core_path_base *base = core_path_base_of(path);
+	const struct core_domain_base *domain = base->domain;
 	struct core_out *out = (struct core_out *)io;
 	struct fi_msg msg;
 
-	if (line->state != CORE_LINE_UP)
-		return core_line_refuse(line);
-	if (may_buffer && !base->prefix && len <= base->caps.inject_size &&
+	if (base->state != CORE_PATH_UP)
+		return core_path_refuse(base);
+	if (may_buffer && !domain->prefix && len <= domain->caps.inject_size &&
 	    (cnt <= 1 || len <= CORE_INJECT_COPY))
-		return inject(line, iov, cnt, len);
-	if (cnt > base->caps.iov_limit)
+		return inject(base, iov, cnt, len);
+	if (cnt > domain->caps.iov_limit)
 		return -FI_EINVAL;
-	if (!may_go_out(line))
+	if (!may_go_out(base))
 		return -FI_EAGAIN;
-	if (base->prefix || base->caps.mr_local || base->async_iov)
+	if (domain->prefix || domain->caps.mr_local || domain->async_iov)
 		return send_copied(path, io, iov, cnt, len, may_buffer);
 	out->ctx.kind = CORE_KIND_SEND;
 	msg = (struct fi_msg){
 		.msg_iov = iov,
 		.desc = desc,
 		.iov_count = cnt,
-		.addr = line->addr,
+		.addr = base->addr,
 		.context = out,
 	};
-	return taken(path, out, "fi_sendmsg", fi_sendmsg(line->ep, &msg, FI_COMPLETION));
+	return taken(path, out, "fi_sendmsg", fi_sendmsg(base->ep, &msg, FI_COMPLETION));
 }
 
 /* Without a list of pieces; the flags are those that the endpoint was opened with. */
-static ssize_t rma_one(const struct core_line *line, struct core_out *out, enum core_kind kind,
+static ssize_t rma_one(const struct core_path_base *base, struct core_out *out, enum core_kind kind,
 		       const struct iovec *iov, void *desc, uint64_t raddr, uint64_t key)
 {
-	return kind == CORE_KIND_READ ? fi_read(line->ep, iov->iov_base, iov->iov_len, desc,
-						line->addr, raddr, key, out)
-				      : fi_write(line->ep, iov->iov_base, iov->iov_len, desc,
-						 line->addr, raddr, key, out);
+	return kind == CORE_KIND_READ ? fi_read(base->ep, iov->iov_base, iov->iov_len, desc,
+						base->addr, raddr, key, out)
+				      : fi_write(base->ep, iov->iov_base, iov->iov_len, desc,
+						 base->addr, raddr, key, out);
 }
 
-static ssize_t rma_list(const struct core_base *base, const struct core_line *line,
+static ssize_t rma_list(const struct core_domain_base *domain, const struct core_path_base *base,
 			struct core_out *out, enum core_kind kind, const struct iovec *iov,
 			void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
@@ -152,7 +153,7 @@ static ssize_t rma_list(const struct core_base *base, const struct core_line *li
 		.msg_iov = iov,
 		.desc = desc,
 		.iov_count = cnt,
-		.addr = line->addr,
+		.addr = base->addr,
 		.rma_iov = &rma,
 		.rma_iov_count = 1,
 		.context = out,
@@ -160,30 +161,30 @@ static ssize_t rma_list(const struct core_base *base, const struct core_line *li
 
 	for (size_t i = 0; i < cnt; i++)
 		rma.len += iov[i].iov_len;
-	return kind == CORE_KIND_READ ? fi_readmsg(line->ep, &msg, FI_COMPLETION)
-				      : fi_writemsg(line->ep, &msg, base->write_flags);
+	return kind == CORE_KIND_READ ? fi_readmsg(base->ep, &msg, FI_COMPLETION)
+				      : fi_writemsg(base->ep, &msg, domain->write_flags);
 }
 
 static int rma(struct core_path *path, struct core_io *io, enum core_kind kind,
 	       const struct iovec *iov, void **desc, size_t cnt, uint64_t raddr, uint64_t key)
 {
-	struct core_line *line = core_line_of(path);
-	const struct core_base *base = line->base;
+	struct core_path_base *base = core_path_base_of(path);
+	const struct core_domain_base *domain = base->domain;
 	struct core_out *out = (struct core_out *)io;
 	ssize_t ret;
 
-	if (line->state != CORE_LINE_UP)
-		return core_line_refuse(line);
-	if (cnt > base->caps.rma_iov_limit)
+	if (base->state != CORE_PATH_UP)
+		return core_path_refuse(base);
+	if (cnt > domain->caps.rma_iov_limit)
 		return -FI_EINVAL;
-	if (!may_go_out(line))
+	if (!may_go_out(base))
 		return -FI_EAGAIN;
 	out->ctx.kind = kind;
-	ret = base->async_iov ? rma_one(line, out, kind, iov, *desc, raddr, key)
-			      : rma_list(base, line, out, kind, iov, desc, cnt, raddr, key);
+	ret = domain->async_iov ? rma_one(base, out, kind, iov, *desc, raddr, key)
+				: rma_list(domain, base, out, kind, iov, desc, cnt, raddr, key);
 	ret = taken(path, out, kind == CORE_KIND_READ ? "fi_read" : "fi_write", ret);
 	if (!ret && kind == CORE_KIND_READ)
-		line->read_cnt++;
+		base->read_cnt++;
 	return (int)ret;
 }
 
@@ -201,13 +202,13 @@ int core_data_write(struct core_path *path, struct core_io *io, const struct iov
 
 struct core_io *core_data_done(struct core_out *out)
 {
-	struct core_line *line = core_line_of(out->path);
+	struct core_path_base *base = core_path_base_of(out->path);
 	struct core_io *io = (struct core_io *)out;
 
-	core_line_remove(line, out);
-	line->base->out_cnt--;
+	core_path_out_remove(base, out);
+	base->domain->out_cnt--;
 	if (out->ctx.kind == CORE_KIND_READ)
-		line->read_cnt--;
+		base->read_cnt--;
 	if (out->ctx.kind == CORE_KIND_TX) {
 		io = ((struct core_tx *)out)->io;
 		core_tx_put((struct core_tx *)out);

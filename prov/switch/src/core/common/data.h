@@ -5,8 +5,8 @@
 #ifndef CORE_DATA_H
 #define CORE_DATA_H
 
-#include "core/common/base.h"
-#include "core/common/line.h"
+#include "core/common/domain.h"
+#include "core/common/path.h"
 
 enum {
 	CORE_OUT_MAX = 4096, /* operations out per domain; the completion queue has room for them */

@@ -5,8 +5,8 @@
 #ifndef CORE_EVENT_H
 #define CORE_EVENT_H
 
-#include "core/common/base.h"
-#include "core/common/line.h"
+#include "core/common/domain.h"
+#include "core/common/path.h"
 #include "core/common/rx.h"
 
 /* A message of len bytes that lies in this buffer.  Sets the named fields only: clearing the rest
@@ -28,7 +28,7 @@ static inline void core_event_done(struct core_event *event, struct core_path *p
 	event->type = CORE_DONE;
 	event->error = error;
 	event->path = path;
-	event->user = core_line_of(path)->user;
+	event->user = core_path_base_of(path)->user;
 	event->io = io;
 	event->token = NULL;
 }
@@ -42,7 +42,7 @@ static inline void core_event_path(struct core_event *event, enum core_event_typ
 		.type = type,
 		.error = error,
 		.path = path,
-		.user = core_line_of(path)->user,
+		.user = core_path_base_of(path)->user,
 		.data = len ? data : NULL,
 		.len = len,
 	};
@@ -50,7 +50,7 @@ static inline void core_event_path(struct core_event *event, enum core_event_typ
 
 /* core_ops.release: posts the buffer of a message again, or hands a request to
  * request_release. */
-static inline void core_event_release(struct core_base *base, struct core_event *event,
+static inline void core_event_release(struct core_domain_base *base, struct core_event *event,
 				      void (*request_release)(struct core_request *request))
 {
 	if (!event->token)

@@ -7,7 +7,7 @@
 
 #include <rdma/fi_eq.h>
 
-#include "core/common/line.h"
+#include "core/common/path.h"
 
 /* The error (positive) that users of core_ops are told for one of the core's: a core that
  * finds its peer gone reports the error of whatever call it was making. */

@@ -9,13 +9,13 @@
 #include <rdma/fi_endpoint.h>
 
 #include "core/common/fd.h"
-#include "core/common/line.h"
 #include "core/common/log.h"
 #include "core/common/mr.h"
+#include "core/common/path.h"
 #include "core/common/secret.h"
 
 /* Draws a key that a peer cannot guess, of the length that the core takes. */
-static int key_draw(struct core_base *base, uint64_t *key)
+static int key_draw(struct core_domain_base *base, uint64_t *key)
 {
 	size_t size = base->caps.key_size;
 	int ret;
@@ -46,7 +46,7 @@ static int mr_enable(struct fid_mr *mr, struct fid_ep *ep)
 	return ret;
 }
 
-int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, size_t len,
+int core_mr_open(struct core_domain_base *base, struct fid_ep *ep, const void *buf, size_t len,
 		 uint64_t access, struct fid_mr **mr)
 {
 	uint64_t key = 0;
@@ -69,7 +69,7 @@ int core_mr_open(struct core_base *base, struct fid_ep *ep, const void *buf, siz
 	return base->caps.mr_endpoint ? mr_enable(*mr, ep) : 0;
 }
 
-int core_mr_alloc(struct core_base *base, struct fid_ep *ep, size_t size, uint64_t access,
+int core_mr_alloc(struct core_domain_base *base, struct fid_ep *ep, size_t size, uint64_t access,
 		  void **mem, struct fid_mr **mr)
 {
 	int ret = 0;
@@ -94,11 +94,11 @@ void core_mr_free(void *mem, struct fid_mr *mr)
 int core_mr_reg(struct core_domain *domain, struct core_path *path, const void *buf, size_t len,
 		uint64_t access, struct core_mr **mr, uint64_t *raddr, uint64_t *key)
 {
-	struct core_base *base = core_base_of(domain);
+	struct core_domain_base *base = core_domain_base_of(domain);
 	struct fid_mr *fid;
 	int ret;
 
-	ret = core_mr_open(base, path ? core_line_of(path)->ep : NULL, buf, len, access, &fid);
+	ret = core_mr_open(base, path ? core_path_base_of(path)->ep : NULL, buf, len, access, &fid);
 	if (ret)
 		return ret;
 	*mr = (struct core_mr *)fid;

@@ -13,7 +13,7 @@
 #include "core/common/mr.h"
 #include "core/common/rx.h"
 
-static ssize_t rx_recv(struct core_base *base, struct core_rx *rx)
+static ssize_t rx_recv(struct core_domain_base *base, struct core_rx *rx)
 {
 	const struct iovec iov[] = {
 		{.iov_base = rx->head, .iov_len = base->head_size},
@@ -28,7 +28,7 @@ static ssize_t rx_recv(struct core_base *base, struct core_rx *rx)
 	return fi_recvv(rx->pool->ep, iov, desc, 2, FI_ADDR_UNSPEC, rx);
 }
 
-const void *core_rx_data(const struct core_base *base, struct core_rx *rx, size_t *len)
+const void *core_rx_data(const struct core_domain_base *base, struct core_rx *rx, size_t *len)
 {
 	if (!rx->head) {
 		*len = *len > base->prefix ? *len - base->prefix : 0;
@@ -40,7 +40,7 @@ const void *core_rx_data(const struct core_base *base, struct core_rx *rx, size_
 	return rx->data;
 }
 
-void core_rx_post(struct core_base *base, struct core_rx *rx)
+void core_rx_post(struct core_domain_base *base, struct core_rx *rx)
 {
 	struct core_pool *pool = rx->pool;
 	ssize_t ret;
@@ -61,7 +61,7 @@ void core_rx_post(struct core_base *base, struct core_rx *rx)
 	SLIST_INSERT_HEAD(&base->idle, rx, link);
 }
 
-bool core_rx_came(struct core_base *base, struct core_rx *rx, int error)
+bool core_rx_came(struct core_domain_base *base, struct core_rx *rx, int error)
 {
 	base->rx_cnt--;
 	if (error) {
@@ -72,7 +72,7 @@ bool core_rx_came(struct core_base *base, struct core_rx *rx, int error)
 	return true;
 }
 
-void core_rx_retry(struct core_base *base)
+void core_rx_retry(struct core_domain_base *base)
 {
 	struct core_rx *rx = SLIST_FIRST(&base->idle), *next;
 
@@ -83,9 +83,9 @@ void core_rx_retry(struct core_base *base)
 	}
 }
 
-int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt)
+int core_pool_grow(struct core_domain_base *base, struct core_pool *pool, size_t cnt)
 {
-	const size_t stride = core_base_stride(base);
+	const size_t stride = core_buffer_stride(base);
 	const size_t heads = cnt * base->head_size, size = heads + cnt * stride;
 	struct core_chunk *chunk;
 	int ret = -FI_ENOMEM;
@@ -113,7 +113,7 @@ int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt)
 	return 0;
 }
 
-void core_pool_double(struct core_base *base, struct core_pool *pool)
+void core_pool_double(struct core_domain_base *base, struct core_pool *pool)
 {
 	size_t room = base->buffer_max > pool->cnt ? base->buffer_max - pool->cnt : 0;
 
@@ -124,7 +124,7 @@ void core_pool_double(struct core_base *base, struct core_pool *pool)
 /* If all posted buffers were used before the queue was read empty, senders may be waiting
  * for more.  The pool grows once until the queue is empty again, so that a receiver that is
  * merely slow does not end up with buffer_max. */
-void core_pool_check(struct core_base *base, struct core_pool *pool, bool empty)
+void core_pool_check(struct core_domain_base *base, struct core_pool *pool, bool empty)
 {
 	if (pool->run >= pool->cnt && !pool->grown) {
 		pool->grown = true;
@@ -136,7 +136,7 @@ void core_pool_check(struct core_base *base, struct core_pool *pool, bool empty)
 	}
 }
 
-void core_pool_free(struct core_base *base, struct core_pool *pool)
+void core_pool_free(struct core_domain_base *base, struct core_pool *pool)
 {
 	struct core_rx *rx = SLIST_FIRST(&base->idle), *next;
 	struct core_chunk *chunk;

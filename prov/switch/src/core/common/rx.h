@@ -7,8 +7,8 @@
 
 #include <sys/queue.h>
 
-#include "core/common/base.h"
-#include "core/common/line.h"
+#include "core/common/domain.h"
+#include "core/common/path.h"
 
 /*
  * A receive buffer, owned by its chunk.  A page of its memory exists once the core has
@@ -47,23 +47,23 @@ struct core_pool {
 
 /* The message in a buffer that the core has filled.  *len: bytes that the core reports, then
  * those of the message. */
-const void *core_rx_data(const struct core_base *base, struct core_rx *rx, size_t *len);
+const void *core_rx_data(const struct core_domain_base *base, struct core_rx *rx, size_t *len);
 /* Counts a receive whose completion was read.  False: it failed, and the buffer is posted
  * again. */
-bool core_rx_came(struct core_base *base, struct core_rx *rx, int error);
+bool core_rx_came(struct core_domain_base *base, struct core_rx *rx, int error);
 /* Posts the buffer, or keeps it for core_rx_retry(). */
-void core_rx_post(struct core_base *base, struct core_rx *rx);
+void core_rx_post(struct core_domain_base *base, struct core_rx *rx);
 /* Posts the buffers that the core did not take before. */
-void core_rx_retry(struct core_base *base);
+void core_rx_retry(struct core_domain_base *base);
 /* Allocates and posts cnt more buffers; 0 or a negative errno. */
-int core_pool_grow(struct core_base *base, struct core_pool *pool, size_t cnt);
+int core_pool_grow(struct core_domain_base *base, struct core_pool *pool, size_t cnt);
 /* Doubles the number of buffers, up to buffer_max. */
-void core_pool_double(struct core_base *base, struct core_pool *pool);
+void core_pool_double(struct core_domain_base *base, struct core_pool *pool);
 /* Called after each poll, with whether the queue was read empty: grows a pool all of whose
  * buffers were used before that. */
-void core_pool_check(struct core_base *base, struct core_pool *pool, bool empty);
+void core_pool_check(struct core_domain_base *base, struct core_pool *pool, bool empty);
 /* Frees the buffers.  The endpoint they were posted to is closed, and no completion of theirs
  * can be in a queue any more; some cores never complete what an endpoint had. */
-void core_pool_free(struct core_base *base, struct core_pool *pool);
+void core_pool_free(struct core_domain_base *base, struct core_pool *pool);
 
 #endif

@@ -13,13 +13,13 @@
 #include "core/common/mr.h"
 #include "core/common/tx.h"
 
-static int tx_add(struct core_base *base, struct core_tx_pool *pool)
+static int tx_add(struct core_domain_base *base, struct core_tx_pool *pool)
 {
 	struct core_tx *tx = calloc(1, sizeof(*tx));
 
 	if (!tx)
 		return -FI_ENOMEM;
-	if (core_mr_alloc(base, pool->ep, core_base_stride(base), FI_SEND, &tx->data, &tx->mr)) {
+	if (core_mr_alloc(base, pool->ep, core_buffer_stride(base), FI_SEND, &tx->data, &tx->mr)) {
 		free(tx);
 		return core_failed("more send buffers", -FI_ENOMEM);
 	}
@@ -31,7 +31,7 @@ static int tx_add(struct core_base *base, struct core_tx_pool *pool)
 	return 0;
 }
 
-static int tx_take(struct core_base *base, struct core_tx_pool *pool, struct core_tx **tx)
+static int tx_take(struct core_domain_base *base, struct core_tx_pool *pool, struct core_tx **tx)
 {
 	int ret;
 
@@ -47,7 +47,7 @@ static int tx_take(struct core_base *base, struct core_tx_pool *pool, struct cor
 	return 0;
 }
 
-int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct iovec *iov,
+int core_tx_fill(struct core_domain_base *base, struct core_tx_pool *pool, const struct iovec *iov,
 		 size_t cnt, size_t len, struct core_tx **tx)
 {
 	int ret = len > base->buffer_size ? -FI_EMSGSIZE : tx_take(base, pool, tx);
@@ -68,7 +68,7 @@ int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct
 
 /* With FI_ASYNC_IOV a list of pieces would have to outlive the call.  Endpoints without
  * connections are opened so that operations without flags complete. */
-ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
+ssize_t core_tx_send(const struct core_domain_base *base, struct fid_ep *ep, fi_addr_t addr,
 		     struct core_tx *tx, size_t len)
 {
 	const struct iovec iov = {tx->data, base->prefix + len};
@@ -92,7 +92,7 @@ void core_tx_put(struct core_tx *tx)
 	tx->pool->busy--;
 }
 
-void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool)
+void core_tx_pool_free(struct core_domain_base *base, struct core_tx_pool *pool)
 {
 	struct core_tx *tx;
 

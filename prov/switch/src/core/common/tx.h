@@ -7,8 +7,8 @@
 
 #include <sys/queue.h>
 
-#include "core/common/base.h"
-#include "core/common/line.h"
+#include "core/common/domain.h"
+#include "core/common/path.h"
 
 enum {
 	CORE_TX_MAX = 256, /* send buffers of a pool */
@@ -41,15 +41,15 @@ struct core_tx_pool {
 
 /* Takes a send buffer and copies the message of these pieces, len bytes in sum, into it.
  * Returns 0, -FI_EAGAIN while all are in use, or another negative errno. */
-int core_tx_fill(struct core_base *base, struct core_tx_pool *pool, const struct iovec *iov,
+int core_tx_fill(struct core_domain_base *base, struct core_tx_pool *pool, const struct iovec *iov,
 		 size_t cnt, size_t len, struct core_tx **tx);
 /* Sends a filled buffer with a completion, to addr (FI_ADDR_UNSPEC where ep is connected);
  * returns the core's answer. */
-ssize_t core_tx_send(const struct core_base *base, struct fid_ep *ep, fi_addr_t addr,
+ssize_t core_tx_send(const struct core_domain_base *base, struct fid_ep *ep, fi_addr_t addr,
 		     struct core_tx *tx, size_t len);
 /* Gives the buffer back to its pool. */
 void core_tx_put(struct core_tx *tx);
 /* Frees the buffers, as core_pool_free() does. */
-void core_tx_pool_free(struct core_base *base, struct core_tx_pool *pool);
+void core_tx_pool_free(struct core_domain_base *base, struct core_tx_pool *pool);
 
 #endif

@@ -14,13 +14,13 @@
 
 void core_msg_path_shut(struct core_path *path, enum core_msg_report report)
 {
-	if (path->line.state == CORE_LINE_CONNECTING || path->line.state == CORE_LINE_SEVERED)
+	if (path->base.state == CORE_PATH_CONNECTING || path->base.state == CORE_PATH_SEVERED)
 		path->domain->cm_pending--;
-	path->line.state = CORE_LINE_DRAINING;
+	path->base.state = CORE_PATH_DRAINING;
 	path->pool.ep = NULL;
 	core_msg_queue_closing(path);
-	core_fid_close(&path->line.ep->fid, "an endpoint");
-	path->line.ep = NULL;
+	core_fid_close(&path->base.ep->fid, "an endpoint");
+	path->base.ep = NULL;
 	core_msg_queue_touched(path->domain);
 	core_msg_drain_enter(path, report);
 }
@@ -40,8 +40,8 @@ void core_msg_path_discard(struct core_path *path)
  */
 static bool core_msg_path_pinned(const struct core_path *path)
 {
-	return path->domain->base.caps.rma_pins_path && path->line.state == CORE_LINE_UP &&
-	       (path->line.read_cnt || path->read_failed);
+	return path->domain->base.caps.rma_pins_path && path->base.state == CORE_PATH_UP &&
+	       (path->base.read_cnt || path->read_failed);
 }
 
 void core_msg_path_close(struct core_path *path)
@@ -50,7 +50,7 @@ void core_msg_path_close(struct core_path *path)
 		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 		return;
 	}
-	path->line.state = CORE_LINE_SEVERED;
+	path->base.state = CORE_PATH_SEVERED;
 	path->domain->cm_pending++;
 	path->severed = !core_msg_path_sever(path);
 }
@@ -61,7 +61,7 @@ void core_msg_drain_enter(struct core_path *path, enum core_msg_report report)
 {
 	struct core_domain *domain = path->domain;
 
-	path->drain_at = core_base_drain_at(&domain->base, path->queue->seen);
+	path->drain_at = core_drain_at(&domain->base, path->queue->seen);
 	if (path->report == CORE_MSG_REPORT_NONE)
 		TAILQ_INSERT_TAIL(&domain->draining, path, drain_link);
 	path->report = report;
@@ -86,11 +86,11 @@ static int core_msg_drain_end(struct core_path *path, struct core_event *events,
 		[CORE_MSG_REPORT_BROKEN] = CORE_BROKEN,
 		[CORE_MSG_REPORT_CLOSED] = CORE_CLOSED,
 	};
-	const bool closed = path->line.state == CORE_LINE_DRAINING;
+	const bool closed = path->base.state == CORE_PATH_DRAINING;
 	int n = 0;
 
-	while (closed && n < max && !TAILQ_EMPTY(&path->line.outs))
-		n += core_msg_out_done(TAILQ_FIRST(&path->line.outs), FI_ECANCELED, &events[n]);
+	while (closed && n < max && !TAILQ_EMPTY(&path->base.outs))
+		n += core_msg_out_done(TAILQ_FIRST(&path->base.outs), FI_ECANCELED, &events[n]);
 	*through = path->report == CORE_MSG_REPORT_NOTHING || n < max;
 	if (n < max && path->report != CORE_MSG_REPORT_NOTHING)
 		core_event_path(&events[n++], types[path->report], path, closed ? 0 : path->error,
@@ -106,15 +106,14 @@ int core_msg_drain_poll(struct core_domain *domain, struct core_event *events, i
 
 	for (path = TAILQ_FIRST(&domain->draining); path && n < max; path = next) {
 		next = TAILQ_NEXT(path, drain_link);
-		if (!core_base_drained(path->queue->seen, path->drain_at) ||
-		    (in_use && path->pool.cnt))
+		if (!core_drained(path->queue->seen, path->drain_at) || (in_use && path->pool.cnt))
 			continue;
 		n += core_msg_drain_end(path, &events[n], max - n, &through);
 		if (!through)
 			continue;
 		TAILQ_REMOVE(&domain->draining, path, drain_link);
 		path->report = CORE_MSG_REPORT_NONE;
-		if (path->line.state == CORE_LINE_DRAINING)
+		if (path->base.state == CORE_PATH_DRAINING)
 			core_msg_path_free(path);
 	}
 	return n;

@@ -19,20 +19,20 @@
 static int core_msg_path_over(struct core_path *path, int error, const void *data, size_t len,
 			      struct core_event *event)
 {
-	switch (path->line.state) {
-	case CORE_LINE_CONNECTING:
-		path->line.state = CORE_LINE_DEAD;
+	switch (path->base.state) {
+	case CORE_PATH_CONNECTING:
+		path->base.state = CORE_PATH_DEAD;
 		path->domain->cm_pending--;
 		core_event_path(event, CORE_REFUSED, path, error ? error : FI_ECONNREFUSED, data,
 				len);
 		return 1;
-	case CORE_LINE_UP:
+	case CORE_PATH_UP:
 		/* reported behind everything that arrived before */
-		path->line.state = CORE_LINE_DEAD;
+		path->base.state = CORE_PATH_DEAD;
 		path->error = error;
 		core_msg_drain_enter(path, CORE_MSG_REPORT_BROKEN);
 		return 0;
-	case CORE_LINE_SEVERED:
+	case CORE_PATH_SEVERED:
 		/* the core has flushed the reads */
 		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 		return 0;
@@ -68,9 +68,9 @@ static int core_msg_cm_event(uint32_t type, union core_msg_cm *cm, size_t len,
 
 	if (type == FI_SHUTDOWN)
 		return core_msg_path_over(path, 0, NULL, 0, event);
-	if (type != FI_CONNECTED || path->line.state != CORE_LINE_CONNECTING)
+	if (type != FI_CONNECTED || path->base.state != CORE_PATH_CONNECTING)
 		return 0;
-	path->line.state = CORE_LINE_UP;
+	path->base.state = CORE_PATH_UP;
 	path->domain->cm_pending--;
 	core_event_path(event, CORE_CONNECTED, path, 0, cm->entry.data, len);
 	return 1;

@@ -19,7 +19,7 @@ enum {
 struct core_msg_queue {
 	struct fid_cq *cq;
 	unsigned path_cnt; /* paths bound to it, until they are freed */
-	uint64_t seen;	   /* completions with a context that were read: see core_base_drain_at() */
+	uint64_t seen;	   /* completions with a context that were read: see core_drain_at() */
 };
 
 /* The queue of the first few paths, with the cores that it pays for (core/msg/cq.c). */

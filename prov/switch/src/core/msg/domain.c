@@ -42,7 +42,7 @@ void core_msg_domain_close(struct core_domain *domain)
 	struct core_path *path;
 
 	LIST_FOREACH (path, &domain->paths, link)
-		CORE_CLOSE(path->line.ep, "an endpoint");
+		CORE_CLOSE(path->base.ep, "an endpoint");
 	core_msg_requests_drop(domain);
 	while ((listener = LIST_FIRST(&domain->listeners)))
 		core_msg_listener_close(listener);
@@ -115,7 +115,7 @@ static void core_msg_ask_cm_data(struct core_domain *domain, const struct fi_inf
 
 /* A buffer is posted while the core has none.  It may have read a message that came before,
  * which then makes no descriptor readable: only a poll finds it. */
-static void core_msg_starved(struct core_base *base)
+static void core_msg_starved(struct core_domain_base *base)
 {
 	core_msg_wake((struct core_domain *)base);
 }
@@ -135,7 +135,7 @@ int core_msg_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	d->waited_fd = d->cm_fd = d->polled.epoll_fd = d->wake_fd = -1;
 	d->rx_ctx_cnt = info->ep_attr->rx_ctx_cnt;
 	TAILQ_INIT(&d->draining);
-	core_base_init(&d->base, info, attr);
+	core_domain_base_init(&d->base, info, attr);
 	d->base.starved = core_msg_starved;
 	core_msg_caps(info, &d->base.caps);
 	d->window = d->base.caps.flow_control ? 0 : attr->path_cnt;

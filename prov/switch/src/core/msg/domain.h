@@ -7,7 +7,7 @@
 
 #include <sys/queue.h>
 
-#include "core/common/base.h"
+#include "core/common/domain.h"
 #include "core/common/rx.h"
 #include "core/common/tx.h"
 #include "core/msg/cq.h"
@@ -19,7 +19,7 @@ enum {
 
 /* Owned by whoever opened it, freed by core_msg_domain_close(), under the domain's lock. */
 struct core_domain {
-	struct core_base base; /* first */
+	struct core_domain_base base; /* first */
 	struct fid_fabric *fabric;
 	struct core_msg_queue waited;  /* the completion queue with a descriptor, waited_fd */
 	struct core_msg_polled polled; /* the one that poll(2) is asked about */

@@ -15,8 +15,8 @@
 
 #include "core/common/caps.h"
 #include "core/common/log.h"
-#include "core/msg/listener.h"
 #include "core/msg/fds.h"
+#include "core/msg/listener.h"
 
 static bool core_msg_fd_listens(int fd)
 {

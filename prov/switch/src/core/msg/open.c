@@ -100,9 +100,9 @@ int core_msg_connect(struct core_domain *domain, struct core_listener *from, str
 	ret = core_msg_path_create(domain, &copy.info, user, &p);
 	if (ret)
 		return ret;
-	ret = fi_connect(p->line.ep, addr, data, len);
+	ret = fi_connect(p->base.ep, addr, data, len);
 	if (refused_at_once(ret)) {
-		p->line.state = CORE_LINE_DEAD;
+		p->base.state = CORE_PATH_DEAD;
 		p->error = core_peer_error(-ret);
 		domain->cm_pending--;
 		core_msg_drain_enter(p, CORE_MSG_REPORT_REFUSED);
@@ -129,7 +129,7 @@ int core_msg_accept(struct core_domain *domain, struct core_request *request, co
 	ret = core_msg_path_create(domain, request->info, user, &p);
 	if (ret)
 		goto fail;
-	ret = fi_accept(p->line.ep, data, len);
+	ret = fi_accept(p->base.ep, data, len);
 	if (ret) {
 		core_failed("fi_accept", ret);
 		core_msg_path_discard(p);

@@ -16,7 +16,7 @@ static int core_msg_ep_bind(struct core_path *path)
 {
 	struct core_domain *domain = path->domain;
 	struct fid *cq = &path->queue->cq->fid;
-	struct fid_ep *ep = path->line.ep;
+	struct fid_ep *ep = path->base.ep;
 	int ret;
 
 	ret = fi_ep_bind(ep, &domain->eq->fid, 0);
@@ -67,7 +67,7 @@ static int core_msg_path_receive(struct core_path *path)
 	struct core_domain *domain = path->domain;
 
 	if (!domain->srx)
-		path->pool.ep = path->line.ep;
+		path->pool.ep = path->base.ep;
 	if (domain->window)
 		return domain->srx ? core_msg_pool_reserve(domain, &domain->pool, domain->path_cnt)
 				   : core_msg_pool_reserve(domain, &path->pool, 1);
@@ -86,8 +86,8 @@ int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void 
 	if (!p)
 		return core_failed("path", -FI_ENOMEM);
 	p->domain = domain;
-	core_line_init(&p->line, &domain->base, &domain->tx, user);
-	ret = fi_endpoint(domain->base.domain, info, &p->line.ep, p);
+	core_path_base_init(&p->base, &domain->base, &domain->tx, user);
+	ret = fi_endpoint(domain->base.domain, info, &p->base.ep, p);
 	if (ret) {
 		free(p);
 		return core_failed("fi_endpoint", ret);
@@ -100,7 +100,7 @@ int core_msg_path_create(struct core_domain *domain, struct fi_info *info, void 
 
 	ret = core_msg_ep_bind(p);
 	if (!ret)
-		ret = fi_enable(p->line.ep);
+		ret = fi_enable(p->base.ep);
 	if (ret) {
 		core_failed("binding an endpoint", ret);
 		goto fail;
@@ -127,10 +127,10 @@ void core_msg_path_free(struct core_path *path)
 
 int core_msg_path_peer(struct core_path *path, void *addr, size_t *len)
 {
-	return path->line.ep ? fi_getpeer(path->line.ep, addr, len) : -FI_ESHUTDOWN;
+	return path->base.ep ? fi_getpeer(path->base.ep, addr, len) : -FI_ESHUTDOWN;
 }
 
 int core_msg_path_name(struct core_path *path, void *addr, size_t *len)
 {
-	return path->line.ep ? fi_getname(&path->line.ep->fid, addr, len) : -FI_ESHUTDOWN;
+	return path->base.ep ? fi_getname(&path->base.ep->fid, addr, len) : -FI_ESHUTDOWN;
 }

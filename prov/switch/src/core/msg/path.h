@@ -7,7 +7,7 @@
 
 #include <sys/queue.h>
 
-#include "core/common/line.h"
+#include "core/common/path.h"
 #include "core/common/rx.h"
 
 struct core_msg_queue;
@@ -26,7 +26,7 @@ enum core_msg_report {
 /* Allocated by connect and accept, freed by core_msg_drain_poll() when it reports
  * CORE_CLOSED, or by core_msg_domain_close(); under the domain's lock. */
 struct core_path {
-	struct core_line line;		   /* first */
+	struct core_path_base base;	   /* first */
 	LIST_ENTRY(core_path) link;	   /* in domain->paths */
 	TAILQ_ENTRY(core_path) drain_link; /* report is set: in domain->draining */
 	struct core_domain *domain;

@@ -20,12 +20,12 @@ int core_msg_out_done(struct core_out *out, int error, struct core_event *event)
 
 	path->read_failed |= failed;
 	/* a path that was severed is closed when the core reports the end, not here */
-	if (path->line.state == CORE_LINE_SEVERED && !path->severed && !path->line.read_cnt)
+	if (path->base.state == CORE_PATH_SEVERED && !path->severed && !path->base.read_cnt)
 		core_msg_path_shut(path, CORE_MSG_REPORT_CLOSED);
 	if (!io)
 		return 0;
 	/* the core returns the same error for a connection that broke and one that we close */
-	if (error == FI_ECANCELED && path->line.state <= CORE_LINE_DEAD)
+	if (error == FI_ECANCELED && path->base.state <= CORE_PATH_DEAD)
 		error = FI_ECONNRESET;
 	core_event_done(event, path, io, error);
 	return 1;

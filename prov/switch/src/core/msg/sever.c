@@ -14,8 +14,8 @@
 #include <rdma/fi_cm.h>
 
 #include "core/common/log.h"
-#include "core/msg/path.h"
 #include "core/msg/fds.h"
+#include "core/msg/path.h"
 
 /*
  * Why it is needed: the tcp code of libfabric before 1.18 (the cores tcp and net) leaves a
@@ -119,9 +119,9 @@ int core_msg_path_sever(struct core_path *path)
 
 	ends->name_len = sizeof(ends->name);
 	ends->peer_len = sizeof(ends->peer);
-	ret = fi_getname(&path->line.ep->fid, ends->name, &ends->name_len);
+	ret = fi_getname(&path->base.ep->fid, ends->name, &ends->name_len);
 	if (!ret)
-		ret = fi_getpeer(path->line.ep, ends->peer, &ends->peer_len);
+		ret = fi_getpeer(path->base.ep, ends->peer, &ends->peer_len);
 	if (ret == -FI_ENOTCONN)
 		return 0; /* the connection is over, as the core is about to notice */
 	if (ret)

@@ -12,12 +12,12 @@
 
 void core_rdm_path_fail(struct core_path *path, int error)
 {
-	switch (path->line.state) {
-	case CORE_LINE_CONNECTING:
+	switch (path->base.state) {
+	case CORE_PATH_CONNECTING:
 		path->error = error ? error : FI_ECONNREFUSED;
 		core_rdm_due_add(path, CORE_RDM_DUE_REFUSED);
 		break;
-	case CORE_LINE_UP:
+	case CORE_PATH_UP:
 		/* reported behind everything that arrived before */
 		path->error = error;
 		path->drain_at = path->domain->seen + path->domain->base.rx_cnt;
@@ -26,7 +26,7 @@ void core_rdm_path_fail(struct core_path *path, int error)
 	default:
 		return;
 	}
-	path->line.state = CORE_LINE_DEAD;
+	path->base.state = CORE_PATH_DEAD;
 }
 
 void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type)
@@ -43,20 +43,20 @@ void core_rdm_path_notify(struct core_path *path, enum core_rdm_type type)
 /* Tells the peer that the path closes, if the peer knows of it. */
 static void notify_closed(struct core_path *path)
 {
-	if (path->peer_id && path->line.state <= CORE_LINE_UP)
-		core_rdm_path_notify(path, path->line.state == CORE_LINE_UP ? CORE_RDM_CLOSE
+	if (path->peer_id && path->base.state <= CORE_PATH_UP)
+		core_rdm_path_notify(path, path->base.state == CORE_PATH_UP ? CORE_RDM_CLOSE
 									    : CORE_RDM_REJECT);
 }
 
 void core_rdm_path_close(struct core_path *path)
 {
-	if (path->line.state == CORE_LINE_DRAINING)
+	if (path->base.state == CORE_PATH_DRAINING)
 		return;
 	core_rdm_frames_drop(path->domain, path);
 	core_rdm_frames_orphan(path);
 	notify_closed(path);
 	core_rdm_path_unlist(path);
-	path->line.state = CORE_LINE_DRAINING;
+	path->base.state = CORE_PATH_DRAINING;
 	if (path->due)
 		TAILQ_REMOVE(&path->domain->due, path, due_link);
 	path->due = 0;
@@ -66,6 +66,6 @@ void core_rdm_path_close(struct core_path *path)
 /* CORE_CLOSED is due only now: while an event is due, nobody may sleep. */
 void core_rdm_path_settle(struct core_path *path)
 {
-	if (path->line.state == CORE_LINE_DRAINING && TAILQ_EMPTY(&path->line.outs))
+	if (path->base.state == CORE_PATH_DRAINING && TAILQ_EMPTY(&path->base.outs))
 		core_rdm_due_add(path, CORE_RDM_DUE_CLOSED);
 }

@@ -132,7 +132,7 @@ int core_rdm_domain_open(struct fid_fabric *fabric, struct fi_info *info,
 	TAILQ_INIT(&d->due);
 	TAILQ_INIT(&d->waiting);
 	TAILQ_INIT(&d->idle_peers);
-	core_base_init(&d->base, info, attr);
+	core_domain_base_init(&d->base, info, attr);
 	core_rdm_caps(info, &d->base.caps);
 	d->info = fi_dupinfo(info);
 	if (d->info)

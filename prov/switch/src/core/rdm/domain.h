@@ -7,8 +7,8 @@
 
 #include <sys/queue.h>
 
-#include "core/common/base.h"
-#include "core/common/line.h"
+#include "core/common/domain.h"
+#include "core/common/path.h"
 
 struct core_peer;
 struct core_port;
@@ -17,7 +17,7 @@ struct core_rdm_waiting;
 /* Owned by whoever opened it, freed by core_rdm_domain_close(), under the domain's lock, or
  * the lock of the passive endpoint that it belongs to. */
 struct core_domain {
-	struct core_base base; /* first */
+	struct core_domain_base base; /* first */
 	struct fid_fabric *fabric;
 	struct fi_info *info; /* a copy, for the core's endpoints */
 	struct fid_cq *cq;
@@ -31,7 +31,7 @@ struct core_domain {
 	unsigned idle_polls;  /* polls without an event, in a row */
 	unsigned waits;	      /* successful calls of trywait since the last event */
 	uint64_t waits_since; /* when the first of them was, core_rdm_now() */
-	uint64_t seen; /* completions with a context that were read: see core_base_drain_at() */
+	uint64_t seen;	      /* completions with a context that were read: see core_drain_at() */
 	LIST_HEAD(, core_port) ports, closed_ports; /* closed: not freed yet */
 	struct core_peer *peers;		    /* hash table, by name */
 	TAILQ_HEAD(, core_peer) idle_peers;	    /* without references, the oldest first */

@@ -29,7 +29,7 @@ static int due_event(struct core_path *path, bool empty, struct core_event *even
 {
 	static const enum core_event_type types[] = {CORE_CONNECTED, CORE_REFUSED, CORE_BROKEN,
 						     CORE_CLOSED};
-	const bool drained = empty || core_base_drained(path->domain->seen, path->drain_at);
+	const bool drained = empty || core_drained(path->domain->seen, path->drain_at);
 
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (!(path->due & 1U << i) || (types[i] == CORE_BROKEN && !drained))

@@ -120,9 +120,9 @@ fail:
 /* The side that accepts is up once the core has taken its answer, which nothing overtakes. */
 void core_rdm_path_sent(struct core_path *path)
 {
-	if (path->line.state != CORE_LINE_CONNECTING || !path->peer_id)
+	if (path->base.state != CORE_PATH_CONNECTING || !path->peer_id)
 		return;
-	path->line.state = CORE_LINE_UP;
+	path->base.state = CORE_PATH_UP;
 	core_rdm_due_add(path, CORE_RDM_DUE_CONNECTED);
 }
 
@@ -151,7 +151,7 @@ static int move_to(struct core_path *path, const struct core_rdm_frame *frame)
 		return ret;
 	core_rdm_peer_put(path->domain, path->peer);
 	path->peer = peer;
-	path->line.addr = peer->addr;
+	path->base.addr = peer->addr;
 	return 0;
 }
 
@@ -159,7 +159,7 @@ static void accepted(struct core_path *path, const struct core_rdm_frame *frame)
 {
 	int ret;
 
-	if (path->line.state != CORE_LINE_CONNECTING || path->peer_id || !frame->from)
+	if (path->base.state != CORE_PATH_CONNECTING || path->peer_id || !frame->from)
 		return;
 	path->peer_id = frame->from;
 	ret = move_to(path, frame);
@@ -171,13 +171,13 @@ static void accepted(struct core_path *path, const struct core_rdm_frame *frame)
 		core_rdm_path_fail(path, -ret);
 		return;
 	}
-	path->line.state = CORE_LINE_UP;
+	path->base.state = CORE_PATH_UP;
 	core_rdm_due_add(path, CORE_RDM_DUE_CONNECTED);
 }
 
 static void rejected(struct core_path *path, const struct core_rdm_frame *frame)
 {
-	if (path->line.state != CORE_LINE_CONNECTING || path->peer_id)
+	if (path->base.state != CORE_PATH_CONNECTING || path->peer_id)
 		return;
 	if (keep_data(path, frame))
 		core_failed("data of a refusal", -FI_ENOMEM);

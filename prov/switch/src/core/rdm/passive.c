@@ -4,7 +4,7 @@
  * their own, under their own lock.  Called through core_rdm_ops.  Their domain never has
  * a path.
  */
-#include "core/common/base.h"
+#include "core/common/domain.h"
 #include "core/common/log.h"
 #include "core/rdm/domain.h"
 #include "core/rdm/frame.h"

@@ -44,9 +44,9 @@ int core_rdm_path_create(struct core_port *port, const void *name, size_t name_l
 	p->id = path_id(domain);
 	p->name_len = name_len;
 	memcpy(p->name, name, name_len);
-	core_line_init(&p->line, &domain->base, &port->tx, user);
-	p->line.ep = port->ep;
-	p->line.addr = p->peer->addr;
+	core_path_base_init(&p->base, &domain->base, &port->tx, user);
+	p->base.ep = port->ep;
+	p->base.addr = p->peer->addr;
 	LIST_INSERT_HEAD(&domain->paths, p, link);
 	HASH_ADD(hh, domain->by_id, id, sizeof(p->id), p);
 	if (!p->hh.tbl) {

@@ -7,7 +7,7 @@
 
 #include <sys/queue.h>
 
-#include "core/common/line.h"
+#include "core/common/path.h"
 #include "core/rdm/frame.h"
 #include "core/rdm/hash.h"
 
@@ -24,7 +24,7 @@ enum { /* core_path.due: events that wait for a poll to report them, in this ord
 /* Allocated by connect and accept, freed by core_rdm_due_poll() when it reports CORE_CLOSED,
  * or by core_rdm_domain_close(); under the domain's lock. */
 struct core_path {
-	struct core_line line;		 /* first */
+	struct core_path_base base;	 /* first */
 	LIST_ENTRY(core_path) link;	 /* in domain->paths */
 	TAILQ_ENTRY(core_path) due_link; /* due is not 0: in domain->due */
 	UT_hash_handle hh;		 /* id is not 0: in domain->by_id */

@@ -245,7 +245,7 @@ static void port_end(struct core_port *port)
 	if (ret)
 		core_failed("closing an endpoint", ret);
 	port->ep = NULL;
-	port->drain_at = core_base_drain_at(&domain->base, domain->seen);
+	port->drain_at = core_drain_at(&domain->base, domain->seen);
 }
 
 void core_rdm_port_close(struct core_port *port)
@@ -281,7 +281,7 @@ void core_rdm_ports_reap(struct core_domain *domain, bool all)
 		if (port->ep)
 			port_end(port);
 		if (port->ep ||
-		    (!all && (port->refs || !core_base_drained(domain->seen, port->drain_at))))
+		    (!all && (port->refs || !core_drained(domain->seen, port->drain_at))))
 			continue;
 		LIST_REMOVE(port, link);
 		core_rdm_frames_lost(port);

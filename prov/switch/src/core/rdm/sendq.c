@@ -49,7 +49,7 @@ static int frame_try(struct core_port *port, struct core_peer *peer, struct core
 	peer->refs++;
 	tx->out.path = path;
 	if (path)
-		core_line_add(&path->line, &tx->out);
+		core_path_out_add(&path->base, &tx->out);
 	else
 		port->orphan_cnt++;
 	return 0;
@@ -60,13 +60,13 @@ void core_rdm_frames_orphan(struct core_path *path)
 	struct core_out *out, *next;
 	struct core_port *port = path->port;
 
-	for (out = TAILQ_FIRST(&path->line.outs); out; out = next) {
+	for (out = TAILQ_FIRST(&path->base.outs); out; out = next) {
 		next = TAILQ_NEXT(out, link);
 		if (out->ctx.kind != CORE_KIND_TX || !((struct core_tx *)out)->frame)
 			continue;
 		if (port->orphan_cnt >= CORE_RDM_ORPHANS)
 			return;
-		core_line_remove(&path->line, out);
+		core_path_out_remove(&path->base, out);
 		out->path = NULL;
 		port->orphan_cnt++;
 	}

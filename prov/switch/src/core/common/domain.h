@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What both adapters keep of an open core domain.  An adapter embeds struct core_base as
+ * What both adapters keep of an open core domain.  An adapter embeds struct core_domain_base as
  * the first member of its struct core_domain.
  */
-#ifndef CORE_BASE_H
-#define CORE_BASE_H
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
 
 #include <sys/queue.h>
 
@@ -21,7 +21,7 @@ struct core_rx;
 
 /* The first member of both adapters' struct core_domain, which owns and frees it; under the
  * domain's lock. */
-struct core_base {
+struct core_domain_base {
 	struct fid_domain *domain;
 	struct core_caps caps;
 	uint64_t write_flags; /* of a write whose arrival a later send may announce */
@@ -32,21 +32,21 @@ struct core_base {
 	SLIST_HEAD(, core_rx) idle; /* the core did not take them: posted again by each poll */
 	size_t out_cnt, rx_cnt;	    /* operations and receives that the core has */
 	/* called before a buffer is posted while the core has none; may be NULL */
-	void (*starved)(struct core_base *base);
+	void (*starved)(struct core_domain_base *base);
 	uint64_t keys[CORE_KEYS]; /* drawn ahead; key_cnt of them are unused */
 	unsigned key_cnt;
 };
 
-static inline struct core_base *core_base_of(struct core_domain *domain)
+static inline struct core_domain_base *core_domain_base_of(struct core_domain *domain)
 {
-	return (struct core_base *)domain;
+	return (struct core_domain_base *)domain;
 }
 
 /* core_ops.caps */
-const struct core_caps *core_base_caps(const struct core_domain *domain);
+const struct core_caps *core_domain_caps(const struct core_domain *domain);
 /* Fills base, which is all zero, from a core's fi_info and the sizes that a user asks for. */
-void core_base_init(struct core_base *base, const struct fi_info *info,
-		    const struct core_attr *attr);
+void core_domain_base_init(struct core_domain_base *base, const struct fi_info *info,
+			   const struct core_attr *attr);
 
 /*
  * The mark at which what the core has now is drained.  seen counts the completions that
@@ -54,18 +54,18 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
  * the time of this call has completed or never will: a core completes it before those that
  * are posted later.
  */
-static inline uint64_t core_base_drain_at(const struct core_base *base, uint64_t seen)
+static inline uint64_t core_drain_at(const struct core_domain_base *base, uint64_t seen)
 {
 	return seen + base->out_cnt + base->rx_cnt;
 }
 
-static inline bool core_base_drained(uint64_t seen, uint64_t drain_at)
+static inline bool core_drained(uint64_t seen, uint64_t drain_at)
 {
 	return (int64_t)(seen - drain_at) >= 0;
 }
 
 /* Bytes from the start of one buffer to that of the next: whole cache lines. */
-static inline size_t core_base_stride(const struct core_base *base)
+static inline size_t core_buffer_stride(const struct core_domain_base *base)
 {
 	return (base->prefix + base->buffer_size + 63) & ~(size_t)63;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Works out from a core's fi_info how buffers are posted and operations flagged.  Called when an adapter opens a
- * domain; it opens nothing.
+ * Works out from a core's fi_info how buffers are posted and operations flagged.  Called when an
+ * adapter opens a domain; it opens nothing.
  */
-#include "core/common/base.h"
 #include "core/common/caps.h"
+#include "core/common/domain.h"
 
-void core_base_init(struct core_base *base, const struct fi_info *info,
-		    const struct core_attr *attr)
+void core_domain_base_init(struct core_domain_base *base, const struct fi_info *info,
+			   const struct core_attr *attr)
 {
 	const size_t most = info->rx_attr->size;
 
@@ -27,7 +27,7 @@ void core_base_init(struct core_base *base, const struct fi_info *info,
 		base->head_size = CORE_HEAD;
 }
 
-const struct core_caps *core_base_caps(const struct core_domain *domain)
+const struct core_caps *core_domain_caps(const struct core_domain *domain)
 {
-	return &((const struct core_base *)domain)->caps;
+	return &((const struct core_domain_base *)domain)->caps;
 }
