@@ -8,7 +8,6 @@
 #include <rdma/fi_errno.h>
 
 #include "core/common/failure.h"
-#include "core/common/log.h"
 
 int core_peer_error(int error)
 {
@@ -23,16 +22,4 @@ int core_peer_error(int error)
 	default:
 		return error > 0 ? error : FI_EIO;
 	}
-}
-
-bool core_cq_error(struct fid_cq *cq, struct core_ctx **ctx, int *error)
-{
-	struct fi_cq_err_entry err = {0};
-
-	if (fi_cq_readerr(cq, &err, 0) <= 0)
-		return false;
-	CORE_INFO(CQ, "operation failed: %s\n", fi_strerror(err.err));
-	*ctx = err.op_context;
-	*error = core_peer_error(err.err);
-	return true;
 }

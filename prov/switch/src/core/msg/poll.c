@@ -4,9 +4,9 @@
  * Called through core_msg_ops under the domain's lock.  On the way of a message nothing
  * is allocated and no list is walked; paths that end are the exception, and they are few.
  */
+#include "core/common/cq.h"
 #include "core/common/data.h"
 #include "core/common/event.h"
-#include "core/common/failure.h"
 #include "core/common/log.h"
 #include "core/msg/domain.h"
 #include "core/msg/path.h"
@@ -86,15 +86,13 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 
 	for (int reads = 0; n < max && reads < CORE_READS; reads++) {
 		room = max - n;
-		ret = fi_cq_read(queue->cq, comp, room);
+		ret = core_cq_read(queue->cq, comp, room);
 		if (ret == -FI_EAVAIL) {
 			n += core_msg_cq_error(domain, queue, &events[n]);
 			continue;
 		}
 		if (ret <= 0) {
 			*empty = true;
-			if (ret < 0 && ret != -FI_EAGAIN)
-				core_failed("fi_cq_read", (int)ret);
 			break;
 		}
 		for (i = 0; i < ret; i++) {

@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
+#include "core/common/cq.h"
 #include "core/common/data.h"
 #include "core/common/event.h"
-#include "core/common/failure.h"
 #include "core/common/log.h"
 #include "core/common/tx.h"
 #include "core/rdm/domain.h"
@@ -113,15 +113,13 @@ static int cq_poll(struct core_domain *domain, struct core_event *events, int ma
 	int n = 0;
 
 	for (int reads = 0; n < max && reads < CORE_READS; reads++) {
-		ret = fi_cq_read(domain->cq, comp, (size_t)(max - n));
+		ret = core_cq_read(domain->cq, comp, (size_t)(max - n));
 		if (ret == -FI_EAVAIL) {
 			n += cq_error(domain, &events[n]);
 			continue;
 		}
 		if (ret <= 0) {
 			*empty = true;
-			if (ret < 0 && ret != -FI_EAGAIN)
-				core_failed("fi_cq_read", (int)ret);
 			break;
 		}
 		for (i = 0; i < ret; i++)
