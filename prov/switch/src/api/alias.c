@@ -6,6 +6,13 @@
  */
 #include <stdlib.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/stats.h"
 #include "base/switch.h"
 
 /* The flags that are meant: of sends or of receives; NULL if not just one of

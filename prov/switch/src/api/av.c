@@ -11,7 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_collective.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/av.h"
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "base/addr.h"
+#include "base/compat.h"
 #include "base/switch.h"
+#include "peer/rdm.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>

@@ -8,7 +8,16 @@
  */
 #include <stdlib.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/cntr.h"
+#include "api/domain.h"
+#include "api/no.h"
+#include "base/compat.h"
+#include "progress/wait.h"
 
 #define SPIN_READS 20 /* before a wait sleeps */
 

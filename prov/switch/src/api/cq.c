@@ -10,7 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/cq.h"
+#include "api/domain.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/opt.h"
+#include "base/addr.h"
+#include "base/compat.h"
+#include "peer/source.h"
+#include "progress/op.h"
+#include "progress/wait.h"
+#include "switch_session.h"
 
 enum {
 	SPIN_READS = 20,     /* before a blocking read sleeps */

@@ -11,7 +11,35 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
+#include <rdma/fi_collective.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/av.h"
+#include "api/cntr.h"
+#include "api/cq.h"
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/mr.h"
+#include "api/no.h"
+#include "api/poll.h"
+#include "api/shared.h"
+#include "base/compat.h"
+#include "base/os.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "discover/costs.h"
+#include "discover/info.h"
+#include "peer/source.h"
+#include "progress/op.h"
+#include "progress/wait.h"
+#include "switch_session.h"
 
 enum {
 	BUFFERS_FIRST = 32,

@@ -7,7 +7,35 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/av.h"
+#include "api/cntr.h"
+#include "api/cq.h"
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/opt.h"
+#include "api/post.h"
+#include "api/shared.h"
+#include "api/stats.h"
+#include "base/compat.h"
+#include "base/os.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "discover/attr.h"
+#include "discover/info.h"
+#include "peer/cm.h"
+#include "peer/conn.h"
+#include "peer/pep.h"
+#include "peer/rdm.h"
+#include "progress/op.h"
+#include "switch_session.h"
 
 /* -- binding --------------------------------------------------------------------- */
 

@@ -11,7 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/opt.h"
+#include "base/compat.h"
 #include "base/switch.h"
+#include "peer/pep.h"
+#include "progress/wait.h"
 
 #define SPIN_READS 20 /* before a blocking read sleeps */
 

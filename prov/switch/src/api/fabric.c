@@ -9,7 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/wait_set.h"
+#include "base/compat.h"
 #include "base/switch.h"
+#include "discover/info.h"
+#include "peer/pep.h"
+#include "progress/wait.h"
 
 /* -- what is open --------------------------------------------------------------- */
 

@@ -9,7 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/fabric.h"
+#include "api/mr.h"
+#include "api/no.h"
+#include "base/compat.h"
+#include "base/os.h"
+#include "switch_session.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>

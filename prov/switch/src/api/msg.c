@@ -2,7 +2,12 @@
 /*
  * The untagged calls: each says what it means to api/post.c.
  */
-#include "base/switch.h"
+
+#include <rdma/fabric.h>
+#include <rdma/fi_endpoint.h>
+
+#include "api/ep.h"
+#include "api/post.h"
 
 static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, fi_addr_t src_addr,
 			void *context)

@@ -3,7 +3,14 @@
  * What an object does not offer: functions for the slots of libfabric's
  * tables, which its inline wrappers call unguarded.
  */
-#include "base/switch.h"
+
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_rma.h>
+
+#include "api/no.h"
 
 int switch_no_setname(fid_t fid, void *addr, size_t addrlen)
 {

@@ -3,7 +3,14 @@
  * Atomic and collective operations, which are not offered: libfabric's inline
  * wrappers call these tables unguarded.
  */
-#include "base/switch.h"
+
+#include <rdma/fabric.h>
+#include <rdma/fi_atomic.h>
+#include <rdma/fi_collective.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/no.h"
 
 static ssize_t no_atomic_write(struct fid_ep *ep, const void *buf, size_t count, void *desc,
 			       fi_addr_t dest_addr, uint64_t addr, uint64_t key,

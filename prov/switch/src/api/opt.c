@@ -4,7 +4,11 @@
  */
 #include <string.h>
 
-#include "base/switch.h"
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/ep.h"
+#include "api/opt.h"
 
 int switch_opt_size(size_t value, void *optval, size_t *optlen)
 {

@@ -8,7 +8,17 @@
  */
 #include <stdlib.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/cntr.h"
+#include "api/cq.h"
+#include "api/domain.h"
+#include "api/no.h"
+#include "api/poll.h"
+#include "base/compat.h"
 
 struct switch_poll {
 	struct fid_poll poll_fid;

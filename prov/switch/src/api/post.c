@@ -4,7 +4,18 @@
  * untagged calls share.  Takes the domain's lock; allocates nothing but a
  * free operation of the domain.
  */
-#include "base/switch.h"
+
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/mr.h"
+#include "api/post.h"
+#include "peer/conn.h"
+#include "peer/rdm.h"
+#include "progress/op.h"
+#include "switch_session.h"
 
 /* What a call may ask for; anything else is refused. */
 #define SEND_FLAGS                                                                                 \

@@ -9,7 +9,22 @@
  */
 #include <stdlib.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/no.h"
+#include "api/opt.h"
+#include "api/post.h"
+#include "api/shared.h"
+#include "base/compat.h"
 #include "base/switch.h"
+#include "discover/attr.h"
+#include "progress/op.h"
+#include "switch_session.h"
 
 struct switch_stx {
 	struct fid_stx stx_fid;

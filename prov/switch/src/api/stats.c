@@ -13,7 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/stats.h"
+#include "base/os.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "peer/conn.h"
+#include "switch_session.h"
 
 #include <rdma/fi_ext_switch.h>
 

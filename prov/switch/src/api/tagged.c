@@ -2,7 +2,13 @@
 /*
  * The tagged calls: each says what it means to api/post.c.
  */
-#include "base/switch.h"
+
+#include <rdma/fabric.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_tagged.h>
+
+#include "api/ep.h"
+#include "api/post.h"
 
 static ssize_t tagged_recv(struct fid_ep *fid, void *buf, size_t len, void *desc,
 			   fi_addr_t src_addr, uint64_t tag, uint64_t ignore, void *context)

@@ -9,7 +9,15 @@
  */
 #include <stdlib.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/wait_set.h"
+#include "base/compat.h"
+#include "progress/wait.h"
 
 struct switch_waitset {
 	struct fid_wait wait_fid;

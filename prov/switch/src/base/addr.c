@@ -15,7 +15,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "base/addr.h"
+#include "core/core.h"
 
 /* Its addresses are of either family. */
 static bool has_both(uint32_t format)

@@ -11,7 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/fabric.h"
+#include "base/compat.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "discover/attr.h"
+#include "switch_session.h"
 
 #define PROTO_SWITCH (0x80000000u | 0x7377) /* provider specific, "sw" */
 

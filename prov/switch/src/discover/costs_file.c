@@ -16,7 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rdma/fi_errno.h>
+
 #include "base/switch.h"
+#include "discover/costs.h"
 
 enum { FIELDS = 3, WHAT_MAX = 128 };
 

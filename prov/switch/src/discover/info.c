@@ -14,7 +14,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/fabric.h"
+#include "base/addr.h"
+#include "base/compat.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "discover/attr.h"
+#include "discover/info.h"
 
 /* Flags that libfabric's own utility providers use, the same values in 1.17 and
  * 2.6 but in no public header: no utility provider answers (at most one name in

@@ -14,7 +14,18 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/opt.h"
+#include "base/os.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "discover/costs.h"
+#include "discover/info.h"
+#include "switch_session.h"
 
 static void switch_cleanup(void);
 FI_EXT_INI;

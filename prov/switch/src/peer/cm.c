@@ -7,7 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/ep.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "base/addr.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "peer/cm.h"
+#include "peer/conn.h"
+#include "peer/pep.h"
+#include "switch_session.h"
 
 size_t switch_cm_size(size_t core_size)
 {

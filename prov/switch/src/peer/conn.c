@@ -8,7 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "api/ep.h"
+#include "base/addr.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "peer/cm.h"
+#include "peer/conn.h"
+#include "peer/rdm.h"
+#include "peer/source.h"
+#include "switch_session.h"
 
 struct switch_conn *switch_conn_create(struct switch_ep *ep, fi_addr_t fi_addr)
 {

@@ -7,7 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/ep.h"
+#include "api/eq.h"
+#include "api/fabric.h"
+#include "api/no.h"
+#include "api/opt.h"
+#include "base/addr.h"
+#include "base/compat.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "discover/info.h"
+#include "peer/cm.h"
+#include "peer/conn.h"
+#include "peer/pep.h"
+#include "progress/wait.h"
+#include "switch_session.h"
 
 enum {
 	REQUESTS = 64, /* of one look: others want the lock, too */

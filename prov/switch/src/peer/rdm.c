@@ -7,7 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/av.h"
+#include "api/domain.h"
+#include "api/ep.h"
+#include "base/addr.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "discover/info.h"
+#include "peer/conn.h"
+#include "peer/rdm.h"
+#include "peer/source.h"
+#include "switch_session.h"
 
 /* What a refusal carries: why.  The peer of a crossing connect must not give
  * up, for our own connection to it goes on. */

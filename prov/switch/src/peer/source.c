@@ -14,7 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/av.h"
+#include "api/domain.h"
+#include "api/ep.h"
+#include "base/addr.h"
 #include "base/switch.h"
+#include "peer/conn.h"
+#include "peer/source.h"
+#include "progress/op.h"
+#include "switch_session.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>

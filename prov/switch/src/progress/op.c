@@ -10,7 +10,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/cntr.h"
+#include "api/cq.h"
+#include "api/domain.h"
+#include "api/ep.h"
+#include "base/compat.h"
+#include "peer/source.h"
+#include "progress/op.h"
+#include "switch_session.h"
 
 enum {
 	CHUNK_FIRST = 32,

@@ -13,7 +13,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_errno.h>
+
+#include "api/domain.h"
+#include "base/os.h"
+#include "base/params.h"
 #include "base/switch.h"
+#include "core/core.h"
+#include "peer/conn.h"
+#include "peer/rdm.h"
+#include "progress/op.h"
+#include "progress/wait.h"
+#include "switch_session.h"
 
 enum {
 	POLL_BATCH = 16,

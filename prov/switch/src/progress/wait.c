@@ -14,7 +14,18 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/switch.h"
+#include <rdma/fabric.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+
+#include "api/cntr.h"
+#include "api/cq.h"
+#include "api/domain.h"
+#include "api/eq.h"
+#include "base/compat.h"
+#include "base/os.h"
+#include "progress/wait.h"
+#include "switch_session.h"
 
 #define CORE_FDS_MAX 8
 

@@ -11,7 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fabric.h>
+#include <rdma/fi_cm.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+#include <rdma/fi_eq.h>
+#include <rdma/fi_errno.h>
+#include <rdma/fi_tagged.h>
+
+#include "api/domain.h"
+#include "api/fabric.h"
+#include "base/compat.h"
 #include "base/switch.h"
+#include "discover/info.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/addr.h"
 #include "lib/switch_fixture.h"
 
 static struct sockaddr_in ipv4(const char *host, uint16_t port)

@@ -4,7 +4,13 @@
 #include <netinet/in.h>
 #include <time.h>
 
+#include "api/av.h"
+#include "api/ep.h"
+#include "base/addr.h"
 #include "lib/switch_fixture.h"
+#include "peer/conn.h"
+#include "peer/source.h"
+#include "progress/op.h"
 
 /* 2.x still has fi_av_bind(), but warns. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"

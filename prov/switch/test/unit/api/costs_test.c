@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "discover/costs.h"
 #include "lib/switch_fixture.h"
 
 enum { REPORTS = 16 };

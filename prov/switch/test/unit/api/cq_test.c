@@ -7,7 +7,12 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "api/cntr.h"
+#include "api/cq.h"
+#include "api/ep.h"
+#include "base/os.h"
 #include "lib/switch_fixture.h"
+#include "progress/op.h"
 
 static struct fid_cq *cq;
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "api/eq.h"
 #include "lib/switch_fixture.h"
 
 static struct fid_eq *eq;

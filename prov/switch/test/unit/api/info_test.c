@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* fi_getinfo: which core, which entries, and how hints are honoured. */
+#include "base/params.h"
 #include "lib/switch_fixture.h"
 
 #define API FI_VERSION(1, 17)

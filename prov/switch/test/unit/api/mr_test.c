@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Memory regions and the domain that holds them. */
+#include "api/mr.h"
 #include "lib/switch_fixture.h"
 
 /* 2.x still has wait sets, but warns. */

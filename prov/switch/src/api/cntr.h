@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Counters of completed and of failed operations.
+ */
+#ifndef SWITCH_CNTR_H
+#define SWITCH_CNTR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+
+#include "base/compat.h"
+#include "progress/wait.h"
+
+struct switch_domain;
+
+struct switch_cntr {
+	struct fid_cntr cntr_fid;
+	struct switch_domain *domain;
+	LIST_ENTRY(switch_cntr) link;
+	struct switch_wait wait;
+	uint64_t value, errors;
+	bool moved;   /* since the application last read it */
+	bool changed; /* since a poll set last looked or the application set the value */
+	int refs;
+};
+
+void switch_cntr_add(struct switch_cntr *cntr, bool error);
+/* Like switch_cq_trywait(). */
+int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled);
+/* It moved since the application last read it; since a poll set last did. */
+bool switch_cntr_ready(const struct switch_cntr *cntr);
+bool switch_cntr_polled(struct switch_cntr *cntr);
+
+int switch_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct fid_cntr **cntr,
+		     void *context);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Completion queues: lists of finished operations.
+ */
+#ifndef SWITCH_CQ_H
+#define SWITCH_CQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+
+#include "base/compat.h"
+#include "progress/wait.h"
+#include "switch_session.h"
+
+struct switch_domain;
+struct switch_op;
+struct switch_stranger;
+
+struct switch_cq {
+	struct fid_cq cq_fid;
+	struct switch_domain *domain;
+	LIST_ENTRY(switch_cq) link;
+	enum fi_cq_format format;
+	struct switch_wait wait;
+	STAILQ_HEAD(, sess_op) done;   /* finished operations, oldest first */
+	size_t done_cnt;	       /* how many */
+	bool signaled;		       /* fi_cq_signal, and nobody noticed yet */
+	uint64_t signals;	       /* how often */
+	bool threshold;		       /* FI_CQ_COND_THRESHOLD */
+	unsigned passes;	       /* reads that found entries waiting */
+	int refs;		       /* endpoints bound */
+	struct switch_stranger *shown; /* whose address the last error read points to */
+};
+
+void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
+/* fi_trywait: progresses and arms.  0 if its descriptor may be polled, else
+ * -FI_EAGAIN; *ready: because the queue is. */
+int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled);
+/* It has an entry, or was signaled; who asks has noticed. */
+bool switch_cq_polled(struct switch_cq *cq);
+
+int switch_cq_open(struct fid_domain *domain, struct fi_cq_attr *attr, struct fid_cq **cq,
+		   void *context);
+
+#endif

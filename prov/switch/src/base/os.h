@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Time and chance: what is asked of the operating system.
+ */
+#ifndef SWITCH_OS_H
+#define SWITCH_OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Fills buf with bytes that nobody can guess (discover/init.c). */
+void switch_random(void *buf, size_t len);
+uint64_t switch_now(void); /* CLOCK_MONOTONIC, nanoseconds */
+
+#endif

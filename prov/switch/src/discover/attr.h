@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What an entry of fi_getinfo says, and whether attributes are among what is offered.
+ */
+#ifndef SWITCH_ATTR_H
+#define SWITCH_ATTR_H
+
+#include <stdint.h>
+
+#include <rdma/fabric.h>
+
+struct switch_domain;
+
+/* Our entry of this type over a core's; *entry is NULL if it does not satisfy
+ * the hints (NULL: none).  0 or -FI_ENOMEM (discover/attr.c). */
+int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
+		      const struct fi_info *hints, struct fi_info **entry);
+
+/* An application opens an endpoint with info, or a shared context with one of
+ * the attributes (the other is NULL; both: the defaults): -FI_EINVAL if they ask
+ * for what fi_getinfo would not offer, -FI_ENOMEM. */
+int switch_attr_check_ep(const struct switch_domain *domain, const struct fi_info *info);
+int switch_attr_check_shared(const struct switch_domain *domain, const struct fi_tx_attr *tx,
+			     const struct fi_rx_attr *rx);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Wait objects: the descriptor by which an application sleeps until a queue or a
+ * counter has something, or until there is something to progress.
+ */
+#ifndef SWITCH_WAIT_H
+#define SWITCH_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+
+struct switch_domain;
+struct switch_fabric;
+struct switch_waitset;
+
+/*
+ * A wait object: two epoll sets, each of a core's descriptors, the domains'
+ * timers and an eventfd of its own.  Owned by a CQ, a counter, an EQ or a wait
+ * set, under whose lock all of it is.
+ *
+ * One is the descriptor that the application or a wait set polls; fi_trywait
+ * arms and empties it.  The other is of the threads in blocking calls, each of
+ * which may wait for something else: an event calls all that are asleep, and
+ * the last of them to get up empties it, so that none loses its call to
+ * another that goes back to sleep.
+ */
+struct switch_wait {
+	struct switch_waitset *set; /* that it is in, with its owner; or NULL */
+	struct fid *owner;
+	enum fi_wait_obj obj; /* as FI_GETWAITOBJ says */
+	int epoll_fd;	      /* -1: FI_WAIT_NONE */
+	int event_fd;
+	bool armed;    /* somebody may poll it: the next event must signal */
+	bool signaled; /* event_fd is readable */
+	int sleep_fd;  /* the epoll set of threads */
+	int call_fd;   /* its eventfd, readable while called > 0 */
+	uint64_t calls;
+	unsigned asleep; /* threads between switch_wait_enter() and _leave() */
+	unsigned called; /* of them, those to whom there was a call */
+};
+
+/* A thread in a blocking call; on its stack. */
+struct switch_sleeper {
+	uint64_t deadline; /* nanoseconds; SESS_NEVER: none */
+	uint64_t calls;	   /* of the wait object when it entered */
+	bool entered;
+};
+
+/* Leaves its wait set, too: call without locks. */
+void switch_wait_fini(struct switch_wait *wait);
+/* For a queue or counter that asks for this kind of object: none if it is
+ * FI_WAIT_NONE; with everything that wakes up domain unless that is NULL. */
+int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
+		     struct switch_domain *domain);
+/* 0, -FI_ENOSYS for a kind of wait object that is not offered, or -FI_EINVAL. */
+int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set);
+/* Adds everything that can wake up this domain / this passive endpoint. */
+int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain);
+void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain);
+int switch_wait_add_fd(struct switch_wait *wait, int fd);
+void switch_wait_del_fd(struct switch_wait *wait, int fd);
+/* Wakes whoever may be asleep. */
+void switch_wait_signal(struct switch_wait *wait);
+/* From here until the next event the descriptor may be polled.  Call before the
+ * last look at what is waited for, under the same lock as signal.  True: there
+ * was a signal since it was armed last. */
+bool switch_wait_arm(struct switch_wait *wait);
+/* For milliseconds, as the blocking calls have them; negative: for ever. */
+struct switch_sleeper switch_sleeper(int timeout);
+/* The thread is going to sleep, having found nothing under the same lock as
+ * signal; and it has got up (nothing if it was not asleep): true if there was
+ * a signal in between. */
+void switch_wait_enter(struct switch_wait *wait, struct switch_sleeper *sleeper);
+bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper);
+/* Sleeps until something happens if it has entered: 0, -FI_ETIMEDOUT when the
+ * time is over, or -FI_EAGAIN when a signal handler ran.  Call without locks. */
+int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleeper *sleeper);
+/* fi_control of a queue or counter: FI_GETWAIT and FI_GETWAITOBJ. */
+int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
+/* fi_trywait of one object; *ready is set if it has something for its owner,
+ * *signaled if it had since it was last armed. */
+int switch_fid_trywait(struct fid *fid, bool *ready, bool *signaled);
+/* Wait sets (api/wait_set.c): the wait object of an owner that is open enters
+ * one of its fabric, 0 or a negative errno; switch_wait_fini() leaves it.  Call
+ * without locks. */
+int switch_waitset_enter(struct fid_wait *set, struct switch_fabric *fabric,
+			 struct switch_wait *wait, struct fid *owner);
+void switch_waitset_leave(struct switch_wait *wait);
+int switch_waitset_trywait(struct fid *set);
+/* Progresses: 0 if the wait objects of this domain will wake up for whatever
+ * comes next, -FI_EAGAIN if there is more to progress now.  Sets the timer. */
+int switch_domain_trywait(struct switch_domain *domain);
+/* Sets the timer to the engine's next deadline, as sess_tick() returned it: for
+ * trywait, and whenever a deadline may have come nearer while others sleep. */
+void switch_domain_timer(struct switch_domain *domain, uint64_t deadline);
+
+int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count);
+
+#endif
