@@ -118,7 +118,7 @@ static void set_thresholds(const struct switch_domain *domain, struct sess_core_
 {
 	const struct switch_params *params = &switch_params;
 	const struct switch_costs_row *row =
-		switch_costs_for(&params->costs, domain->fabric->core_prov);
+		switch_costs_for(params->costs, domain->fabric->core_prov);
 
 	config->threshold[SESS_READ] = params->rndv_threshold ? params->rndv_threshold : row->read;
 	config->threshold[SESS_WRITE] =

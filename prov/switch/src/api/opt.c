@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Options (fi_getopt(3)) that objects of several kinds have.
+ * What the calls of several kinds of objects share: options (fi_getopt(3)), and errors
+ * in words.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <rdma/fi_endpoint.h>
@@ -39,4 +41,14 @@ int switch_rx_setopt(struct switch_rx *rx, int level, int optname, const void *o
 		return -FI_EINVAL;
 	memcpy(&rx->min_multi_recv, optval, optlen);
 	return 0;
+}
+
+const char *switch_strerror(int prov_errno, char *buf, size_t len)
+{
+	const char *text = fi_strerror(prov_errno);
+
+	if (!buf || !len)
+		return text;
+	snprintf(buf, len, "%s", text);
+	return buf;
 }

@@ -466,3 +466,19 @@ size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf,
 		sprintf(hex + 2 * i, "%02x", bytes[i]);
 	return snprintf(buf, size, "fi_addr://%s", hex) + 1;
 }
+
+int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len)
+{
+	void *copy = NULL;
+
+	if (from && len) {
+		copy = malloc(len);
+		if (!copy)
+			return -FI_ENOMEM;
+		memcpy(copy, from, len);
+	}
+	free(*to);
+	*to = copy;
+	*to_len = copy ? len : 0;
+	return 0;
+}

@@ -11,8 +11,9 @@
 
 #include <rdma/fabric.h>
 
-#include "discover/costs.h"
 #include "switch_session.h"
+
+struct switch_costs; /* discover/costs.h */
 
 struct switch_params {
 	enum sess_way transfer; /* SESS_AUTO, READ, WRITE or COPY */
@@ -21,7 +22,7 @@ struct switch_params {
 	size_t buffer_size, initial;
 	size_t credits, rndv_threshold;	  /* 0: what suits the core */
 	size_t unexpected_max;		  /* bytes */
-	struct switch_costs costs;	  /* from a file; empty: none named */
+	const struct switch_costs *costs; /* from a file; empty: none named */
 	char *core;			  /* NULL: none named */
 	enum fi_ep_type core_type;	  /* of endpoints of cores; FI_EP_UNSPEC: any */
 	int hello_timeout, close_timeout; /* milliseconds */

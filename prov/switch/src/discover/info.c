@@ -148,22 +148,6 @@ static int copy_text(char **to, const char *from)
 	return *to ? 0 : -FI_ENOMEM;
 }
 
-int switch_info_set_addr(void **to, size_t *to_len, const void *from, size_t len)
-{
-	void *copy = NULL;
-
-	if (from && len) {
-		copy = malloc(len);
-		if (!copy)
-			return -FI_ENOMEM;
-		memcpy(copy, from, len);
-	}
-	free(*to);
-	*to = copy;
-	*to_len = copy ? len : 0;
-	return 0;
-}
-
 /* Cores take an address of any family for one of the format that they have first, or
  * answer with no format at all. */
 static uint32_t format_of(const struct fi_info *hints)

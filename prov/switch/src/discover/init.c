@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The provider's entry point, its parameters, and the refusals that the tables
- * of every object share.
+ * The provider's entry point, and where its parameters come from.
  *
  * libfabric calls fi_prov_ini() once, with its own lock held: nothing here asks
  * libfabric for a core or opens anything.
@@ -12,15 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include <rdma/fabric.h>
-#include <rdma/fi_errno.h>
 
 #include "api/fabric.h"
-#include "api/no.h"
-#include "api/opt.h"
-#include "base/os.h"
 #include "base/params.h"
 #include "base/switch.h"
 #include "discover/costs.h"
@@ -29,16 +23,6 @@
 
 static void switch_cleanup(void);
 FI_EXT_INI;
-
-struct switch_params switch_params;
-
-struct fi_provider switch_prov = {
-	.version = FI_VERSION(1, 0),
-	.name = SWITCH_NAME,
-	.getinfo = switch_getinfo,
-	.fabric = switch_fabric_open,
-	.cleanup = switch_cleanup,
-};
 
 /*
  * The value of a parameter, NULL if it is not set or empty.
@@ -184,14 +168,17 @@ static void params_define(void)
 				params[i].help);
 }
 
+static struct switch_costs costs; /* from a file */
+
 /* A later load starts with an empty table, too. */
 static void params_costs(void)
 {
 	const char *name = param_get("costs");
 
-	memset(&switch_params.costs, 0, sizeof(switch_params.costs));
+	memset(&costs, 0, sizeof(costs));
 	if (name)
-		switch_costs_load(&switch_params.costs, name);
+		switch_costs_load(&costs, name);
+	switch_params.costs = &costs;
 }
 
 static void params_read(void)
@@ -224,6 +211,9 @@ FI_EXT_INI
 	 * the headers' version: structs have only ever grown at their ends, so that
 	 * an object built with 1.17 serves those who ask for 2.x, too. */
 	switch_prov.fi_version = fi_version();
+	switch_prov.getinfo = switch_getinfo;
+	switch_prov.fabric = switch_fabric_open;
+	switch_prov.cleanup = switch_cleanup;
 	params_define();
 	params_read();
 	switch_info_init();
@@ -237,48 +227,4 @@ static void switch_cleanup(void)
 	free(switch_params.stats);
 	switch_params.core = NULL;
 	switch_params.stats = NULL;
-}
-
-void switch_random(void *buf, size_t len)
-{
-	uint8_t *bytes = buf;
-
-	while (len) {
-		ssize_t got = getrandom(bytes, len, 0);
-
-		if (got < 0 && errno != EINTR)
-			abort(); /* cookies and keys that can be guessed protect nothing */
-		if (got > 0) {
-			bytes += got;
-			len -= got;
-		}
-	}
-}
-
-const char *switch_strerror(int prov_errno, char *buf, size_t len)
-{
-	const char *text = fi_strerror(prov_errno);
-
-	if (!buf || !len)
-		return text;
-	snprintf(buf, len, "%s", text);
-	return buf;
-}
-
-int switch_no_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
-{
-	(void)fid, (void)bfid, (void)flags;
-	return -FI_ENOSYS;
-}
-
-int switch_no_control(struct fid *fid, int command, void *arg)
-{
-	(void)fid, (void)command, (void)arg;
-	return -FI_ENOSYS;
-}
-
-int switch_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops, void *context)
-{
-	(void)fid, (void)name, (void)flags, (void)ops, (void)context;
-	return -FI_ENOSYS;
 }

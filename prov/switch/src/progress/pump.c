@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rdma/fabric.h>
@@ -40,26 +39,6 @@ _Static_assert(sizeof(((struct sess_io *)0)->core) == sizeof(struct core_io),
 	       "the engine lends the core its scratch");
 _Static_assert(offsetof(struct sess_io, core) == 0, "and finds its own by the address");
 _Static_assert((int)CORE_IOV_MAX >= (int)SESS_SEND_IOV_MAX, "a packet fits one core send");
-
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t switch_now(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-/* The same clock as the kernel last set it, some milliseconds ago: costs a
- * fraction, and every empty poll pays for it. */
-static uint64_t recently(void)
-{
-	return read_clock(CLOCK_MONOTONIC_COARSE);
-}
 
 /* -- from the core to the engine ---------------------------------------------- */
 
@@ -237,7 +216,7 @@ void switch_domain_submitted(struct switch_domain *domain)
 
 void switch_domain_progress(struct switch_domain *domain)
 {
-	const uint64_t now = recently();
+	const uint64_t now = switch_now_coarse(); /* every empty poll pays for it */
 	const bool tick = now != domain->last_tick;
 
 	sess_progress(domain->engine, sess_wants_time(domain->engine) ? switch_now() : now);

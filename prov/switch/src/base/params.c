@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The provider as libfabric knows it, which names it in every line of the log, and its
+ * parameters.  discover/init.c fills both in when the provider is loaded.
+ */
+
+#include <rdma/fabric.h>
+
+#include "base/params.h"
+#include "base/switch.h"
+
+struct switch_params switch_params;
+
+struct fi_provider switch_prov = {
+	.version = FI_VERSION(1, 0),
+	.name = SWITCH_NAME,
+};
