@@ -14,6 +14,7 @@
 #include "api/ep.h"
 #include "api/stats.h"
 #include "base/switch.h"
+#include "progress/pump.h"
 
 /* The flags that are meant: of sends or of receives; NULL if not just one of
  * both, or with a flag that no such call may have. */
@@ -56,9 +57,9 @@ static int alias_close(struct fid *fid)
 	struct switch_face *alias = switch_face_of(fid);
 	struct switch_domain *domain = alias->ep->domain;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	alias->ep->aliases--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	free(alias);
 	return 0;
 }
@@ -95,9 +96,9 @@ static int alias_open(struct switch_face *face, const struct fi_alias *request)
 	*alias = *face;
 	alias->fid.fid.ops = &alias_fid_ops;
 	set_flags(alias, request->flags);
-	switch_domain_lock(alias->ep->domain);
+	switch_pump_lock(&alias->ep->domain->pump);
 	alias->ep->aliases++;
-	switch_domain_unlock(alias->ep->domain);
+	switch_pump_unlock(&alias->ep->domain->pump);
 	*request->fid = &alias->fid.fid;
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include "base/compat.h"
 #include "base/switch.h"
 #include "peer/rdm.h"
+#include "progress/pump.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -229,7 +230,7 @@ static int av_add(struct switch_av *av, const struct switch_addr *addr, const fi
 		return FI_ENOMEM;
 	}
 	*fi_addr = entry->idx;
-	av->domain->core_ops->expect(av->domain->core, av->end - av->hole_cnt);
+	av->domain->pump.core.ops->expect(av->domain->pump.core.domain, av->end - av->hole_cnt);
 	LIST_FOREACH (ep, &av->eps, av_link)
 		switch_ep_av_inserted(ep, entry->idx);
 	return 0;
@@ -316,9 +317,9 @@ static void insertion_put(struct insertion *ins, const void *addr, size_t len, i
 	if (!error)
 		error = localize(av->domain, &name);
 	if (!error) {
-		switch_domain_lock(av->domain);
+		switch_pump_lock(&av->domain->pump);
 		error = av_add(av, &name, ins->user_ids ? &ins->fi_addr[ins->idx] : NULL, &fi_addr);
-		switch_domain_unlock(av->domain);
+		switch_pump_unlock(&av->domain->pump);
 	}
 	if (ins->fi_addr)
 		ins->fi_addr[ins->idx] = fi_addr;
@@ -419,7 +420,7 @@ static int switch_av_remove(struct fid_av *fid, fi_addr_t *fi_addr, size_t count
 
 	if (flags || (count && !fi_addr))
 		return -FI_EINVAL;
-	switch_domain_lock(av->domain);
+	switch_pump_lock(&av->domain->pump);
 	for (size_t i = 0; i < count; i++) {
 		struct av_entry *entry = entry_get(av, fi_addr[i]);
 
@@ -428,7 +429,7 @@ static int switch_av_remove(struct fid_av *fid, fi_addr_t *fi_addr, size_t count
 		else
 			ret = -FI_EINVAL;
 	}
-	switch_domain_unlock(av->domain);
+	switch_pump_unlock(&av->domain->pump);
 	return ret;
 }
 
@@ -439,7 +440,7 @@ static int switch_av_lookup(struct fid_av *fid, fi_addr_t fi_addr, void *addr, s
 
 	if (!addrlen || (*addrlen && !addr))
 		return -FI_EINVAL;
-	switch_domain_lock(av->domain);
+	switch_pump_lock(&av->domain->pump);
 	entry = entry_get(av, fi_addr);
 	if (entry) {
 		if (*addrlen)
@@ -447,7 +448,7 @@ static int switch_av_lookup(struct fid_av *fid, fi_addr_t fi_addr, void *addr, s
 			       *addrlen < entry->addr.len ? *addrlen : entry->addr.len);
 		*addrlen = entry->addr.len;
 	}
-	switch_domain_unlock(av->domain);
+	switch_pump_unlock(&av->domain->pump);
 	return entry ? 0 : -FI_EINVAL;
 }
 
@@ -523,13 +524,13 @@ static int switch_av_close(struct fid *fid)
 	struct switch_av *av = container_of(fid, struct switch_av, av_fid.fid);
 	struct switch_domain *domain = av->domain;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	if (!LIST_EMPTY(&av->eps)) {
-		switch_domain_unlock(domain);
+		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (av->eq)
 		eq_count(av->eq, -1);
 	av_free(av);
@@ -577,9 +578,9 @@ int switch_av_open(struct fid_domain *domain_fid, struct fi_av_attr *attr, struc
 	av->stride = offsetof(struct av_entry, addr.bytes) + switch_addr_room(domain->info);
 	av->stride = (av->stride + 7) / 8 * 8;
 	LIST_INIT(&av->eps);
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	domain->refs++;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (!attr->type)
 		attr->type = FI_AV_TABLE;
 	*av_fid = &av->av_fid;

@@ -17,6 +17,7 @@
 #include "api/domain.h"
 #include "api/no.h"
 #include "base/compat.h"
+#include "progress/pump.h"
 #include "progress/wait.h"
 
 #define SPIN_READS 20 /* before a wait sleeps */
@@ -36,11 +37,11 @@ static uint64_t cntr_look(struct switch_cntr *cntr, const uint64_t *which)
 {
 	uint64_t value;
 
-	switch_domain_lock(cntr->domain);
-	switch_domain_progress(cntr->domain);
+	switch_pump_lock(&cntr->domain->pump);
+	switch_pump_progress(&cntr->domain->pump);
 	cntr->moved = false;
 	value = *which;
-	switch_domain_unlock(cntr->domain);
+	switch_pump_unlock(&cntr->domain->pump);
 	return value;
 }
 
@@ -72,17 +73,17 @@ static void cntr_change(struct switch_cntr *cntr, uint64_t *which, uint64_t valu
 
 static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
-	switch_domain_lock(cntr->domain);
+	switch_pump_lock(&cntr->domain->pump);
 	cntr_change(cntr, which, value);
-	switch_domain_unlock(cntr->domain);
+	switch_pump_unlock(&cntr->domain->pump);
 	return 0;
 }
 
 static int cntr_increase(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
-	switch_domain_lock(cntr->domain);
+	switch_pump_lock(&cntr->domain->pump);
 	cntr_change(cntr, which, *which + value);
-	switch_domain_unlock(cntr->domain);
+	switch_pump_unlock(&cntr->domain->pump);
 	return 0;
 }
 
@@ -129,7 +130,7 @@ bool switch_cntr_polled(struct switch_cntr *cntr)
 
 int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled)
 {
-	int ret = switch_domain_trywait(cntr->domain);
+	int ret = switch_pump_trywait(&cntr->domain->pump);
 
 	*signaled |= switch_wait_arm(&cntr->wait);
 	return switch_cntr_ready(cntr) ? -FI_EAGAIN : ret;
@@ -150,24 +151,24 @@ static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t erro
 {
 	int ret;
 
-	switch_domain_lock(cntr->domain);
+	switch_pump_lock(&cntr->domain->pump);
 	switch_wait_leave(&cntr->wait, sleeper);
-	switch_domain_progress(cntr->domain);
+	switch_pump_progress(&cntr->domain->pump);
 	ret = cntr_check(cntr, threshold, errors);
-	if (ret == -FI_EAGAIN && may_sleep && !switch_domain_trywait(cntr->domain)) {
+	if (ret == -FI_EAGAIN && may_sleep && !switch_pump_trywait(&cntr->domain->pump)) {
 		ret = cntr_check(cntr, threshold, errors);
 		if (ret == -FI_EAGAIN)
 			switch_wait_enter(&cntr->wait, sleeper);
 	}
-	switch_domain_unlock(cntr->domain);
+	switch_pump_unlock(&cntr->domain->pump);
 	return ret;
 }
 
 static void cntr_leave(struct switch_cntr *cntr, struct switch_sleeper *sleeper)
 {
-	switch_domain_lock(cntr->domain);
+	switch_pump_lock(&cntr->domain->pump);
 	switch_wait_leave(&cntr->wait, sleeper);
-	switch_domain_unlock(cntr->domain);
+	switch_pump_unlock(&cntr->domain->pump);
 }
 
 static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeout)
@@ -179,9 +180,9 @@ static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeou
 
 	if (cntr->wait.epoll_fd < 0)
 		return -FI_ENOSYS;
-	switch_domain_lock(cntr->domain);
+	switch_pump_lock(&cntr->domain->pump);
 	errors = cntr->errors;
-	switch_domain_unlock(cntr->domain);
+	switch_pump_unlock(&cntr->domain->pump);
 	for (unsigned pass = 0;; pass++) {
 		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS, &sleeper);
 		if (ret != -FI_EAGAIN)
@@ -205,14 +206,14 @@ static int switch_cntr_close(struct fid *fid)
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid.fid);
 	struct switch_domain *domain = cntr->domain;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	if (cntr->refs) {
-		switch_domain_unlock(domain);
+		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	LIST_REMOVE(cntr, link);
 	domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	switch_wait_fini(&cntr->wait);
 	free(cntr);
 	return 0;
@@ -257,13 +258,13 @@ int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
 	cntr->cntr_fid.fid.ops = &switch_cntr_fid_ops;
 	cntr->cntr_fid.ops = &switch_cntr_ops;
 	cntr->domain = domain;
-	switch_domain_lock(domain);
-	ret = switch_wait_open(&cntr->wait, attr->wait_obj, domain);
+	switch_pump_lock(&domain->pump);
+	ret = switch_wait_open(&cntr->wait, attr->wait_obj, &domain->pump);
 	if (!ret) {
 		LIST_INSERT_HEAD(&domain->cntrs, cntr, link);
 		domain->refs++;
 	}
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (ret) {
 		free(cntr);
 		return ret;

@@ -24,6 +24,7 @@
 #include "base/compat.h"
 #include "peer/source.h"
 #include "progress/op.h"
+#include "progress/pump.h"
 #include "progress/wait.h"
 #include "switch_session.h"
 
@@ -112,7 +113,7 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
 {
 	if (!cq->done_cnt || !count || (!(++cq->passes % BUSY_READS) && cq->done_cnt < UNREAD_MOST))
-		switch_domain_progress(cq->domain);
+		switch_pump_progress(&cq->domain->pump);
 	return cq_take(cq, buf, count, src_addr);
 }
 
@@ -121,11 +122,11 @@ static ssize_t switch_cq_readfrom(struct fid_cq *fid, void *buf, size_t count, f
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
 	ssize_t ret;
 
-	switch_domain_lock(cq->domain);
+	switch_pump_lock(&cq->domain->pump);
 	ret = cq_poll(cq, buf, count, src_addr);
 	if (ret == -FI_EAGAIN)
 		cq->signaled = false;
-	switch_domain_unlock(cq->domain);
+	switch_pump_unlock(&cq->domain->pump);
 	return ret;
 }
 
@@ -181,9 +182,9 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 	ssize_t ret = -FI_EAGAIN;
 
 	(void)flags;
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	if (STAILQ_EMPTY(&cq->done))
-		switch_domain_progress(domain);
+		switch_pump_progress(&domain->pump);
 	first = STAILQ_FIRST(&cq->done);
 	if (first && first->error) {
 		struct switch_op *op = container_of(first, struct switch_op, sess);
@@ -197,7 +198,7 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 		switch_op_free(domain, op);
 		ret = 1;
 	}
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	return ret;
 }
 
@@ -211,7 +212,7 @@ bool switch_cq_polled(struct switch_cq *cq)
 
 int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 {
-	int ret = switch_domain_trywait(cq->domain);
+	int ret = switch_pump_trywait(&cq->domain->pump);
 
 	*signaled |= switch_wait_arm(&cq->wait);
 	if (!switch_cq_polled(cq))
@@ -251,26 +252,26 @@ static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_
 	struct switch_domain *domain = cq->domain;
 	ssize_t ret = -FI_EAGAIN;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	switch_wait_leave(&cq->wait, &reader->sleeper);
 	if (!cq_enough(cq, reader))
-		switch_domain_progress(domain);
+		switch_pump_progress(&domain->pump);
 	if (cq_enough(cq, reader))
 		ret = cq_poll(cq, reader->buf, reader->count, reader->src_addr);
 	else if (cq->signals != reader->signals)
 		ret = -FI_ECANCELED;
-	else if (may_sleep && !switch_domain_trywait(domain) && !cq_enough(cq, reader))
+	else if (may_sleep && !switch_pump_trywait(&domain->pump) && !cq_enough(cq, reader))
 		switch_wait_enter(&cq->wait, &reader->sleeper);
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	return ret;
 }
 
 static void cq_begin(struct switch_cq *cq, struct cq_reader *reader)
 {
-	switch_domain_lock(cq->domain);
+	switch_pump_lock(&cq->domain->pump);
 	/* a signal that nobody has noticed is for who is about to read, too */
 	reader->signals = cq->signals - cq->signaled;
-	switch_domain_unlock(cq->domain);
+	switch_pump_unlock(&cq->domain->pump);
 }
 
 /* Out of time, or woken by a signal of either kind: what there is. */
@@ -278,11 +279,11 @@ static ssize_t cq_end(struct switch_cq *cq, struct cq_reader *reader)
 {
 	ssize_t ret;
 
-	switch_domain_lock(cq->domain);
+	switch_pump_lock(&cq->domain->pump);
 	switch_wait_leave(&cq->wait, &reader->sleeper);
 	ret = cq_take(cq, reader->buf, reader->count, reader->src_addr);
 	cq->signaled = false;
-	switch_domain_unlock(cq->domain);
+	switch_pump_unlock(&cq->domain->pump);
 	return ret;
 }
 
@@ -330,11 +331,11 @@ static int switch_cq_signal(struct fid_cq *fid)
 
 	if (cq->wait.epoll_fd < 0)
 		return -FI_ENOSYS;
-	switch_domain_lock(cq->domain);
+	switch_pump_lock(&cq->domain->pump);
 	cq->signaled = true;
 	cq->signals++;
 	switch_wait_signal(&cq->wait);
-	switch_domain_unlock(cq->domain);
+	switch_pump_unlock(&cq->domain->pump);
 	return 0;
 }
 
@@ -357,9 +358,9 @@ static int switch_cq_close(struct fid *fid)
 	struct switch_domain *domain = cq->domain;
 	struct sess_op *op;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	if (cq->refs) {
-		switch_domain_unlock(domain);
+		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	while ((op = STAILQ_FIRST(&cq->done))) {
@@ -369,7 +370,7 @@ static int switch_cq_close(struct fid *fid)
 	switch_stranger_release(domain, cq->shown);
 	LIST_REMOVE(cq, link);
 	domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	switch_wait_fini(&cq->wait);
 	free(cq);
 	return 0;
@@ -422,13 +423,13 @@ int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struc
 	cq->format = attr->format ? attr->format : FI_CQ_FORMAT_CONTEXT;
 	cq->threshold = attr->wait_cond == FI_CQ_COND_THRESHOLD;
 	STAILQ_INIT(&cq->done);
-	switch_domain_lock(domain);
-	ret = switch_wait_open(&cq->wait, attr->wait_obj, domain);
+	switch_pump_lock(&domain->pump);
+	ret = switch_wait_open(&cq->wait, attr->wait_obj, &domain->pump);
 	if (!ret) {
 		LIST_INSERT_HEAD(&domain->cqs, cq, link);
 		domain->refs++;
 	}
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (ret) {
 		free(cq);
 		return ret;

@@ -8,8 +8,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <rdma/fabric.h>
 #include <rdma/fi_atomic.h>
@@ -36,8 +34,11 @@
 #include "core/core.h"
 #include "discover/costs.h"
 #include "discover/info.h"
+#include "peer/conn.h"
+#include "peer/rdm.h"
 #include "peer/source.h"
 #include "progress/op.h"
+#include "progress/pump.h"
 #include "progress/wait.h"
 #include "switch_session.h"
 
@@ -61,10 +62,10 @@ void switch_domain_need_lock(struct switch_domain *domain)
 	struct switch_eq *eq;
 
 	pthread_mutex_lock(&fabric->lock);
-	if (!domain->locked) {
-		domain->locked = true;
+	if (!domain->pump.locked) {
+		domain->pump.locked = true;
 		LIST_FOREACH (eq, &fabric->eqs, link)
-			if (switch_wait_add_domain(&eq->wait, domain))
+			if (switch_wait_add_pump(&eq->wait, &domain->pump))
 				SW_WARN(EQ, "an event queue cannot wait for domain %s\n",
 					domain_name(domain));
 	}
@@ -91,25 +92,26 @@ static int open_core(struct switch_domain *domain)
 	struct core_caps caps;
 	int ret;
 
-	ret = switch_core_info(domain->fabric, domain->info, false, &domain->core_info);
+	ret = switch_core_info(domain->fabric, domain->info, false, &domain->pump.core.info);
 	if (ret) {
 		SW_WARN(DOMAIN, "core %s has no domain %s that could serve\n",
 			domain->fabric->core_prov, domain_name(domain));
 		return ret;
 	}
-	domain->core_ops = domain->fabric->core_ops;
-	domain->core_ops->info_caps(domain->core_info, &caps);
-	domain->credits = credits_for(&caps);
-	attr.path_cnt = domain->credits + 1; /* and the hello */
+	domain->pump.core.ops = domain->fabric->core_ops;
+	domain->pump.core.ops->info_caps(domain->pump.core.info, &caps);
+	domain->pump.core.credits = credits_for(&caps);
+	attr.path_cnt = domain->pump.core.credits + 1; /* and the hello */
 	attr.buffer_max =
-		(domain->credits > CREDITS ? domain->credits : CREDITS) * BUFFERS_PER_CREDIT;
-	ret = domain->core_ops->domain_open(domain->fabric->core, domain->core_info, &attr,
-					    &domain->core);
+		(domain->pump.core.credits > CREDITS ? domain->pump.core.credits : CREDITS) *
+		BUFFERS_PER_CREDIT;
+	ret = domain->pump.core.ops->domain_open(domain->fabric->core, domain->pump.core.info,
+						 &attr, &domain->pump.core.domain);
 	if (ret)
 		SW_WARN(DOMAIN, "core %s: domain %s does not open: %s\n", domain->fabric->core_prov,
 			domain_name(domain), fi_strerror(-ret));
 	else
-		domain->caps = domain->core_ops->caps(domain->core);
+		domain->pump.core.caps = domain->pump.core.ops->caps(domain->pump.core.domain);
 	return ret;
 }
 
@@ -125,13 +127,15 @@ static void set_thresholds(const struct switch_domain *domain, struct sess_core_
 		params->rndv_threshold ? params->rndv_threshold : row->write;
 }
 
-static int open_sess_core(struct switch_domain *domain)
+/* What the engine has to know of the core. */
+static int describe_core(struct switch_domain *domain)
 {
 	const struct switch_params *params = &switch_params;
-	const struct core_caps *caps = domain->caps;
+	struct switch_core *core = &domain->pump.core;
+	const struct core_caps *caps = core->caps;
 	struct sess_core_config config = {
 		.buffer_size = params->buffer_size,
-		.credits = (uint32_t)domain->credits,
+		.credits = (uint32_t)core->credits,
 		.send_iov_limit = caps->iov_limit,
 		.rma_iov_limit = caps->rma_iov_limit,
 		.can_read = caps->can_read && params->rdma_read,
@@ -147,7 +151,7 @@ static int open_sess_core(struct switch_domain *domain)
 	};
 
 	set_thresholds(domain, &config);
-	return sess_core_create(domain->engine, &config, domain, &domain->sess_core);
+	return sess_core_create(domain->pump.engine, &config, core, &core->sess);
 }
 
 static int open_engine(struct switch_domain *domain)
@@ -165,33 +169,25 @@ static int open_engine(struct switch_domain *domain)
 	int ret;
 
 	switch_random(&config.first_seq, sizeof(config.first_seq));
-	ret = sess_engine_create(&config, &domain->engine);
-	return ret ? ret : open_sess_core(domain);
-}
-
-static int open_timer(struct switch_domain *domain)
-{
-	domain->timer_set = SESS_NEVER;
-	domain->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	return domain->timer_fd < 0 ? -errno : 0;
+	ret = sess_engine_create(&config, &domain->pump.engine);
+	return ret ? ret : describe_core(domain);
 }
 
 /* Of whatever is open, in reverse. */
 static void domain_free(struct switch_domain *domain)
 {
-	if (domain->sess_core)
-		sess_core_destroy(domain->sess_core);
-	if (domain->engine)
-		sess_engine_destroy(domain->engine);
-	if (domain->core)
-		domain->core_ops->domain_close(domain->core);
-	if (domain->timer_fd >= 0)
-		close(domain->timer_fd);
+	if (domain->pump.core.sess)
+		sess_core_destroy(domain->pump.core.sess);
+	if (domain->pump.engine)
+		sess_engine_destroy(domain->pump.engine);
+	if (domain->pump.core.domain)
+		domain->pump.core.ops->domain_close(domain->pump.core.domain);
+	switch_pump_timer_close(&domain->pump);
 	switch_op_fini(domain);
 	switch_strangers_free(domain);
-	fi_freeinfo(domain->core_info);
+	fi_freeinfo(domain->pump.core.info);
 	fi_freeinfo(domain->info);
-	pthread_mutex_destroy(&domain->lock);
+	pthread_mutex_destroy(&domain->pump.lock);
 	free(domain);
 }
 
@@ -203,10 +199,10 @@ static int domain_link(struct switch_domain *domain)
 	int ret = 0;
 
 	pthread_mutex_lock(&fabric->lock);
-	if (domain->locked)
+	if (domain->pump.locked)
 		LIST_FOREACH (eq, &fabric->eqs, link)
 			if (!ret)
-				ret = switch_wait_add_domain(&eq->wait, domain);
+				ret = switch_wait_add_pump(&eq->wait, &domain->pump);
 	if (!ret) {
 		LIST_INSERT_HEAD(&fabric->domains, domain, link);
 		fabric->refs++;
@@ -224,7 +220,7 @@ static void domain_unlink(struct switch_domain *domain)
 	LIST_REMOVE(domain, link);
 	fabric->refs--;
 	LIST_FOREACH (eq, &fabric->eqs, link)
-		switch_wait_del_domain(&eq->wait, domain);
+		switch_wait_del_pump(&eq->wait, &domain->pump);
 	pthread_mutex_unlock(&fabric->lock);
 }
 
@@ -233,17 +229,17 @@ static int switch_domain_close(struct fid *fid)
 	struct switch_domain *domain = container_of(fid, struct switch_domain, domain_fid.fid);
 	int refs;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	refs = domain->refs;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (refs)
 		return -FI_EBUSY;
 	domain_unlink(domain); /* from here nobody else comes in */
-	if (domain->progress == FI_PROGRESS_AUTO)
-		switch_progress_stop(domain);
-	switch_domain_lock(domain);
-	switch_domain_drain(domain);
-	switch_domain_unlock(domain);
+	if (domain->pump.progress == FI_PROGRESS_AUTO)
+		switch_pump_thread_stop(&domain->pump);
+	switch_pump_lock(&domain->pump);
+	switch_pump_drain(&domain->pump);
+	switch_pump_unlock(&domain->pump);
 	domain_free(domain);
 	return 0;
 }
@@ -295,6 +291,25 @@ static struct fi_ops_domain switch_domain_ops = {
 
 /* -- opening ------------------------------------------------------------- */
 
+static void complete(struct switch_pump *pump, struct sess_op *op)
+{
+	if (op->error == EMSGSIZE && op->flags & SESS_RECV)
+		op->error = FI_ETRUNC;
+	switch_op_complete(container_of(pump, struct switch_domain, pump), (struct switch_op *)op);
+}
+
+/* The libfabric objects, as the pump knows them. */
+static const struct switch_front objects_front = {
+	.complete = complete,
+	.data = switch_conn_data,
+	.up = switch_conn_up,
+	.bye = switch_conn_bye,
+	.down = switch_conn_down,
+	.gone = switch_conn_gone,
+	.request = switch_rdm_request,
+	.refused = switch_conn_refused,
+};
+
 /* An empty domain with the application's attributes; NULL when memory is short. */
 static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const struct fi_info *info,
 					  void *context)
@@ -310,17 +325,18 @@ static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const st
 	domain->domain_fid.ops = &switch_domain_ops;
 	domain->domain_fid.mr = &switch_mr_ops;
 	domain->fabric = fabric;
+	domain->pump.front = &objects_front;
 	domain->threading = attr->threading;
-	domain->progress = attr->control_progress == FI_PROGRESS_AUTO ||
-					   attr->data_progress == FI_PROGRESS_AUTO
-				   ? FI_PROGRESS_AUTO
-				   : FI_PROGRESS_MANUAL;
-	domain->locked =
-		domain->threading != FI_THREAD_DOMAIN || domain->progress == FI_PROGRESS_AUTO;
-	domain->timer_fd = domain->progress_fd = -1;
-	pthread_mutex_init(&domain->lock, NULL);
+	domain->pump.progress = attr->control_progress == FI_PROGRESS_AUTO ||
+						attr->data_progress == FI_PROGRESS_AUTO
+					? FI_PROGRESS_AUTO
+					: FI_PROGRESS_MANUAL;
+	domain->pump.locked =
+		domain->threading != FI_THREAD_DOMAIN || domain->pump.progress == FI_PROGRESS_AUTO;
+	domain->pump.timer_fd = domain->pump.progress_fd = -1;
+	pthread_mutex_init(&domain->pump.lock, NULL);
 	LIST_INIT(&domain->eps);
-	LIST_INIT(&domain->conns);
+	LIST_INIT(&domain->pump.links);
 	LIST_INIT(&domain->cqs);
 	LIST_INIT(&domain->cntrs);
 	STAILQ_INIT(&domain->free_ops);
@@ -346,7 +362,7 @@ int switch_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
 	domain = domain_alloc(fabric, info, context);
 	if (!domain)
 		return -FI_ENOMEM;
-	ret = open_timer(domain);
+	ret = switch_pump_timer_open(&domain->pump);
 	if (!ret)
 		ret = open_core(domain);
 	if (!ret)
@@ -357,8 +373,8 @@ int switch_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
 		domain_free(domain);
 		return ret;
 	}
-	if (domain->progress == FI_PROGRESS_AUTO) {
-		ret = switch_progress_start(domain);
+	if (domain->pump.progress == FI_PROGRESS_AUTO) {
+		ret = switch_pump_thread_start(&domain->pump);
 		if (ret) {
 			domain_unlink(domain);
 			domain_free(domain);

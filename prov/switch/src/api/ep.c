@@ -34,7 +34,9 @@
 #include "peer/conn.h"
 #include "peer/pep.h"
 #include "peer/rdm.h"
+#include "progress/link.h"
 #include "progress/op.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 /* -- binding --------------------------------------------------------------------- */
@@ -138,9 +140,9 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 		switch_domain_need_lock(ep->domain);
 		return bind_eq(ep, container_of(bfid, struct switch_eq, eq_fid.fid));
 	}
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	ret = bind_locked(ep, bfid, flags);
-	switch_domain_unlock(ep->domain);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -190,9 +192,9 @@ static int ep_control(struct fid *fid, int command, void *arg)
 
 	if (command != FI_ENABLE)
 		return switch_face_control(&ep->face, command, arg);
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	ret = enable_locked(ep);
-	switch_domain_unlock(ep->domain);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -206,7 +208,8 @@ static int ep_getopt(fid_t fid, int level, int optname, void *optval, size_t *op
 		return -FI_ENOPROTOOPT;
 	if (optname != FI_OPT_CM_DATA_SIZE)
 		return switch_rx_getopt(&ep->own_rx, optname, optval, optlen);
-	return switch_opt_size(switch_cm_size(ep->domain->caps->cm_data_size) - SESS_PREAMBLE_LEN,
+	return switch_opt_size(switch_cm_size(ep->domain->pump.core.caps->cm_data_size) -
+				       SESS_PREAMBLE_LEN,
 			       optval, optlen);
 }
 
@@ -220,10 +223,10 @@ static ssize_t ep_cancel(fid_t fid, void *context)
 	struct switch_ep *ep = switch_ep_of(fid);
 	ssize_t ret;
 
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	ret = switch_op_cancel(ep->domain, ep, &ep->own_rx, context);
-	switch_domain_submitted(ep->domain);
-	switch_domain_unlock(ep->domain);
+	switch_pump_submitted(&ep->domain->pump);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -242,24 +245,24 @@ static int wait_idle(struct switch_ep *ep)
 	bool aborted = false;
 	int ret = 0;
 
-	domain->cm_pending++; /* watch the connections */
+	domain->pump.cm_pending++; /* watch the connections */
 	for (;;) {
 		/* The process may have stood still: it goes on looking after the deadline
 		 * for as long as it finds something, and then some more, because a core
 		 * first reads what the kernel has, of which nothing is seen here. */
 		now = switch_now();
 		before = busy;
-		switch_domain_progress(domain);
+		switch_pump_progress(&domain->pump);
 		busy = sess_ep_busy(ep->sess_ep);
 		if (!busy)
 			break;
 		if (now < deadline) {
-			switch_domain_doze(domain);
+			switch_pump_doze(&domain->pump);
 		} else if (!aborted) {
 			aborted = true;
 			deadline = switch_now() + linger;
 			sess_ep_abort(ep->sess_ep, FI_ECANCELED);
-			switch_domain_perform(domain);
+			switch_pump_perform(&domain->pump);
 		} else if (busy >= before && ++looks >= LAST_LOOKS) {
 			SW_WARN(EP_CTRL, "not closed: the core still uses memory of unfinished "
 					 "operations\n");
@@ -267,16 +270,18 @@ static int wait_idle(struct switch_ep *ep)
 			break;
 		}
 	}
-	domain->cm_pending--;
+	domain->pump.cm_pending--;
 	return ret;
 }
 
 /* Sessions linger in the domain until their peers have everything. */
 static void leave_conns(struct switch_ep *ep)
 {
-	struct switch_conn *conn;
+	struct switch_link *link;
 
-	LIST_FOREACH (conn, &ep->domain->conns, link) {
+	LIST_FOREACH (link, &ep->domain->pump.links, entry) {
+		struct switch_conn *conn = switch_conn_of(link);
+
 		if (conn->ep != ep)
 			continue;
 		switch_rdm_forget_conn(conn);
@@ -315,9 +320,9 @@ static int ep_close(struct fid *fid)
 	struct switch_domain *domain = ep->domain;
 	struct switch_stats_line stats;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	if (ep->aliases) {
-		switch_domain_unlock(domain);
+		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	if (!ep->closing) {
@@ -326,25 +331,25 @@ static int ep_close(struct fid *fid)
 		sess_ep_close(ep->sess_ep, FI_ECANCELED);
 	}
 	if (wait_idle(ep)) {
-		switch_domain_unlock(domain);
+		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	/* Not before: a peer's crossing connect may be what sends wait for. */
 	if (ep->listener)
-		domain->core_ops->listener_close(ep->listener);
+		domain->pump.core.ops->listener_close(ep->listener);
 	switch_stats_format(ep, &stats);
 	leave_conns(ep);
 	switch_op_forget(domain, ep, &ep->own_rx);
 	sess_ep_destroy(ep->sess_ep);
-	switch_domain_perform(domain);
-	switch_progress_wake(domain);
+	switch_pump_perform(&domain->pump);
+	switch_pump_wake(&domain->pump);
 	switch_msg_close(ep);
 	unbind(ep);
 	LIST_REMOVE(ep, link);
 	if (LIST_EMPTY(&domain->eps))
-		switch_domain_rest(domain);
+		switch_pump_rest(&domain->pump);
 	domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (ep->eq) {
 		switch_eq_remove(ep->eq, &ep->face.fid.fid);
 		pthread_mutex_lock(&domain->fabric->lock);
@@ -399,7 +404,7 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->max_msg_size = SIZE_MAX / 2;
 	if (info->ep_attr->max_msg_size && info->ep_attr->max_msg_size < ep->max_msg_size)
 		ep->max_msg_size = info->ep_attr->max_msg_size;
-	ep->inject_size = sess_engine_inline_max(ep->domain->engine);
+	ep->inject_size = sess_engine_inline_max(ep->domain->pump.engine);
 	if (ep->inject_size > SWITCH_INJECT_SIZE)
 		ep->inject_size = SWITCH_INJECT_SIZE;
 	if (info->tx_attr && info->tx_attr->inject_size &&
@@ -432,7 +437,7 @@ static int ep_setup(struct switch_ep *ep, struct fi_info *info)
 		return -FI_ENOMEM;
 	ret = switch_core_info(ep->domain->fabric, info, ep->type == FI_EP_RDM, &ep->core_info);
 	if (!ret)
-		ret = sess_ep_create(ep->domain->engine, ep, &ep->sess_ep);
+		ret = sess_ep_create(ep->domain->pump.engine, ep, &ep->sess_ep);
 	if (ret)
 		return ret;
 	ep->own_rx.sess_rx = sess_ep_rx(ep->sess_ep);
@@ -472,14 +477,14 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	ep->own_rx.domain = domain;
 	take_attrs(ep, info);
 	ep->face.fid.cm = ep->type == FI_EP_MSG ? &switch_msg_cm_ops : &switch_rdm_cm_ops;
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	ret = ep_setup(ep, info);
 	if (!ret) {
 		LIST_INSERT_HEAD(&domain->eps, ep, link);
 		domain->names_sources |= ep->source_err;
 		domain->refs++;
 	}
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (ret) {
 		ep_free(ep);
 		return ret;

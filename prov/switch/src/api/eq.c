@@ -404,8 +404,8 @@ static int eq_add_domains(struct switch_eq *eq)
 	int ret = 0;
 
 	LIST_FOREACH (domain, &eq->fabric->domains, link)
-		if (domain->locked && !ret)
-			ret = switch_wait_add_domain(&eq->wait, domain);
+		if (domain->pump.locked && !ret)
+			ret = switch_wait_add_pump(&eq->wait, &domain->pump);
 	return ret;
 }
 

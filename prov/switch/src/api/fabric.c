@@ -22,6 +22,7 @@
 #include "base/switch.h"
 #include "discover/info.h"
 #include "peer/pep.h"
+#include "progress/pump.h"
 #include "progress/wait.h"
 
 /* -- what is open --------------------------------------------------------------- */
@@ -93,11 +94,11 @@ void switch_fabric_progress(struct switch_fabric *fabric)
 	LIST_FOREACH (pep, &fabric->peps, link)
 		switch_pep_progress(pep);
 	LIST_FOREACH (domain, &fabric->domains, link) {
-		if (!domain->locked)
+		if (!domain->pump.locked)
 			continue; /* one thread's alone, and nothing of it reaches an EQ */
-		switch_domain_lock(domain);
-		switch_domain_progress(domain);
-		switch_domain_unlock(domain);
+		switch_pump_lock(&domain->pump);
+		switch_pump_progress(&domain->pump);
+		switch_pump_unlock(&domain->pump);
 	}
 	pthread_mutex_unlock(&fabric->lock);
 }
@@ -115,11 +116,11 @@ int switch_fabric_trywait(struct switch_fabric *fabric)
 			ret = pep->fabric->core_ops->passive_trywait(pep->listener);
 	}
 	LIST_FOREACH (domain, &fabric->domains, link) {
-		if (!domain->locked || ret)
+		if (!domain->pump.locked || ret)
 			continue;
-		switch_domain_lock(domain);
-		ret = switch_domain_trywait(domain);
-		switch_domain_unlock(domain);
+		switch_pump_lock(&domain->pump);
+		ret = switch_pump_trywait(&domain->pump);
+		switch_pump_unlock(&domain->pump);
 	}
 	pthread_mutex_unlock(&fabric->lock);
 	return ret;

@@ -19,6 +19,7 @@
 #include "api/no.h"
 #include "base/compat.h"
 #include "base/os.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -79,9 +80,9 @@ static int mr_open_core(struct switch_mr *mr, const struct iovec *iov, size_t cn
 		local |= FI_RECV | FI_READ;
 	/* pieces far apart are registered one by one, when they are used, and so is
 	 * all where that says for which endpoint */
-	if (!domain->caps->mr_local || domain->caps->mr_endpoint || !local || cnt != 1)
+	if (!domain->pump.core.caps->mr_local || domain->pump.core.caps->mr_endpoint || !local || cnt != 1)
 		return 0;
-	return domain->core_ops->mr_reg(domain->core, NULL, iov->iov_base, iov->iov_len, local,
+	return domain->pump.core.ops->mr_reg(domain->pump.core.domain, NULL, iov->iov_base, iov->iov_len, local,
 					&mr->core, &raddr, &key);
 }
 
@@ -90,12 +91,12 @@ static int switch_mr_close(struct fid *fid)
 	struct switch_mr *mr = container_of(fid, struct switch_mr, mr_fid.fid);
 	struct switch_domain *domain = mr->domain;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	HASH_DEL(domain->mrs, mr);
 	if (mr->core)
-		domain->core_ops->mr_close(mr->core);
+		domain->pump.core.ops->mr_close(mr->core);
 	domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	free(mr);
 	return 0;
 }
@@ -178,7 +179,7 @@ static int mr_open(struct switch_domain *domain, const struct fi_mr_attr *attr, 
 	mr->mr_fid.fid.ops = &switch_mr_fid_ops;
 	mr->mr_fid.mem_desc = mr;
 	mr->domain = domain;
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	ret = mr_enter(mr, attr->requested_key);
 	if (!ret) {
 		ret = mr_open_core(mr, attr->mr_iov, attr->iov_count, attr->access);
@@ -187,7 +188,7 @@ static int mr_open(struct switch_domain *domain, const struct fi_mr_attr *attr, 
 		else
 			domain->refs++;
 	}
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (ret) {
 		free(mr);
 		return ret;

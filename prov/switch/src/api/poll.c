@@ -19,6 +19,7 @@
 #include "api/no.h"
 #include "api/poll.h"
 #include "base/compat.h"
+#include "progress/pump.h"
 
 struct switch_poll {
 	struct fid_poll poll_fid;
@@ -66,12 +67,12 @@ static int poll_poll(struct fid_poll *poll_fid, void **context, int count)
 	struct switch_poll *poll = poll_of(poll_fid);
 	int found = 0;
 
-	switch_domain_lock(poll->domain);
-	switch_domain_progress(poll->domain);
+	switch_pump_lock(&poll->domain->pump);
+	switch_pump_progress(&poll->domain->pump);
 	for (size_t i = 0; i < poll->cnt && found < count; i++)
 		if (has_something(poll->fids[i]))
 			context[found++] = poll->fids[i]->context;
-	switch_domain_unlock(poll->domain);
+	switch_pump_unlock(&poll->domain->pump);
 	return found;
 }
 
@@ -100,9 +101,9 @@ static int poll_add(struct fid_poll *poll_fid, struct fid *fid, uint64_t flags)
 
 	if (!fid || flags)
 		return -FI_EINVAL;
-	switch_domain_lock(poll->domain);
+	switch_pump_lock(&poll->domain->pump);
 	ret = add_locked(poll, fid);
-	switch_domain_unlock(poll->domain);
+	switch_pump_unlock(&poll->domain->pump);
 	return ret;
 }
 
@@ -114,7 +115,7 @@ static int poll_del(struct fid_poll *poll_fid, struct fid *fid, uint64_t flags)
 
 	if (!fid || flags)
 		return ret;
-	switch_domain_lock(poll->domain);
+	switch_pump_lock(&poll->domain->pump);
 	i = find(poll, fid);
 	if (i < poll->cnt) {
 		--*refs_of(poll, fid);
@@ -122,7 +123,7 @@ static int poll_del(struct fid_poll *poll_fid, struct fid *fid, uint64_t flags)
 			poll->fids[i] = poll->fids[i + 1];
 		ret = 0;
 	}
-	switch_domain_unlock(poll->domain);
+	switch_pump_unlock(&poll->domain->pump);
 	return ret;
 }
 
@@ -132,11 +133,11 @@ static int poll_close(struct fid *fid)
 
 	size_t cnt;
 
-	switch_domain_lock(poll->domain);
+	switch_pump_lock(&poll->domain->pump);
 	cnt = poll->cnt;
 	if (!cnt)
 		poll->domain->refs--;
-	switch_domain_unlock(poll->domain);
+	switch_pump_unlock(&poll->domain->pump);
 	if (cnt)
 		return -FI_EBUSY;
 	free(poll->fids);
@@ -174,9 +175,9 @@ int switch_poll_open(struct fid_domain *domain_fid, struct fi_poll_attr *attr,
 	poll->poll_fid.fid.ops = &poll_fid_ops;
 	poll->poll_fid.ops = &poll_ops;
 	poll->domain = domain;
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	domain->refs++;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	*poll_fid = &poll->poll_fid;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "peer/conn.h"
 #include "peer/rdm.h"
 #include "progress/op.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 /* What a call may ask for; anything else is refused. */
@@ -41,7 +42,7 @@ static bool args_len(const struct switch_args *args, size_t max, size_t *len)
 static void fill_iov(const struct switch_domain *domain, struct sess_op *op,
 		     const struct switch_args *args)
 {
-	const bool registered = domain->caps->mr_local;
+	const bool registered = domain->pump.core.caps->mr_local;
 
 	for (size_t i = 0; i < args->iov_cnt; i++) {
 		op->iov[i].addr = args->iov[i].iov_base;
@@ -61,7 +62,7 @@ static int find_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess
 		return switch_rdm_sess(ep, fi_addr, sess);
 	if (!ep->conn)
 		return -FI_ENOTCONN;
-	*sess = ep->conn->sess;
+	*sess = ep->conn->link.sess;
 	return 0;
 }
 
@@ -101,7 +102,7 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 	}
 	op->ep = ep;
 	ep->tx_left--;
-	switch_domain_submitted(domain);
+	switch_pump_submitted(&domain->pump);
 	return 0;
 }
 
@@ -122,11 +123,11 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 		return -FI_EMSGSIZE;
 	if (flags & FI_INJECT && len > ep->inject_size)
 		return -FI_EINVAL;
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	ret = send_locked(ep, args, flags);
 	if (ret == -FI_EAGAIN)
-		switch_domain_progress(ep->domain);
-	switch_domain_unlock(ep->domain);
+		switch_pump_progress(&ep->domain->pump);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -181,7 +182,7 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 		switch_op_free(domain, op);
 		return ret;
 	}
-	switch_domain_submitted(domain);
+	switch_pump_submitted(&domain->pump);
 	return 0;
 }
 
@@ -208,10 +209,10 @@ ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, u
 		return -FI_EBADFLAGS;
 	if (args->iov_cnt > 1 && !args_len(args, SIZE_MAX, &len))
 		return -FI_EMSGSIZE;
-	switch_domain_lock(rx->domain);
+	switch_pump_lock(&rx->domain->pump);
 	ret = recv_locked(rx, args, flags);
 	if (ret == -FI_EAGAIN || flags & FI_PEEK)
-		switch_domain_progress(rx->domain);
-	switch_domain_unlock(rx->domain);
+		switch_pump_progress(&rx->domain->pump);
+	switch_pump_unlock(&rx->domain->pump);
 	return ret;
 }

@@ -24,6 +24,7 @@
 #include "base/switch.h"
 #include "discover/attr.h"
 #include "progress/op.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 struct switch_stx {
@@ -45,9 +46,9 @@ static struct switch_domain *domain_of(struct fid_domain *fid)
 
 static void refer(struct switch_domain *domain)
 {
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	domain->refs++;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 }
 
 /* -- transmit ---------------------------------------------------------------------- */
@@ -58,11 +59,11 @@ static int stx_close(struct fid *fid)
 	struct switch_domain *domain = stx->domain;
 	int refs;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	refs = stx->refs;
 	if (!refs)
 		domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	if (refs)
 		return -FI_EBUSY;
 	free(stx);
@@ -154,17 +155,17 @@ static int srx_close(struct fid *fid)
 	struct switch_srx *srx = container_of(switch_face_of(fid), struct switch_srx, face);
 	struct switch_domain *domain = srx->rx.domain;
 
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	if (!LIST_EMPTY(&srx->rx.eps)) {
-		switch_domain_unlock(domain);
+		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	switch_op_forget(domain, NULL, &srx->rx);
 	sess_rx_close(srx->rx.sess_rx, FI_ECANCELED);
-	switch_domain_perform(domain);
+	switch_pump_perform(&domain->pump);
 	sess_rx_destroy(srx->rx.sess_rx);
 	domain->refs--;
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	free(srx);
 	return 0;
 }
@@ -174,10 +175,10 @@ static ssize_t srx_cancel(fid_t fid, void *context)
 	struct switch_rx *rx = switch_face_of(fid)->rx;
 	ssize_t ret;
 
-	switch_domain_lock(rx->domain);
+	switch_pump_lock(&rx->domain->pump);
 	ret = switch_op_cancel(rx->domain, NULL, rx, context);
-	switch_domain_perform(rx->domain);
-	switch_domain_unlock(rx->domain);
+	switch_pump_perform(&rx->domain->pump);
+	switch_pump_unlock(&rx->domain->pump);
 	return ret;
 }
 
@@ -253,7 +254,7 @@ int switch_srx_open(struct fid_domain *domain_fid, struct fi_rx_attr *attr, stru
 	if (!srx)
 		return -FI_ENOMEM;
 	srx_init(srx, domain, attr, context);
-	ret = sess_rx_create(domain->engine, &srx->rx.sess_rx);
+	ret = sess_rx_create(domain->pump.engine, &srx->rx.sess_rx);
 	if (ret) {
 		free(srx);
 		return ret;

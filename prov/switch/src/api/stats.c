@@ -24,6 +24,8 @@
 #include "base/params.h"
 #include "base/switch.h"
 #include "peer/conn.h"
+#include "progress/link.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 #include <rdma/fi_ext_switch.h>
@@ -51,11 +53,11 @@ static int give(const struct sess_stats *from, uint64_t sessions, struct fi_swit
 
 static uint64_t count_sessions(const struct switch_ep *ep)
 {
-	const struct switch_conn *conn;
+	struct switch_link *link;
 	uint64_t cnt = 0;
 
-	LIST_FOREACH (conn, &ep->domain->conns, link)
-		cnt += conn->ep == ep;
+	LIST_FOREACH (link, &ep->domain->pump.links, entry)
+		cnt += switch_conn_of(link)->ep == ep;
 	return cnt;
 }
 
@@ -65,10 +67,10 @@ static int ep_stats(struct fid_ep *fid, struct fi_switch_stats *stats)
 	struct sess_stats sum;
 	uint64_t sessions;
 
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	sess_ep_stats(ep->sess_ep, &sum);
 	sessions = count_sessions(ep);
-	switch_domain_unlock(ep->domain);
+	switch_pump_unlock(&ep->domain->pump);
 	return give(&sum, sessions, stats);
 }
 
@@ -78,12 +80,12 @@ static int peer_stats(struct fid_ep *fid, fi_addr_t fi_addr, struct fi_switch_st
 	struct switch_conn *conn = ep->conn;
 	struct sess_stats part;
 
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	if (ep->type == FI_EP_RDM)
 		conn = fi_addr < ep->conn_cnt ? ep->conns[fi_addr] : NULL;
 	if (conn)
-		sess_stats(conn->sess, &part);
-	switch_domain_unlock(ep->domain);
+		sess_stats(conn->link.sess, &part);
+	switch_pump_unlock(&ep->domain->pump);
 	return conn ? give(&part, 1, stats) : -FI_ENOENT;
 }
 

@@ -417,7 +417,7 @@ static int check(const struct switch_domain *domain, enum fi_ep_type type,
 		 const struct fi_info *want)
 {
 	const struct wish wish = {.hints = want, .version = domain->fabric->fabric_fid.api_version};
-	struct fi_info *offer = offer_create(domain->core_info, type);
+	struct fi_info *offer = offer_create(domain->pump.core.info, type);
 	bool suits;
 
 	if (!offer)

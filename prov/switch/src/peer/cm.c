@@ -24,6 +24,8 @@
 #include "peer/cm.h"
 #include "peer/conn.h"
 #include "peer/pep.h"
+#include "progress/link.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 size_t switch_cm_size(size_t core_size)
@@ -94,7 +96,7 @@ static void return_address(struct switch_ep *ep, bool taken)
 	if (!ep->origin)
 		return;
 	ep->core_info->handle = NULL;
-	ep->domain->core_ops->passive_return(ep->origin, taken);
+	ep->domain->pump.core.ops->passive_return(ep->origin, taken);
 	ep->origin = NULL;
 }
 
@@ -136,13 +138,13 @@ static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t add
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_connect(ep->sess_ep, ep->domain->sess_core, conn, SESS_SOURCE_ANY, &conn->sess);
+	ret = sess_connect(ep->sess_ep, conn->link.core->sess, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
 	if (!ret) {
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
 		return_address(ep, true); /* the path has it, or had */
 	}
 	if (ret) {
-		switch_conn_end(conn);
+		switch_link_end(&conn->link);
 		return ret;
 	}
 	ep->conn = conn;
@@ -169,10 +171,10 @@ static int msg_connect(struct fid_ep *fid, const void *addr, const void *param, 
 		return -FI_EINVAL;
 	if (addr != ep->info->dest_addr)
 		addr_len = switch_addr_len(ep->info, addr);
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	ret = msg_connect_locked(ep, addr, addr_len, param, paramlen);
-	switch_domain_perform(ep->domain);
-	switch_domain_unlock(ep->domain);
+	switch_pump_perform(&ep->domain->pump);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -185,13 +187,12 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 
 	if (!ep->enabled || ep->conn || !connreq)
 		return -FI_EOPBADSTATE;
-	if (paramlen > switch_cm_size(ep->domain->caps->cm_data_size) - SESS_PREAMBLE_LEN)
+	if (paramlen > switch_cm_size(ep->domain->pump.core.caps->cm_data_size) - SESS_PREAMBLE_LEN)
 		return -FI_EINVAL;
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_accept(ep->sess_ep, ep->domain->sess_core, &connreq->preamble, conn,
-			  SESS_SOURCE_ANY, &conn->sess);
+	ret = sess_accept(ep->sess_ep, conn->link.core->sess, &connreq->preamble, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
 	if (!ret) {
 		request = connreq->request;
 		ep->connreq = NULL;
@@ -199,7 +200,7 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 		ret = switch_conn_accept_path(conn, request, param, paramlen);
 	}
 	if (ret) {
-		switch_conn_end(conn);
+		switch_link_end(&conn->link);
 		return ret;
 	}
 	ep->conn = conn;
@@ -216,10 +217,10 @@ static int msg_accept(struct fid_ep *fid, const void *param, size_t paramlen)
 		return ret;
 	if (paramlen && !param)
 		return -FI_EINVAL;
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	ret = msg_accept_locked(ep, param, paramlen);
-	switch_domain_perform(ep->domain);
-	switch_domain_unlock(ep->domain);
+	switch_pump_perform(&ep->domain->pump);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -230,16 +231,16 @@ static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
 
 	if (flags)
 		return -FI_EINVAL;
-	switch_domain_lock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
 	if (ep->conn) {
 		sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
-		sess_close(ep->conn->sess);
-		switch_progress_wake(ep->domain);
-		switch_domain_submitted(ep->domain);
+		sess_close(ep->conn->link.sess);
+		switch_pump_wake(&ep->domain->pump);
+		switch_pump_submitted(&ep->domain->pump);
 	} else if (!ep->shut_down) {
 		ret = -FI_ENOTCONN;
 	}
-	switch_domain_unlock(ep->domain);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret;
 }
 
@@ -277,10 +278,10 @@ static int msg_getname(fid_t fid, void *addr, size_t *addrlen)
 	size_t len = sizeof(name.bytes);
 	int ret = -FI_EADDRNOTAVAIL;
 
-	switch_domain_lock(ep->domain);
-	if (ep->conn && ep->conn->path)
-		ret = ep->domain->core_ops->path_name(ep->conn->path, name.bytes, &len);
-	switch_domain_unlock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
+	if (ep->conn && ep->conn->link.path)
+		ret = ep->domain->pump.core.ops->path_name(ep->conn->link.path, name.bytes, &len);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret ? give_addr(ep->info->src_addr, ep->info->src_addrlen, addr, addrlen)
 		   : give_addr(name.bytes, len, addr, addrlen);
 }
@@ -292,10 +293,10 @@ static int msg_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
 	size_t len = sizeof(name.bytes);
 	int ret = -FI_ENOTCONN;
 
-	switch_domain_lock(ep->domain);
-	if (ep->conn && ep->conn->path)
-		ret = ep->domain->core_ops->path_peer(ep->conn->path, name.bytes, &len);
-	switch_domain_unlock(ep->domain);
+	switch_pump_lock(&ep->domain->pump);
+	if (ep->conn && ep->conn->link.path)
+		ret = ep->domain->pump.core.ops->path_peer(ep->conn->link.path, name.bytes, &len);
+	switch_pump_unlock(&ep->domain->pump);
 	return ret ? ret : give_addr(name.bytes, len, addr, addrlen);
 }
 

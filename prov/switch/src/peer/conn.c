@@ -15,11 +15,11 @@
 #include "api/ep.h"
 #include "base/addr.h"
 #include "base/switch.h"
-#include "core/core.h"
 #include "peer/cm.h"
 #include "peer/conn.h"
 #include "peer/rdm.h"
 #include "peer/source.h"
+#include "progress/link.h"
 #include "switch_session.h"
 
 struct switch_conn *switch_conn_create(struct switch_ep *ep, fi_addr_t fi_addr)
@@ -31,21 +31,8 @@ struct switch_conn *switch_conn_create(struct switch_ep *ep, fi_addr_t fi_addr)
 	conn->domain = ep->domain;
 	conn->ep = ep;
 	conn->fi_addr = fi_addr;
-	LIST_INSERT_HEAD(&ep->domain->conns, conn, link);
+	switch_link_init(&conn->link, &ep->domain->pump);
 	return conn;
-}
-
-static void set_pending(struct switch_conn *conn, bool pending)
-{
-	if (conn->pending == pending)
-		return;
-	conn->pending = pending;
-	if (pending) {
-		conn->domain->cm_pending++;
-		switch_progress_wake(conn->domain);
-	} else {
-		conn->domain->cm_pending--;
-	}
 }
 
 /* Our preamble, then the application's bytes.  Returns the length, or a
@@ -60,18 +47,10 @@ static ssize_t cm_data(const struct switch_conn *conn, const void *data, size_t 
 		return -FI_EINVAL;
 	if (ep->type == FI_EP_RDM)
 		port = switch_addr_port(&ep->name);
-	sess_preamble(sess_link(conn->sess), port, buf);
+	sess_preamble(sess_link(conn->link.sess), port, buf);
 	if (len)
 		memcpy(buf + SESS_PREAMBLE_LEN, data, len);
 	return (ssize_t)(SESS_PREAMBLE_LEN + len);
-}
-
-static void note_session_id(struct switch_conn *conn, const uint8_t *preamble)
-{
-	struct sess_request own;
-
-	sess_request_parse(preamble, SESS_PREAMBLE_LEN, &own);
-	conn->session_id = own.session_id;
 }
 
 /* An endpoint that listens on every interface connects from the address that is its
@@ -129,12 +108,14 @@ int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t add
 	struct fi_info info = *conn->ep->core_info;
 	struct ends ends;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
-	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain->caps->cm_data_size));
+	ssize_t buf_len =
+		cm_data(conn, data, len, buf, switch_cm_size(domain->pump.core.caps->cm_data_size));
 	int ret;
 
 	if (buf_len < 0)
 		return (int)buf_len;
-	if (switch_addr_is_socket(conn->ep->info->addr_format) && !domain->caps->addr_is_name) {
+	if (switch_addr_is_socket(conn->ep->info->addr_format) &&
+	    !domain->pump.core.caps->addr_is_name) {
 		ret = find_ends(conn->ep, addr, addr_len, &ends);
 		if (ret)
 			return ret;
@@ -143,16 +124,8 @@ int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t add
 		addr = ends.peer.bytes;
 		addr_len = ends.peer.len;
 	}
-	note_session_id(conn, buf);
-	ret = domain->core_ops->connect(domain->core, conn->ep->listener, &info, addr, addr_len,
-					buf, (size_t)buf_len, conn, &conn->path);
-	if (ret) {
-		SW_INFO(EP_CTRL, "the core cannot connect: %s\n", fi_strerror(-ret));
-		return ret;
-	}
-	conn->path_cnt++;
-	set_pending(conn, true);
-	return 0;
+	return switch_link_connect(&conn->link, conn->ep->listener, &info, addr, addr_len, buf,
+				   (size_t)buf_len);
 }
 
 int switch_conn_accept_path(struct switch_conn *conn, struct core_request *request,
@@ -160,71 +133,15 @@ int switch_conn_accept_path(struct switch_conn *conn, struct core_request *reque
 {
 	struct switch_domain *domain = conn->domain;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
-	ssize_t buf_len = cm_data(conn, data, len, buf, switch_cm_size(domain->caps->cm_data_size));
-	int ret;
+	ssize_t buf_len =
+		cm_data(conn, data, len, buf, switch_cm_size(domain->pump.core.caps->cm_data_size));
 
 	if (buf_len < 0) {
-		domain->core_ops->reject(request, NULL, 0);
+		domain->pump.core.ops->reject(request, NULL, 0);
 		return (int)buf_len;
 	}
-	note_session_id(conn, buf);
-	ret = domain->core_ops->accept(domain->core, request, buf, (size_t)buf_len, conn,
-				       &conn->path);
-	if (ret) {
-		SW_WARN(EP_CTRL, "the core cannot accept: %s\n", fi_strerror(-ret));
-		return ret;
-	}
-	conn->path_cnt++;
-	set_pending(conn, true);
-	return 0;
+	return switch_link_accept(&conn->link, request, buf, (size_t)buf_len);
 }
-
-void switch_conn_drop_path(struct switch_conn *conn)
-{
-	struct core_path *path = conn->path;
-
-	if (!path)
-		return;
-	conn->path = NULL;
-	set_pending(conn, true);
-	conn->domain->core_ops->path_close(path);
-}
-
-static void conn_free(struct switch_conn *conn)
-{
-	set_pending(conn, false);
-	if (conn->ep && conn->ep->conn == conn)
-		conn->ep->conn = NULL;
-	LIST_REMOVE(conn, link);
-	switch_source_forget(conn);
-	free(conn->cm_data);
-	free(conn);
-}
-
-static void end_if_closed(struct switch_conn *conn)
-{
-	if (!conn->down || conn->path_cnt)
-		return;
-	sess_closed(conn->sess);
-	conn_free(conn);
-}
-
-void switch_conn_end(struct switch_conn *conn)
-{
-	switch_rdm_forget_conn(conn);
-	if (conn->sess)
-		sess_closed(conn->sess);
-	conn_free(conn);
-}
-
-void switch_conn_forget(struct switch_conn *conn)
-{
-	switch_rdm_forget_conn(conn);
-	sess_closed(conn->sess);
-	conn_free(conn);
-}
-
-/* -- events of the core ---------------------------------------------------------- */
 
 static int keep_cm_data(struct switch_conn *conn, const void *data, size_t len)
 {
@@ -246,106 +163,81 @@ void switch_conn_stranger(bool *told)
 	*told = true;
 }
 
-void switch_conn_connected(const struct core_event *event)
+/* Two that do not agree, or a peer that is broken, are not what happens every day: the
+ * first of them that an endpoint meets is a warning. */
+static void log_end(const struct switch_conn *conn, int error)
 {
-	struct switch_conn *conn = event->user;
-	struct sess_request answer;
-	bool is_switch;
+	const bool misfit = error == EPROTO || (conn->link.met && !conn->link.was_up);
 
-	if (event->path != conn->path || conn->down)
-		return;
-	conn->met = true;
-	is_switch = !sess_request_parse(event->data, event->len, &answer);
-	if (is_switch && keep_cm_data(conn, (const uint8_t *)event->data + SESS_PREAMBLE_LEN,
-				      event->len - SESS_PREAMBLE_LEN)) {
-		sess_path_down(sess_link(conn->sess), FI_ENOMEM);
+	if (misfit && conn->ep && !conn->ep->told_misfit) {
+		SW_WARN(EP_CTRL, "session %#x ended: %s (%s)\n", conn->link.session_id,
+			sess_reason(conn->link.sess), fi_strerror(error));
+		conn->ep->told_misfit = true;
 		return;
 	}
-	sess_path_up(sess_link(conn->sess), is_switch ? &answer : NULL);
+	SW_INFO(EP_CTRL, "session %#x ended: %s (%s)\n", conn->link.session_id,
+		sess_reason(conn->link.sess), fi_strerror(error));
 }
 
-void switch_conn_refused(const struct core_event *event)
-{
-	struct switch_conn *conn = event->user;
+/* -- what the pump tells ------------------------------------------------------------ */
 
-	if (event->path != conn->path || conn->down)
-		return;
+int switch_conn_data(struct switch_link *link, const void *data, size_t len)
+{
+	return -keep_cm_data(switch_conn_of(link), data, len);
+}
+
+bool switch_conn_refused(struct switch_link *link, const void *data, size_t len)
+{
+	struct switch_conn *conn = switch_conn_of(link);
+
 	/* The peer's own connection is on its way, and wins. */
-	if (conn->ep && conn->ep->type == FI_EP_RDM &&
-	    switch_refusal_is_crossing(event->data, event->len)) {
-		switch_conn_drop_path(conn);
-		return;
-	}
-	if (keep_cm_data(conn, event->data, event->len))
+	if (conn->ep && conn->ep->type == FI_EP_RDM && switch_refusal_is_crossing(data, len))
+		return true;
+	if (keep_cm_data(conn, data, len))
 		SW_WARN(EP_CTRL, "no memory for the data of a refusal\n");
-	sess_path_down(sess_link(conn->sess), event->error ? event->error : FI_ECONNREFUSED);
+	return false;
 }
 
-void switch_conn_broken(const struct core_event *event)
+void switch_conn_up(struct switch_link *link)
 {
-	struct switch_conn *conn = event->user;
+	struct switch_conn *conn = switch_conn_of(link);
 
-	if (event->path != conn->path || conn->down)
-		return;
-	sess_path_down(sess_link(conn->sess), event->error);
-}
-
-void switch_conn_path_closed(const struct core_event *event)
-{
-	struct switch_conn *conn = event->user;
-
-	conn->path_cnt--;
-	if (!conn->down && !conn->path_cnt && sess_is_up(conn->sess))
-		set_pending(conn, false);
-	end_if_closed(conn);
-}
-
-/* -- actions of the engine ----------------------------------------------------------- */
-
-void switch_conn_up(struct switch_conn *conn)
-{
-	set_pending(conn, false);
-	conn->was_up = true;
 	if (conn->ep && conn->ep->type == FI_EP_MSG)
 		switch_msg_connected(conn);
 }
 
-void switch_conn_bye(struct switch_conn *conn)
+void switch_conn_bye(struct switch_link *link)
 {
-	set_pending(conn, true);
+	struct switch_conn *conn = switch_conn_of(link);
+
 	switch_rdm_forget_conn(conn);
 	if (conn->ep && conn->ep->type == FI_EP_MSG)
 		switch_msg_shutdown(conn);
 }
 
-/* Two that do not agree, or a peer that is broken, are not what happens every day: the
- * first of them that an endpoint meets is a warning. */
-static void log_end(const struct switch_conn *conn, int error)
+void switch_conn_down(struct switch_link *link, int error)
 {
-	const bool misfit = error == EPROTO || (conn->met && !conn->was_up);
+	struct switch_conn *conn = switch_conn_of(link);
 
-	if (misfit && conn->ep && !conn->ep->told_misfit) {
-		SW_WARN(EP_CTRL, "session %#x ended: %s (%s)\n", conn->session_id,
-			sess_reason(conn->sess), fi_strerror(error));
-		conn->ep->told_misfit = true;
-		return;
-	}
-	SW_INFO(EP_CTRL, "session %#x ended: %s (%s)\n", conn->session_id, sess_reason(conn->sess),
-		fi_strerror(error));
-}
-
-void switch_conn_down(struct switch_conn *conn, int error)
-{
 	if (error)
 		log_end(conn, error);
 	switch_rdm_forget_conn(conn);
 	if (conn->ep && conn->ep->type == FI_EP_MSG) {
-		if (conn->was_up)
+		if (link->was_up)
 			switch_msg_shutdown(conn);
 		else
 			switch_msg_failed(conn, error);
 	}
-	conn->down = true;
-	switch_conn_drop_path(conn);
-	end_if_closed(conn);
+}
+
+void switch_conn_gone(struct switch_link *link)
+{
+	struct switch_conn *conn = switch_conn_of(link);
+
+	switch_rdm_forget_conn(conn);
+	if (conn->ep && conn->ep->conn == conn)
+		conn->ep->conn = NULL;
+	switch_source_forget(conn);
+	free(conn->cm_data);
+	free(conn);
 }

@@ -20,6 +20,8 @@
 #include "peer/conn.h"
 #include "peer/rdm.h"
 #include "peer/source.h"
+#include "progress/link.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
 /* What a refusal carries: why.  The peer of a crossing connect must not give
@@ -93,7 +95,7 @@ static int conn_name(struct switch_conn *conn, fi_addr_t fi_addr)
 	switch_rdm_forget_conn(conn);
 	conn->fi_addr = fi_addr;
 	conn->ep->conns[fi_addr] = conn;
-	sess_set_source(conn->sess, fi_addr);
+	sess_set_source(conn->link.sess, fi_addr);
 	switch_source_forget(conn);
 	return 0;
 }
@@ -115,7 +117,7 @@ void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr)
 		return;
 	ep->conns[fi_addr] = NULL;
 	conn->fi_addr = FI_ADDR_NOTAVAIL;
-	sess_set_source(conn->sess, switch_source_key(conn));
+	sess_set_source(conn->link.sess, switch_source_key(conn));
 	conn_set_unnamed(conn);
 }
 
@@ -136,14 +138,14 @@ static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch
 		return -FI_ENOMEM;
 	memcpy(&conn->addr, addr, offsetof(struct switch_addr, bytes) + addr->len);
 	if (is_own_address(ep, addr)) {
-		ret = sess_connect_self(ep->sess_ep, conn, fi_addr, &conn->sess);
+		ret = sess_connect_self(ep->sess_ep, &conn->link, fi_addr, &conn->link.sess);
 	} else {
-		ret = sess_connect(ep->sess_ep, ep->domain->sess_core, conn, fi_addr, &conn->sess);
+		ret = sess_connect(ep->sess_ep, conn->link.core->sess, &conn->link, fi_addr, &conn->link.sess);
 		if (!ret)
 			ret = switch_conn_open_path(conn, addr->bytes, addr->len, NULL, 0);
 	}
 	if (ret) {
-		switch_conn_end(conn);
+		switch_link_end(&conn->link);
 		return ret;
 	}
 	ep->conns[fi_addr] = conn;
@@ -176,7 +178,7 @@ int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 			return -FI_EINVAL;
 		fi_addr = switch_rdm_first(ep, fi_addr);
 		if (fi_addr < ep->conn_cnt && ep->conns[fi_addr]) {
-			*sess = ep->conns[fi_addr]->sess;
+			*sess = ep->conns[fi_addr]->link.sess;
 			return 0;
 		}
 		ret = conns_reserve(ep, fi_addr);
@@ -187,7 +189,7 @@ int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 		if (ret)
 			return ret;
 	}
-	*sess = conn->sess;
+	*sess = conn->link.sess;
 	return 0;
 }
 
@@ -200,7 +202,7 @@ static int peer_name(const struct switch_ep *ep, const struct core_event *event,
 {
 	int ret = switch_addr_set(ep->info->addr_format, event->addr, event->addr_len, name);
 
-	if (ret || ep->domain->caps->addr_is_name)
+	if (ret || ep->domain->pump.core.caps->addr_is_name)
 		return ret;
 	if (!switch_addr_port(name))
 		return FI_EADDRNOTAVAIL;
@@ -210,17 +212,21 @@ static int peer_name(const struct switch_ep *ep, const struct core_event *event,
 
 static struct switch_conn *find_maker(struct switch_ep *ep, const struct sess_request *request)
 {
-	struct switch_conn *conn;
+	struct switch_link *link;
 
-	LIST_FOREACH (conn, &ep->domain->conns, link)
-		if (conn->ep == ep && !conn->down && sess_made_request(conn->sess, request))
+	LIST_FOREACH (link, &ep->domain->pump.links, entry) {
+		struct switch_conn *conn = switch_conn_of(link);
+
+		if (conn->ep == ep && !conn->link.down &&
+		    sess_made_request(conn->link.sess, request))
 			return conn;
+	}
 	return NULL;
 }
 
 static void refuse(struct switch_ep *ep, struct core_event *event, const uint8_t *why, size_t len)
 {
-	ep->domain->core_ops->reject(event->request, why, len);
+	ep->domain->pump.core.ops->reject(event->request, why, len);
 	event->request = NULL;
 }
 
@@ -234,8 +240,8 @@ static void meet_self(struct switch_ep *ep, struct core_event *event,
 	refuse(ep, event, refusal_closing, sizeof(refusal_closing));
 	if (!conn)
 		return;
-	sess_adopt_self(conn->sess);
-	switch_conn_drop_path(conn);
+	sess_adopt_self(conn->link.sess);
+	switch_link_drop_path(&conn->link);
 }
 
 static void accept_new(struct switch_ep *ep, struct core_event *event,
@@ -248,18 +254,18 @@ static void accept_new(struct switch_ep *ep, struct core_event *event,
 	if (conn)
 		conn->addr = *name;
 	if (!conn ||
-	    sess_accept(ep->sess_ep, ep->domain->sess_core, request, conn, switch_source_key(conn),
-			&conn->sess) ||
+	    sess_accept(ep->sess_ep, conn->link.core->sess, request, &conn->link, switch_source_key(conn),
+			&conn->link.sess) ||
 	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(ep, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
 		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
 		if (conn)
-			switch_conn_end(conn);
+			switch_link_end(&conn->link);
 		return;
 	}
 	event->request = NULL;
 	if (switch_conn_accept_path(conn, core_request, NULL, 0)) {
-		switch_conn_end(conn);
+		switch_link_end(&conn->link);
 		return;
 	}
 	if (fi_addr == FI_ADDR_NOTAVAIL)
@@ -276,11 +282,11 @@ static void adopt(struct switch_conn *conn, struct core_event *event,
 	int ret;
 
 	event->request = NULL;
-	switch_conn_drop_path(conn);
-	sess_adopt(conn->sess, request);
+	switch_link_drop_path(&conn->link);
+	sess_adopt(conn->link.sess, request);
 	ret = switch_conn_accept_path(conn, core_request, NULL, 0);
 	if (ret)
-		sess_path_down(sess_link(conn->sess), -ret);
+		sess_path_down(sess_link(conn->link.sess), -ret);
 }
 
 static struct switch_conn *find_peer(struct switch_ep *ep, const struct switch_addr *name)
@@ -292,13 +298,14 @@ static struct switch_conn *find_peer(struct switch_ep *ep, const struct switch_a
 	return find_unnamed(ep, name);
 }
 
-void switch_rdm_request(struct core_event *event)
+void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 {
 	struct switch_ep *ep = event->user;
 	struct sess_request request;
 	struct switch_addr name;
 	struct switch_conn *conn;
 
+	(void)pump;
 	if (sess_request_parse(event->data, event->len, &request) ||
 	    peer_name(ep, event, &request, &name)) {
 		switch_conn_stranger(&ep->told_misfit);
@@ -310,7 +317,8 @@ void switch_rdm_request(struct core_event *event)
 		return;
 	}
 	conn = find_peer(ep, &name);
-	if (ep->closing && (!conn || sess_crossing(conn->sess, &request) != SESS_CROSS_ADOPT)) {
+	if (ep->closing &&
+	    (!conn || sess_crossing(conn->link.sess, &request) != SESS_CROSS_ADOPT)) {
 		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
 		return;
 	}
@@ -318,7 +326,7 @@ void switch_rdm_request(struct core_event *event)
 		accept_new(ep, event, &request, &name);
 		return;
 	}
-	switch (sess_crossing(conn->sess, &request)) {
+	switch (sess_crossing(conn->link.sess, &request)) {
 	case SESS_CROSS_REFUSE:
 		refuse(ep, event, refusal_crossing, sizeof(refusal_crossing));
 		break;
@@ -327,7 +335,7 @@ void switch_rdm_request(struct core_event *event)
 		break;
 	case SESS_CROSS_RENEW:
 		switch_rdm_forget_conn(conn);
-		sess_abort(conn->sess, FI_ECONNRESET);
+		sess_abort(conn->link.sess, FI_ECONNRESET);
 		accept_new(ep, event, &request, &name);
 		break;
 	case SESS_CROSS_SELF: /* taken care of above */
@@ -344,12 +352,13 @@ int switch_rdm_enable(struct switch_ep *ep)
 	size_t len = sizeof(name);
 	int ret;
 
-	ret = domain->core_ops->listen(domain->core, ep->core_info, ep, &ep->listener);
+	ret = domain->pump.core.ops->listen(domain->pump.core.domain, ep->core_info, ep,
+					    &ep->listener);
 	if (ret) {
 		SW_WARN(EP_CTRL, "the core cannot listen: %s\n", fi_strerror(-ret));
 		return ret;
 	}
-	ret = domain->core_ops->listener_name(ep->listener, name, &len);
+	ret = domain->pump.core.ops->listener_name(ep->listener, name, &len);
 	if (!ret)
 		ret = -switch_addr_set(ep->info->addr_format, name, len, &ep->name);
 	ep->everywhere =
@@ -357,7 +366,7 @@ int switch_rdm_enable(struct switch_ep *ep)
 	if (ep->everywhere)
 		ret = switch_core_own_addr(domain->fabric, &ep->name);
 	if (ret) {
-		domain->core_ops->listener_close(ep->listener);
+		domain->pump.core.ops->listener_close(ep->listener);
 		ep->listener = NULL;
 		return ret;
 	}

@@ -16,6 +16,7 @@
 
 struct switch_conn;
 struct switch_ep;
+struct switch_pump;
 
 /* RDM (peer/rdm.c): the session with a peer, made if there is none.  0 or a
  * negative errno. */
@@ -23,7 +24,7 @@ int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 /* An address inserted twice is one peer: the entry that stands for it. */
 fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr);
 /* Somebody connects to an RDM endpoint. */
-void switch_rdm_request(struct core_event *event);
+void switch_rdm_request(struct switch_pump *pump, struct core_event *event);
 /* Its peer's next send needs a new one. */
 void switch_rdm_forget_conn(struct switch_conn *conn);
 int switch_rdm_enable(struct switch_ep *ep);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <rdma/fabric.h>
@@ -24,10 +23,9 @@
 #include "api/eq.h"
 #include "base/compat.h"
 #include "base/os.h"
+#include "progress/pump.h"
 #include "progress/wait.h"
 #include "switch_session.h"
-
-#define CORE_FDS_MAX 8
 
 static int add_fd(int epoll_fd, int fd)
 {
@@ -93,35 +91,27 @@ void switch_wait_del_fd(struct switch_wait *wait, int fd)
 	epoll_ctl(wait->sleep_fd, EPOLL_CTL_DEL, fd, &event);
 }
 
-static int core_fds(struct switch_domain *domain, int *fds)
+int switch_wait_add_pump(struct switch_wait *wait, struct switch_pump *pump)
 {
-	if (domain->progress == FI_PROGRESS_AUTO)
-		return 0;
-	fds[0] = domain->timer_fd;
-	return 1 + domain->core_ops->wait_fds(domain->core, fds + 1, CORE_FDS_MAX - 1);
-}
-
-int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain)
-{
-	int fds[CORE_FDS_MAX];
+	int fds[SWITCH_PUMP_FDS];
 	int cnt, ret = 0;
 
 	if (wait->epoll_fd < 0)
 		return 0;
-	cnt = core_fds(domain, fds);
+	cnt = switch_pump_fds(pump, fds);
 	for (int i = 0; i < cnt && !ret; i++)
 		ret = switch_wait_add_fd(wait, fds[i]);
 	return ret;
 }
 
-void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain)
+void switch_wait_del_pump(struct switch_wait *wait, struct switch_pump *pump)
 {
-	int fds[CORE_FDS_MAX];
+	int fds[SWITCH_PUMP_FDS];
 	int cnt;
 
 	if (wait->epoll_fd < 0)
 		return;
-	cnt = core_fds(domain, fds);
+	cnt = switch_pump_fds(pump, fds);
 	for (int i = 0; i < cnt; i++)
 		switch_wait_del_fd(wait, fds[i]);
 }
@@ -141,8 +131,7 @@ int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set)
 	}
 }
 
-int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
-		     struct switch_domain *domain)
+int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj, struct switch_pump *pump)
 {
 	int ret;
 
@@ -151,8 +140,8 @@ int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
 	if (wait_obj == FI_WAIT_NONE)
 		return 0;
 	ret = wait_init(wait);
-	if (!ret && domain) {
-		ret = switch_wait_add_domain(wait, domain);
+	if (!ret && pump) {
+		ret = switch_wait_add_pump(wait, pump);
 		if (ret)
 			switch_wait_fini(wait);
 	}
@@ -256,39 +245,6 @@ int switch_wait_control(const struct switch_wait *wait, int command, void *arg)
 	return 0;
 }
 
-void switch_domain_timer(struct switch_domain *domain, uint64_t deadline)
-{
-	struct itimerspec spec = {0};
-
-	if (deadline == domain->timer_set)
-		return;
-	domain->timer_set = deadline;
-	if (deadline != SESS_NEVER) {
-		spec.it_value.tv_sec = deadline / 1000000000;
-		spec.it_value.tv_nsec = deadline % 1000000000;
-	}
-	timerfd_settime(domain->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-}
-
-int switch_domain_trywait(struct switch_domain *domain)
-{
-	uint64_t now, deadline;
-
-	if (domain->progress == FI_PROGRESS_AUTO)
-		return 0;
-	domain->cm_countdown = 0; /* a connection event left unread would wake us at once */
-	switch_domain_progress(domain);
-	now = switch_now();
-	sess_tick(domain->engine, now);
-	switch_domain_perform(domain); /* of what ended just now */
-	deadline = sess_tick(domain->engine, now);
-	switch_domain_timer(domain, deadline);
-	domain->waited = true;
-	if (deadline <= now)
-		return -FI_EAGAIN;
-	return domain->core_ops->trywait(domain->core);
-}
-
 static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 {
 	struct switch_domain *domain = cq->domain;
@@ -296,9 +252,9 @@ static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 
 	if (cq->wait.epoll_fd < 0)
 		return -FI_EINVAL;
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	ret = switch_cq_trywait(cq, ready, signaled);
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	return ret;
 }
 
@@ -309,10 +265,10 @@ static int cntr_trywait(struct switch_cntr *cntr, bool *ready, bool *signaled)
 
 	if (cntr->wait.epoll_fd < 0)
 		return -FI_EINVAL;
-	switch_domain_lock(domain);
+	switch_pump_lock(&domain->pump);
 	ret = switch_cntr_trywait(cntr, signaled);
 	*ready |= switch_cntr_ready(cntr);
-	switch_domain_unlock(domain);
+	switch_pump_unlock(&domain->pump);
 	return ret;
 }
 

@@ -13,7 +13,7 @@
 #include <rdma/fi_domain.h>
 #include <rdma/fi_eq.h>
 
-struct switch_domain;
+struct switch_pump;
 struct switch_fabric;
 struct switch_waitset;
 
@@ -53,14 +53,13 @@ struct switch_sleeper {
 /* Leaves its wait set, too: call without locks. */
 void switch_wait_fini(struct switch_wait *wait);
 /* For a queue or counter that asks for this kind of object: none if it is
- * FI_WAIT_NONE; with everything that wakes up domain unless that is NULL. */
-int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj,
-		     struct switch_domain *domain);
+ * FI_WAIT_NONE; with everything that wakes up a pump unless that is NULL. */
+int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj, struct switch_pump *pump);
 /* 0, -FI_ENOSYS for a kind of wait object that is not offered, or -FI_EINVAL. */
 int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set);
-/* Adds everything that can wake up this domain / this passive endpoint. */
-int switch_wait_add_domain(struct switch_wait *wait, struct switch_domain *domain);
-void switch_wait_del_domain(struct switch_wait *wait, struct switch_domain *domain);
+/* Adds everything that can wake up this pump / this passive endpoint. */
+int switch_wait_add_pump(struct switch_wait *wait, struct switch_pump *pump);
+void switch_wait_del_pump(struct switch_wait *wait, struct switch_pump *pump);
 int switch_wait_add_fd(struct switch_wait *wait, int fd);
 void switch_wait_del_fd(struct switch_wait *wait, int fd);
 /* Wakes whoever may be asleep. */
@@ -91,13 +90,6 @@ int switch_waitset_enter(struct fid_wait *set, struct switch_fabric *fabric,
 			 struct switch_wait *wait, struct fid *owner);
 void switch_waitset_leave(struct switch_wait *wait);
 int switch_waitset_trywait(struct fid *set);
-/* Progresses: 0 if the wait objects of this domain will wake up for whatever
- * comes next, -FI_EAGAIN if there is more to progress now.  Sets the timer. */
-int switch_domain_trywait(struct switch_domain *domain);
-/* Sets the timer to the engine's next deadline, as sess_tick() returned it: for
- * trywait, and whenever a deadline may have come nearer while others sleep. */
-void switch_domain_timer(struct switch_domain *domain, uint64_t deadline);
-
 int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count);
 
 #endif

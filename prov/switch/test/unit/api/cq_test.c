@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "lib/switch_fixture.h"
 #include "progress/op.h"
+#include "progress/pump.h"
 
 static struct fid_cq *cq;
 
@@ -63,9 +64,9 @@ static struct switch_op *receive(struct fid_cq *fid, uint64_t tag)
 
 static void complete(struct switch_op *op)
 {
-	switch_domain_lock(the_domain());
+	switch_pump_lock(&the_domain()->pump);
 	switch_op_complete(the_domain(), op);
-	switch_domain_unlock(the_domain());
+	switch_pump_unlock(&the_domain()->pump);
 }
 
 Test(cq, entries_come_in_order_with_all_fields)

@@ -93,13 +93,13 @@ Test(mr, a_domain_takes_its_lock_into_use_for_an_event_queue)
 	struct fid_fabric *its = fabric;
 	struct fid_eq *eq;
 
-	cr_assert(the_domain()->locked);
+	cr_assert(the_domain()->pump.locked);
 	open_domain(FI_THREAD_DOMAIN, FI_PROGRESS_MANUAL);
-	cr_assert_not(the_domain()->locked);
+	cr_assert_not(the_domain()->pump.locked);
 	cr_assert_eq(fi_eq_open(fabric, &attr, &eq, NULL), 0);
 	switch_domain_need_lock(the_domain());
 	switch_domain_need_lock(the_domain());
-	cr_assert(the_domain()->locked);
+	cr_assert(the_domain()->pump.locked);
 	cr_assert_eq(fi_close(&domain->fid), 0);
 	cr_assert_eq(fi_close(&eq->fid), 0);
 	cr_assert_eq(fi_close(&fabric->fid), 0);

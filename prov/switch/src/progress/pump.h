@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The pump: turns events of the core into those of the engine, and performs what the
+ * engine asks for.
+ */
+#ifndef SWITCH_PUMP_H
+#define SWITCH_PUMP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+
+#include "progress/core.h"
+#include "switch_session.h"
+
+struct core_event;
+struct switch_link;
+struct switch_pump;
+
+/*
+ * What sits on top: the libfabric objects, or something else that moves bytes.  Each
+ * slot is called with the lock held, from within the pump, and may submit to the engine
+ * but not call the pump again.  All are required.
+ */
+struct switch_front {
+	/* An operation is complete, and the front end's own again. */
+	void (*complete)(struct switch_pump *pump, struct sess_op *op);
+	/* What a peer sent with its acceptance, behind our preamble: 0, or an errno value
+	 * with which the session ends. */
+	int (*data)(struct switch_link *link, const void *data, size_t len);
+	/* The session may be used. */
+	void (*up)(struct switch_link *link);
+	/* Its peer closes in order: nothing more comes. */
+	void (*bye)(struct switch_link *link);
+	/* The session is over: 0 (in order) or a positive errno value. */
+	void (*down)(struct switch_link *link, int error);
+	/* Nothing uses the link any more: the front end frees it. */
+	void (*gone)(struct switch_link *link);
+	/* Somebody connects to a listener; event->request is NULL once it is answered. */
+	void (*request)(struct switch_pump *pump, struct core_event *event);
+	/* A connection was refused, with these bytes.  True: the session lives on, because
+	 * its peer connects to us. */
+	bool (*refused)(struct switch_link *link, const void *data, size_t len);
+};
+
+enum { SWITCH_PUMP_FDS = 8 };
+
+/*
+ * One engine over a core, and what makes both go on.  Embedded in whatever sits on
+ * top; everything below it is under its lock, which is absent where one thread alone
+ * comes in (base/switch.h).
+ */
+struct switch_pump {
+	const struct switch_front *front;
+	struct switch_core core; /* the main one */
+	struct sess_engine *engine;
+
+	pthread_mutex_t lock;
+	bool locked; /* the lock is in use */
+	enum fi_progress progress;
+	pthread_t progress_thread; /* FI_PROGRESS_AUTO */
+	int progress_fd;	   /* eventfd that wakes and ends it, or -1 */
+	int progress_epoll;	   /* what it sleeps on */
+	bool progress_stop;
+
+	int timer_fd;	       /* the engine's next deadline */
+	uint64_t timer_set;    /* what it is set to */
+	bool waited;	       /* somebody may sleep whom no send that is held back wakes */
+	unsigned cm_countdown; /* passes until connection events are read again */
+	unsigned cm_pending;   /* connections being made or closed */
+	uint64_t last_tick;    /* when deadlines were looked at */
+
+	LIST_HEAD(, switch_link) links; /* every session's, lingering ones included */
+};
+
+static inline void switch_pump_lock(struct switch_pump *pump)
+{
+	if (pump->locked)
+		pthread_mutex_lock(&pump->lock);
+}
+
+static inline void switch_pump_unlock(struct switch_pump *pump)
+{
+	if (pump->locked)
+		pthread_mutex_unlock(&pump->lock);
+}
+
+/* Polls the core, feeds the engine, performs its actions, writes completions. */
+void switch_pump_progress(struct switch_pump *pump);
+/* Performs what the engine asks for, without polling: after a submission. */
+void switch_pump_perform(struct switch_pump *pump);
+/* The same after the application submitted something. */
+void switch_pump_submitted(struct switch_pump *pump);
+
+/* Wake-ups (progress/wake.c).  Progresses: 0 if the wait objects of this pump will wake
+ * up for whatever comes next, -FI_EAGAIN if there is more to progress now.  Sets the
+ * timer. */
+int switch_pump_trywait(struct switch_pump *pump);
+/* Descriptors of whatever wakes it up, at most SWITCH_PUMP_FDS; returns how many. */
+int switch_pump_fds(struct switch_pump *pump, int *fds);
+/* A deadline may have come nearer: whoever sleeps, the thread or an application's, has
+ * to know. */
+void switch_pump_wake(struct switch_pump *pump);
+int switch_pump_timer_open(struct switch_pump *pump);
+void switch_pump_timer_close(struct switch_pump *pump);
+
+/* The thread (progress/thread.c). */
+int switch_pump_thread_start(struct switch_pump *pump);
+void switch_pump_thread_stop(struct switch_pump *pump);
+
+/* Waiting for what lingers (progress/drain.c).  Waits a moment, the lock dropped, unless
+ * there is something to progress. */
+void switch_pump_doze(struct switch_pump *pump);
+/* The last endpoint is closed: gives its peers a moment to take leave, where the core
+ * would not tell them that this process has exited. */
+void switch_pump_rest(struct switch_pump *pump);
+/* Closes what lingers, waiting for its peers at most close_timeout. */
+void switch_pump_drain(struct switch_pump *pump);
+
+#endif
