@@ -2,8 +2,7 @@
 /*
  * Counters of completed and of failed operations.
  *
- * The calls are the application's and take the domain's lock; switch_cntr_add()
- * is called for every completion, with the lock held.  Reading a counter
+ * The calls are the application's and take the domain's lock.  Reading a counter
  * progresses the whole domain.
  */
 #include <stdlib.h>
@@ -22,24 +21,13 @@
 
 #define SPIN_READS 20 /* before a wait sleeps */
 
-void switch_cntr_add(struct switch_cntr *cntr, bool error)
-{
-	if (error)
-		cntr->errors++;
-	else
-		cntr->value++;
-	cntr->moved = true;
-	cntr->changed = true;
-	switch_wait_signal(&cntr->wait);
-}
-
 static uint64_t cntr_look(struct switch_cntr *cntr, const uint64_t *which)
 {
 	uint64_t value;
 
 	switch_pump_lock(&cntr->domain->pump);
 	switch_pump_progress(&cntr->domain->pump);
-	cntr->moved = false;
+	cntr->count.moved = false;
 	value = *which;
 	switch_pump_unlock(&cntr->domain->pump);
 	return value;
@@ -49,26 +37,26 @@ static uint64_t switch_cntr_read(struct fid_cntr *fid)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
 
-	return cntr_look(cntr, &cntr->value);
+	return cntr_look(cntr, &cntr->count.value);
 }
 
 static uint64_t switch_cntr_readerr(struct fid_cntr *fid)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
 
-	return cntr_look(cntr, &cntr->errors);
+	return cntr_look(cntr, &cntr->count.errors);
 }
 
 static void cntr_change(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
 	/* fi_poll(3): not what the application did to the value itself */
-	if (which == &cntr->value)
-		cntr->changed = false;
+	if (which == &cntr->count.value)
+		cntr->count.changed = false;
 	else if (*which != value)
-		cntr->changed = true;
+		cntr->count.changed = true;
 	*which = value;
-	cntr->moved = true;
-	switch_wait_signal(&cntr->wait);
+	cntr->count.moved = true;
+	switch_wait_signal(&cntr->count.wait);
 }
 
 static int cntr_set(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
@@ -91,40 +79,40 @@ static int switch_cntr_increase(struct fid_cntr *fid, uint64_t value)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
 
-	return cntr_increase(cntr, &cntr->value, value);
+	return cntr_increase(cntr, &cntr->count.value, value);
 }
 
 static int switch_cntr_set(struct fid_cntr *fid, uint64_t value)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
 
-	return cntr_set(cntr, &cntr->value, value);
+	return cntr_set(cntr, &cntr->count.value, value);
 }
 
 static int switch_cntr_adderr(struct fid_cntr *fid, uint64_t value)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
 
-	return cntr_increase(cntr, &cntr->errors, value);
+	return cntr_increase(cntr, &cntr->count.errors, value);
 }
 
 static int switch_cntr_seterr(struct fid_cntr *fid, uint64_t value)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
 
-	return cntr_set(cntr, &cntr->errors, value);
+	return cntr_set(cntr, &cntr->count.errors, value);
 }
 
 bool switch_cntr_ready(const struct switch_cntr *cntr)
 {
-	return cntr->moved;
+	return cntr->count.moved;
 }
 
 bool switch_cntr_polled(struct switch_cntr *cntr)
 {
-	const bool changed = cntr->changed;
+	const bool changed = cntr->count.changed;
 
-	cntr->changed = false;
+	cntr->count.changed = false;
 	return changed;
 }
 
@@ -132,16 +120,16 @@ int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled)
 {
 	int ret = switch_pump_trywait(&cntr->domain->pump);
 
-	*signaled |= switch_wait_arm(&cntr->wait);
+	*signaled |= switch_wait_arm(&cntr->count.wait);
 	return switch_cntr_ready(cntr) ? -FI_EAGAIN : ret;
 }
 
 /* 0 or -FI_EAVAIL when the wait is over, else -FI_EAGAIN. */
 static int cntr_check(const struct switch_cntr *cntr, uint64_t threshold, uint64_t errors)
 {
-	if (cntr->value >= threshold)
+	if (cntr->count.value >= threshold)
 		return 0;
-	return cntr->errors != errors ? -FI_EAVAIL : -FI_EAGAIN;
+	return cntr->count.errors != errors ? -FI_EAVAIL : -FI_EAGAIN;
 }
 
 /* One pass of a wait: what cntr_check() says, after progress; with -FI_EAGAIN
@@ -152,13 +140,13 @@ static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t erro
 	int ret;
 
 	switch_pump_lock(&cntr->domain->pump);
-	switch_wait_leave(&cntr->wait, sleeper);
+	switch_wait_leave(&cntr->count.wait, sleeper);
 	switch_pump_progress(&cntr->domain->pump);
 	ret = cntr_check(cntr, threshold, errors);
 	if (ret == -FI_EAGAIN && may_sleep && !switch_pump_trywait(&cntr->domain->pump)) {
 		ret = cntr_check(cntr, threshold, errors);
 		if (ret == -FI_EAGAIN)
-			switch_wait_enter(&cntr->wait, sleeper);
+			switch_wait_enter(&cntr->count.wait, sleeper);
 	}
 	switch_pump_unlock(&cntr->domain->pump);
 	return ret;
@@ -167,7 +155,7 @@ static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t erro
 static void cntr_leave(struct switch_cntr *cntr, struct switch_sleeper *sleeper)
 {
 	switch_pump_lock(&cntr->domain->pump);
-	switch_wait_leave(&cntr->wait, sleeper);
+	switch_wait_leave(&cntr->count.wait, sleeper);
 	switch_pump_unlock(&cntr->domain->pump);
 }
 
@@ -178,16 +166,16 @@ static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeou
 	uint64_t errors;
 	int ret;
 
-	if (cntr->wait.epoll_fd < 0)
+	if (cntr->count.wait.epoll_fd < 0)
 		return -FI_ENOSYS;
 	switch_pump_lock(&cntr->domain->pump);
-	errors = cntr->errors;
+	errors = cntr->count.errors;
 	switch_pump_unlock(&cntr->domain->pump);
 	for (unsigned pass = 0;; pass++) {
 		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS, &sleeper);
 		if (ret != -FI_EAGAIN)
 			return ret;
-		ret = switch_wait_sleep(&cntr->wait, &sleeper);
+		ret = switch_wait_sleep(&cntr->count.wait, &sleeper);
 		if (ret && ret != -FI_EAGAIN)
 			break;
 	}
@@ -197,7 +185,7 @@ static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeou
 
 static int switch_cntr_control(struct fid *fid, int command, void *arg)
 {
-	return switch_wait_control(&container_of(fid, struct switch_cntr, cntr_fid.fid)->wait,
+	return switch_wait_control(&container_of(fid, struct switch_cntr, cntr_fid.fid)->count.wait,
 				   command, arg);
 }
 
@@ -207,14 +195,13 @@ static int switch_cntr_close(struct fid *fid)
 	struct switch_domain *domain = cntr->domain;
 
 	switch_pump_lock(&domain->pump);
-	if (cntr->refs) {
+	if (cntr->count.refs) {
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	LIST_REMOVE(cntr, link);
 	domain->refs--;
 	switch_pump_unlock(&domain->pump);
-	switch_wait_fini(&cntr->wait);
+	switch_wait_fini(&cntr->count.wait);
 	free(cntr);
 	return 0;
 }
@@ -259,18 +246,16 @@ int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
 	cntr->cntr_fid.ops = &switch_cntr_ops;
 	cntr->domain = domain;
 	switch_pump_lock(&domain->pump);
-	ret = switch_wait_open(&cntr->wait, attr->wait_obj, &domain->pump);
-	if (!ret) {
-		LIST_INSERT_HEAD(&domain->cntrs, cntr, link);
+	ret = switch_wait_open(&cntr->count.wait, attr->wait_obj, &domain->pump);
+	if (!ret)
 		domain->refs++;
-	}
 	switch_pump_unlock(&domain->pump);
 	if (ret) {
 		free(cntr);
 		return ret;
 	}
 	if (attr->wait_obj == FI_WAIT_SET)
-		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cntr->wait,
+		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cntr->count.wait,
 					   &cntr->cntr_fid.fid);
 	if (ret) {
 		switch_cntr_close(&cntr->cntr_fid.fid);

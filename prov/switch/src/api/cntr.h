@@ -14,22 +14,16 @@
 #include <rdma/fi_eq.h>
 
 #include "base/compat.h"
-#include "progress/wait.h"
+#include "progress/completion.h"
 
 struct switch_domain;
 
 struct switch_cntr {
 	struct fid_cntr cntr_fid;
 	struct switch_domain *domain;
-	LIST_ENTRY(switch_cntr) link;
-	struct switch_wait wait;
-	uint64_t value, errors;
-	bool moved;   /* since the application last read it */
-	bool changed; /* since a poll set last looked or the application set the value */
-	int refs;
+	struct switch_count count;
 };
 
-void switch_cntr_add(struct switch_cntr *cntr, bool error);
 /* Like switch_cq_trywait(). */
 int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled);
 /* It moved since the application last read it; since a poll set last did. */

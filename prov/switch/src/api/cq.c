@@ -4,8 +4,8 @@
  * entry, so that it can neither overrun nor allocate; reading an entry frees
  * the operation, which gives its endpoint the place for another one.
  *
- * The calls are the application's and take the domain's lock; switch_cq_push()
- * is the pump's.  Reading any queue progresses the whole domain.
+ * The calls are the application's and take the domain's lock.  Reading any queue progresses the
+ * whole domain.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #include <rdma/fi_eq.h>
 #include <rdma/fi_errno.h>
 
+#include "api/complete.h"
 #include "api/cq.h"
 #include "api/domain.h"
 #include "api/fabric.h"
@@ -23,6 +24,7 @@
 #include "base/addr.h"
 #include "base/compat.h"
 #include "peer/source.h"
+#include "progress/completion.h"
 #include "progress/op.h"
 #include "progress/pump.h"
 #include "progress/wait.h"
@@ -33,13 +35,6 @@ enum {
 	UNREAD_MOST = 16384, /* entries of such a queue: more is not asked for */
 	BUSY_READS = 16,     /* of a queue that is never empty, to one progress */
 };
-
-void switch_cq_push(struct switch_cq *cq, struct switch_op *op)
-{
-	STAILQ_INSERT_TAIL(&cq->done, &op->sess, link);
-	cq->done_cnt++;
-	switch_wait_signal(&cq->wait);
-}
 
 static uint64_t entry_flags(const struct switch_op *op)
 {
@@ -86,7 +81,7 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 	struct sess_op *sess_op;
 	size_t taken = 0;
 
-	while ((sess_op = STAILQ_FIRST(&cq->done))) {
+	while ((sess_op = STAILQ_FIRST(&cq->queue.done))) {
 		struct switch_op *op = container_of(sess_op, struct switch_op, sess);
 
 		if (sess_op->error)
@@ -97,9 +92,8 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 		if (src_addr)
 			src_addr[taken] =
 				sess_op->flags & SESS_RECV ? sess_op->source : FI_ADDR_NOTAVAIL;
-		STAILQ_REMOVE_HEAD(&cq->done, link);
-		cq->done_cnt--;
-		switch_op_free(cq->domain, op);
+		switch_queue_pop(&cq->queue);
+		switch_op_free(&cq->domain->ops, op);
 		taken++;
 	}
 	return taken ? (ssize_t)taken : -FI_EAGAIN;
@@ -112,7 +106,8 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
  * bytes, and nothing but this bounds them. */
 static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
 {
-	if (!cq->done_cnt || !count || (!(++cq->passes % BUSY_READS) && cq->done_cnt < UNREAD_MOST))
+	if (!cq->queue.done_cnt || !count ||
+	    (!(++cq->passes % BUSY_READS) && cq->queue.done_cnt < UNREAD_MOST))
 		switch_pump_progress(&cq->domain->pump);
 	return cq_take(cq, buf, count, src_addr);
 }
@@ -183,9 +178,9 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 
 	(void)flags;
 	switch_pump_lock(&domain->pump);
-	if (STAILQ_EMPTY(&cq->done))
+	if (STAILQ_EMPTY(&cq->queue.done))
 		switch_pump_progress(&domain->pump);
-	first = STAILQ_FIRST(&cq->done);
+	first = STAILQ_FIRST(&cq->queue.done);
 	if (first && first->error) {
 		struct switch_op *op = container_of(first, struct switch_op, sess);
 
@@ -193,9 +188,8 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 		switch_stranger_release(domain, cq->shown);
 		cq->shown = op->stranger;
 		op->stranger = NULL;
-		STAILQ_REMOVE_HEAD(&cq->done, link);
-		cq->done_cnt--;
-		switch_op_free(domain, op);
+		switch_queue_pop(&cq->queue);
+		switch_op_free(&domain->ops, op);
 		ret = 1;
 	}
 	switch_pump_unlock(&domain->pump);
@@ -204,7 +198,7 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 
 bool switch_cq_polled(struct switch_cq *cq)
 {
-	const bool ready = !STAILQ_EMPTY(&cq->done) || cq->signaled;
+	const bool ready = !STAILQ_EMPTY(&cq->queue.done) || cq->signaled;
 
 	cq->signaled = false;
 	return ready;
@@ -214,7 +208,7 @@ int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 {
 	int ret = switch_pump_trywait(&cq->domain->pump);
 
-	*signaled |= switch_wait_arm(&cq->wait);
+	*signaled |= switch_wait_arm(&cq->queue.wait);
 	if (!switch_cq_polled(cq))
 		return ret;
 	*ready = true;
@@ -238,7 +232,7 @@ static bool cq_enough(const struct switch_cq *cq, const struct cq_reader *reader
 	const struct sess_op *op;
 	size_t cnt = 0;
 
-	STAILQ_FOREACH (op, &cq->done, link)
+	STAILQ_FOREACH (op, &cq->queue.done, link)
 		if (op->error || ++cnt >= reader->want)
 			return true;
 	return false;
@@ -253,7 +247,7 @@ static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_
 	ssize_t ret = -FI_EAGAIN;
 
 	switch_pump_lock(&domain->pump);
-	switch_wait_leave(&cq->wait, &reader->sleeper);
+	switch_wait_leave(&cq->queue.wait, &reader->sleeper);
 	if (!cq_enough(cq, reader))
 		switch_pump_progress(&domain->pump);
 	if (cq_enough(cq, reader))
@@ -261,7 +255,7 @@ static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_
 	else if (cq->signals != reader->signals)
 		ret = -FI_ECANCELED;
 	else if (may_sleep && !switch_pump_trywait(&domain->pump) && !cq_enough(cq, reader))
-		switch_wait_enter(&cq->wait, &reader->sleeper);
+		switch_wait_enter(&cq->queue.wait, &reader->sleeper);
 	switch_pump_unlock(&domain->pump);
 	return ret;
 }
@@ -280,7 +274,7 @@ static ssize_t cq_end(struct switch_cq *cq, struct cq_reader *reader)
 	ssize_t ret;
 
 	switch_pump_lock(&cq->domain->pump);
-	switch_wait_leave(&cq->wait, &reader->sleeper);
+	switch_wait_leave(&cq->queue.wait, &reader->sleeper);
 	ret = cq_take(cq, reader->buf, reader->count, reader->src_addr);
 	cq->signaled = false;
 	switch_pump_unlock(&cq->domain->pump);
@@ -302,7 +296,7 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 	};
 	ssize_t ret;
 
-	if (cq->wait.epoll_fd < 0)
+	if (cq->queue.wait.epoll_fd < 0)
 		return -FI_ENOSYS;
 	if (want > count)
 		want = count;
@@ -314,7 +308,7 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 			return cq_end(cq, &reader);
 		if (ret != -FI_EAGAIN)
 			return ret;
-		if (switch_wait_sleep(&cq->wait, &reader.sleeper))
+		if (switch_wait_sleep(&cq->queue.wait, &reader.sleeper))
 			return cq_end(cq, &reader);
 	}
 }
@@ -329,12 +323,12 @@ static int switch_cq_signal(struct fid_cq *fid)
 {
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
 
-	if (cq->wait.epoll_fd < 0)
+	if (cq->queue.wait.epoll_fd < 0)
 		return -FI_ENOSYS;
 	switch_pump_lock(&cq->domain->pump);
 	cq->signaled = true;
 	cq->signals++;
-	switch_wait_signal(&cq->wait);
+	switch_wait_signal(&cq->queue.wait);
 	switch_pump_unlock(&cq->domain->pump);
 	return 0;
 }
@@ -348,8 +342,8 @@ static const char *switch_cq_strerror(struct fid_cq *fid, int prov_errno, const 
 
 static int switch_cq_control(struct fid *fid, int command, void *arg)
 {
-	return switch_wait_control(&container_of(fid, struct switch_cq, cq_fid.fid)->wait, command,
-				   arg);
+	return switch_wait_control(&container_of(fid, struct switch_cq, cq_fid.fid)->queue.wait,
+				   command, arg);
 }
 
 static int switch_cq_close(struct fid *fid)
@@ -359,19 +353,18 @@ static int switch_cq_close(struct fid *fid)
 	struct sess_op *op;
 
 	switch_pump_lock(&domain->pump);
-	if (cq->refs) {
+	if (cq->queue.refs) {
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	while ((op = STAILQ_FIRST(&cq->done))) {
-		STAILQ_REMOVE_HEAD(&cq->done, link);
-		switch_op_free(domain, container_of(op, struct switch_op, sess));
+	while ((op = STAILQ_FIRST(&cq->queue.done))) {
+		switch_queue_pop(&cq->queue);
+		switch_op_drop(domain, container_of(op, struct switch_op, sess));
 	}
 	switch_stranger_release(domain, cq->shown);
-	LIST_REMOVE(cq, link);
 	domain->refs--;
 	switch_pump_unlock(&domain->pump);
-	switch_wait_fini(&cq->wait);
+	switch_wait_fini(&cq->queue.wait);
 	free(cq);
 	return 0;
 }
@@ -422,20 +415,18 @@ int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struc
 	cq->domain = domain;
 	cq->format = attr->format ? attr->format : FI_CQ_FORMAT_CONTEXT;
 	cq->threshold = attr->wait_cond == FI_CQ_COND_THRESHOLD;
-	STAILQ_INIT(&cq->done);
+	STAILQ_INIT(&cq->queue.done);
 	switch_pump_lock(&domain->pump);
-	ret = switch_wait_open(&cq->wait, attr->wait_obj, &domain->pump);
-	if (!ret) {
-		LIST_INSERT_HEAD(&domain->cqs, cq, link);
+	ret = switch_wait_open(&cq->queue.wait, attr->wait_obj, &domain->pump);
+	if (!ret)
 		domain->refs++;
-	}
 	switch_pump_unlock(&domain->pump);
 	if (ret) {
 		free(cq);
 		return ret;
 	}
 	if (attr->wait_obj == FI_WAIT_SET)
-		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cq->wait,
+		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cq->queue.wait,
 					   &cq->cq_fid.fid);
 	if (ret) {
 		switch_cq_close(&cq->cq_fid.fid);

@@ -15,30 +15,24 @@
 #include <rdma/fi_eq.h>
 
 #include "base/compat.h"
-#include "progress/wait.h"
+#include "progress/completion.h"
 #include "switch_session.h"
 
 struct switch_domain;
-struct switch_op;
 struct switch_stranger;
 
 struct switch_cq {
 	struct fid_cq cq_fid;
 	struct switch_domain *domain;
-	LIST_ENTRY(switch_cq) link;
 	enum fi_cq_format format;
-	struct switch_wait wait;
-	STAILQ_HEAD(, sess_op) done;   /* finished operations, oldest first */
-	size_t done_cnt;	       /* how many */
+	struct switch_queue queue;
 	bool signaled;		       /* fi_cq_signal, and nobody noticed yet */
 	uint64_t signals;	       /* how often */
 	bool threshold;		       /* FI_CQ_COND_THRESHOLD */
 	unsigned passes;	       /* reads that found entries waiting */
-	int refs;		       /* endpoints bound */
 	struct switch_stranger *shown; /* whose address the last error read points to */
 };
 
-void switch_cq_push(struct switch_cq *cq, struct switch_op *op);
 /* fi_trywait: progresses and arms.  0 if its descriptor may be polled, else
  * -FI_EAGAIN; *ready: because the queue is. */
 int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled);

@@ -18,6 +18,7 @@
 
 #include "api/av.h"
 #include "api/cntr.h"
+#include "api/complete.h"
 #include "api/cq.h"
 #include "api/domain.h"
 #include "api/ep.h"
@@ -34,8 +35,6 @@
 #include "core/core.h"
 #include "discover/costs.h"
 #include "discover/info.h"
-#include "peer/conn.h"
-#include "peer/rdm.h"
 #include "peer/source.h"
 #include "progress/op.h"
 #include "progress/pump.h"
@@ -183,7 +182,7 @@ static void domain_free(struct switch_domain *domain)
 	if (domain->pump.core.domain)
 		domain->pump.core.ops->domain_close(domain->pump.core.domain);
 	switch_pump_timer_close(&domain->pump);
-	switch_op_fini(domain);
+	switch_op_fini(&domain->ops);
 	switch_strangers_free(domain);
 	fi_freeinfo(domain->pump.core.info);
 	fi_freeinfo(domain->info);
@@ -291,25 +290,6 @@ static struct fi_ops_domain switch_domain_ops = {
 
 /* -- opening ------------------------------------------------------------- */
 
-static void complete(struct switch_pump *pump, struct sess_op *op)
-{
-	if (op->error == EMSGSIZE && op->flags & SESS_RECV)
-		op->error = FI_ETRUNC;
-	switch_op_complete(container_of(pump, struct switch_domain, pump), (struct switch_op *)op);
-}
-
-/* The libfabric objects, as the pump knows them. */
-static const struct switch_front objects_front = {
-	.complete = complete,
-	.data = switch_conn_data,
-	.up = switch_conn_up,
-	.bye = switch_conn_bye,
-	.down = switch_conn_down,
-	.gone = switch_conn_gone,
-	.request = switch_rdm_request,
-	.refused = switch_conn_refused,
-};
-
 /* An empty domain with the application's attributes; NULL when memory is short. */
 static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const struct fi_info *info,
 					  void *context)
@@ -325,7 +305,7 @@ static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const st
 	domain->domain_fid.ops = &switch_domain_ops;
 	domain->domain_fid.mr = &switch_mr_ops;
 	domain->fabric = fabric;
-	domain->pump.front = &objects_front;
+	domain->pump.front = &switch_objects_front;
 	domain->threading = attr->threading;
 	domain->pump.progress = attr->control_progress == FI_PROGRESS_AUTO ||
 						attr->data_progress == FI_PROGRESS_AUTO
@@ -337,11 +317,8 @@ static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const st
 	pthread_mutex_init(&domain->pump.lock, NULL);
 	LIST_INIT(&domain->eps);
 	LIST_INIT(&domain->pump.links);
-	LIST_INIT(&domain->cqs);
-	LIST_INIT(&domain->cntrs);
-	STAILQ_INIT(&domain->free_ops);
+	switch_op_init(&domain->ops);
 	TAILQ_INIT(&domain->idle_strangers);
-	SLIST_INIT(&domain->op_chunks);
 	domain->info = fi_dupinfo(info);
 	if (!domain->info) {
 		domain_free(domain);

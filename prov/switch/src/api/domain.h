@@ -16,16 +16,13 @@
 
 #include "base/compat.h"
 #include "core/core.h"
+#include "progress/op.h"
 #include "progress/pump.h"
 #include "switch_session.h"
 
-struct switch_cntr;
-struct switch_conn;
-struct switch_cq;
 struct switch_ep;
 struct switch_fabric;
 struct switch_mr;
-struct switch_op_chunk;
 struct switch_stranger;
 
 struct switch_domain {
@@ -37,11 +34,7 @@ struct switch_domain {
 	struct fi_info *info; /* ours */
 
 	LIST_HEAD(, switch_ep) eps;
-	LIST_HEAD(, switch_conn) conns; /* every session's path, lingering ones included */
-	LIST_HEAD(, switch_cq) cqs;
-	LIST_HEAD(, switch_cntr) cntrs;
-	STAILQ_HEAD(, sess_op) free_ops;
-	SLIST_HEAD(, switch_op_chunk) op_chunks;
+	struct switch_op_pool ops;
 	struct switch_mr *mrs;			      /* uthash by key */
 	struct switch_stranger *strangers;	      /* uthash by address */
 	struct switch_stranger *stranger_id;	      /* the same by number */
@@ -49,7 +42,6 @@ struct switch_domain {
 	size_t idle_stranger_cnt;
 	uint64_t last_stranger;
 	bool names_sources; /* completions need switch_name_source() */
-	uint64_t next_key;
 	int refs;
 };
 

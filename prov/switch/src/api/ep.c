@@ -49,14 +49,14 @@ static int bind_cq(struct switch_ep *ep, struct switch_cq *cq, uint64_t flags)
 	if ((flags & FI_TRANSMIT && ep->tx_cq) || (flags & FI_RECV && ep->rx_cq))
 		return -FI_EBUSY;
 	if (flags & FI_TRANSMIT) {
-		ep->tx_cq = cq;
+		ep->tx_cq = &cq->queue;
 		ep->tx_selective = flags & FI_SELECTIVE_COMPLETION;
-		cq->refs++;
+		cq->queue.refs++;
 	}
 	if (flags & FI_RECV) {
-		ep->rx_cq = cq;
+		ep->rx_cq = &cq->queue;
 		ep->rx_selective = flags & FI_SELECTIVE_COMPLETION;
-		cq->refs++;
+		cq->queue.refs++;
 	}
 	return 0;
 }
@@ -72,16 +72,16 @@ static int bind_cntr(struct switch_ep *ep, struct switch_cntr *cntr, uint64_t fl
 	    (flags & rma && ep->rma_cntrs == sizeof(ep->rma_cntr) / sizeof(ep->rma_cntr[0])))
 		return -FI_EBUSY;
 	if (flags & FI_SEND) {
-		ep->tx_cntr = cntr;
-		cntr->refs++;
+		ep->tx_cntr = &cntr->count;
+		cntr->count.refs++;
 	}
 	if (flags & FI_RECV) {
-		ep->rx_cntr = cntr;
-		cntr->refs++;
+		ep->rx_cntr = &cntr->count;
+		cntr->count.refs++;
 	}
 	if (flags & rma) {
-		ep->rma_cntr[ep->rma_cntrs++] = cntr;
-		cntr->refs++;
+		ep->rma_cntr[ep->rma_cntrs++] = &cntr->count;
+		cntr->count.refs++;
 	}
 	return 0;
 }
@@ -224,7 +224,7 @@ static ssize_t ep_cancel(fid_t fid, void *context)
 	ssize_t ret;
 
 	switch_pump_lock(&ep->domain->pump);
-	ret = switch_op_cancel(ep->domain, ep, &ep->own_rx, context);
+	ret = switch_op_cancel(&ep->domain->ops, ep, &ep->own_rx, context);
 	switch_pump_submitted(&ep->domain->pump);
 	switch_pump_unlock(&ep->domain->pump);
 	return ret;
@@ -339,7 +339,7 @@ static int ep_close(struct fid *fid)
 		domain->pump.core.ops->listener_close(ep->listener);
 	switch_stats_format(ep, &stats);
 	leave_conns(ep);
-	switch_op_forget(domain, ep, &ep->own_rx);
+	switch_op_forget(&domain->ops, ep, &ep->own_rx);
 	sess_ep_destroy(ep->sess_ep);
 	switch_pump_perform(&domain->pump);
 	switch_pump_wake(&domain->pump);

@@ -21,12 +21,12 @@
 #include "switch_session.h"
 
 struct switch_av;
-struct switch_cntr;
 struct switch_conn;
 struct switch_connreq;
-struct switch_cq;
+struct switch_count;
 struct switch_domain;
 struct switch_eq;
+struct switch_queue;
 struct switch_stx;
 
 /* Where receives are posted: an endpoint's own, or a shared receive context. */
@@ -78,9 +78,9 @@ struct switch_ep {
 	bool source, source_err; /* completions say who sent; those of strangers, too */
 	struct switch_av *av;
 	struct switch_eq *eq;
-	struct switch_cq *tx_cq, *rx_cq;
-	struct switch_cntr *tx_cntr, *rx_cntr;
-	struct switch_cntr *rma_cntr[4]; /* bound, never counted yet */
+	struct switch_queue *tx_cq, *rx_cq;
+	struct switch_count *tx_cntr, *rx_cntr;
+	struct switch_count *rma_cntr[4]; /* bound, never counted yet */
 	unsigned rma_cntrs;
 	bool tx_selective, rx_selective;
 	size_t max_msg_size, inject_size;

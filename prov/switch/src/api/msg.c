@@ -2,7 +2,6 @@
 /*
  * The untagged calls: each says what it means to api/post.c.
  */
-
 #include <rdma/fabric.h>
 #include <rdma/fi_endpoint.h>
 

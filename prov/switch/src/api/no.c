@@ -3,7 +3,6 @@
  * What an object does not offer: functions for the slots of libfabric's
  * tables, which its inline wrappers call unguarded.
  */
-
 #include <rdma/fabric.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_endpoint.h>
@@ -187,8 +186,8 @@ static ssize_t no_writev(struct fid_ep *ep, const struct iovec *iov, void **desc
 	return -FI_ENOSYS;
 }
 
-static ssize_t no_inject_write(struct fid_ep *ep, const void *buf, size_t len,
-			       fi_addr_t dest_addr, uint64_t addr, uint64_t key)
+static ssize_t no_inject_write(struct fid_ep *ep, const void *buf, size_t len, fi_addr_t dest_addr,
+			       uint64_t addr, uint64_t key)
 {
 	(void)ep, (void)buf, (void)len, (void)dest_addr, (void)addr, (void)key;
 	return -FI_ENOSYS;

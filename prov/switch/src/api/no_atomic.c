@@ -3,7 +3,6 @@
  * Atomic and collective operations, which are not offered: libfabric's inline
  * wrappers call these tables unguarded.
  */
-
 #include <rdma/fabric.h>
 #include <rdma/fi_atomic.h>
 #include <rdma/fi_collective.h>

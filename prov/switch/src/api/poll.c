@@ -40,9 +40,9 @@ static int *refs_of(const struct switch_poll *poll, struct fid *fid)
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid.fid);
 
 	if (fid->fclass == FI_CLASS_CQ && cq->domain == poll->domain)
-		return &cq->refs;
+		return &cq->queue.refs;
 	if (fid->fclass == FI_CLASS_CNTR && cntr->domain == poll->domain)
-		return &cntr->refs;
+		return &cntr->count.refs;
 	return NULL;
 }
 

@@ -4,10 +4,10 @@
  * untagged calls share.  Takes the domain's lock; allocates nothing but a
  * free operation of the domain.
  */
-
 #include <rdma/fabric.h>
 #include <rdma/fi_errno.h>
 
+#include "api/complete.h"
 #include "api/domain.h"
 #include "api/ep.h"
 #include "api/mr.h"
@@ -78,7 +78,7 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 	ret = find_sess(ep, args->addr, &sess);
 	if (ret)
 		return ret;
-	op = switch_op_alloc(domain);
+	op = switch_op_alloc(&domain->ops);
 	if (!op)
 		return -FI_ENOMEM;
 	fill_iov(domain, &op->sess, args);
@@ -89,18 +89,19 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 				    (flags & FI_INJECT ? SESS_INJECT : 0) |
 				    (flags & FI_MORE ? SESS_MORE : 0) |
 				    (flags & FI_DELIVERY_COMPLETE ? SESS_DELIVERY : 0));
-	op->cq = ep->tx_cq;
-	op->cntr = ep->tx_cntr;
+	op->queue = ep->tx_cq;
+	op->count = ep->tx_cntr;
 	op->context = args->context;
 	op->cq_flags = FI_SEND | (args->tagged ? FI_TAGGED : FI_MSG);
 	op->silent = args->silent;
 	op->wants_entry = !args->silent && (!ep->tx_selective || flags & FI_COMPLETION);
 	ret = sess_send(sess, &op->sess);
 	if (ret) {
-		switch_op_free(domain, op);
+		switch_op_free(&domain->ops, op);
 		return ret;
 	}
 	op->ep = ep;
+	op->room = &ep->tx_left;
 	ep->tx_left--;
 	switch_pump_submitted(&domain->pump);
 	return 0;
@@ -154,7 +155,7 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 		return -FI_EAGAIN;
 	if (flags & (FI_PEEK | FI_CLAIM) && !switch_rx_ep(rx))
 		return -FI_EOPBADSTATE; /* nobody would report it */
-	op = switch_op_alloc(domain);
+	op = switch_op_alloc(&domain->ops);
 	if (!op)
 		return -FI_ENOMEM;
 	fill_iov(domain, &op->sess, args);
@@ -176,10 +177,11 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 	if (rx->ep)
 		switch_op_report_to(op, rx->ep);
 	op->rx = rx;
+	op->room = &rx->left;
 	rx->left--;
 	ret = sess_recv(rx->sess_rx, &op->sess);
 	if (ret) {
-		switch_op_free(domain, op);
+		switch_op_free(&domain->ops, op);
 		return ret;
 	}
 	switch_pump_submitted(&domain->pump);

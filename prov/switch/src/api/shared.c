@@ -160,7 +160,7 @@ static int srx_close(struct fid *fid)
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	switch_op_forget(domain, NULL, &srx->rx);
+	switch_op_forget(&domain->ops, NULL, &srx->rx);
 	sess_rx_close(srx->rx.sess_rx, FI_ECANCELED);
 	switch_pump_perform(&domain->pump);
 	sess_rx_destroy(srx->rx.sess_rx);
@@ -176,7 +176,7 @@ static ssize_t srx_cancel(fid_t fid, void *context)
 	ssize_t ret;
 
 	switch_pump_lock(&rx->domain->pump);
-	ret = switch_op_cancel(rx->domain, NULL, rx, context);
+	ret = switch_op_cancel(&rx->domain->ops, NULL, rx, context);
 	switch_pump_perform(&rx->domain->pump);
 	switch_pump_unlock(&rx->domain->pump);
 	return ret;

@@ -3,7 +3,6 @@
  * The provider as libfabric knows it, which names it in every line of the log, and its
  * parameters.  discover/init.c fills both in when the provider is loaded.
  */
-
 #include <rdma/fabric.h>
 
 #include "base/params.h"

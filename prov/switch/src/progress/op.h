@@ -6,14 +6,16 @@
 #define SWITCH_OP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "switch_session.h"
 
-struct switch_cntr;
-struct switch_cq;
-struct switch_domain;
+struct switch_count;
 struct switch_ep;
+struct switch_op_chunk;
+struct switch_queue;
 struct switch_rx;
 struct switch_stranger;
 
@@ -24,11 +26,12 @@ struct switch_stranger;
  * completion was read or is not wanted.
  */
 struct switch_op {
-	struct sess_op sess;  /* first */
+	struct sess_op sess; /* first */
+	size_t *room; /* where it took a place, which it gives back when it is freed; or NULL */
 	struct switch_ep *ep; /* of a send; NULL once the endpoint is closed */
 	struct switch_rx *rx; /* of a receive, where it was posted; NULL once that is closed */
-	struct switch_cq *cq; /* NULL: no entry is wanted, errors included */
-	struct switch_cntr *cntr;
+	struct switch_queue *queue; /* NULL: no entry is wanted, errors included */
+	struct switch_count *count; /* or NULL */
 	void *context;
 	uint64_t cq_flags;		  /* FI_SEND | FI_TAGGED ... as the entry reports them */
 	bool wants_entry;		  /* false: an entry only on error */
@@ -42,26 +45,25 @@ struct switch_op {
 	struct switch_op *whole;
 };
 
-/* NULL when memory is short.  Its ep, rx and whole are NULL, it is not silent; the
+/* All of a domain's. */
+struct switch_op_pool {
+	STAILQ_HEAD(, sess_op) idle;
+	SLIST_HEAD(, switch_op_chunk) chunks;
+};
+
+void switch_op_init(struct switch_op_pool *pool);
+/* NULL when memory is short.  Its room, ep, rx and whole are NULL, it is not silent; the
  * caller sets the rest. */
-struct switch_op *switch_op_alloc(struct switch_domain *domain);
-void switch_op_free(struct switch_domain *domain, struct switch_op *op);
+struct switch_op *switch_op_alloc(struct switch_op_pool *pool);
+void switch_op_free(struct switch_op_pool *pool, struct switch_op *op);
 /* An endpoint (or NULL) and a receive context are being closed: what their
  * operations still have to report is dropped, entries already queued stay. */
-void switch_op_forget(struct switch_domain *domain, const struct switch_ep *ep,
+void switch_op_forget(struct switch_op_pool *pool, const struct switch_ep *ep,
 		      const struct switch_rx *rx);
 /* fi_cancel: calls back an operation with this context, a send of ep (or NULL)
  * or a receive of rx.  0 or -FI_ENOENT. */
-int switch_op_cancel(struct switch_domain *domain, const struct switch_ep *ep,
+int switch_op_cancel(struct switch_op_pool *pool, const struct switch_ep *ep,
 		     const struct switch_rx *rx, const void *context);
-/* A receive reports to the queue and the counter of ep. */
-void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep);
 /* Frees the chunks; no operation may be in the engine or in a queue. */
-void switch_op_fini(struct switch_domain *domain);
-/* The engine asks for a part of a receive with FI_MULTI_RECV. */
-struct sess_op *switch_op_part(struct sess_op *whole);
-/* The engine says that op is complete: counts it, queues it or frees it.
- * Gives the place it had (op->ep, op->rx) back when the operation is freed. */
-void switch_op_complete(struct switch_domain *domain, struct switch_op *op);
-
+void switch_op_fini(struct switch_op_pool *pool);
 #endif

@@ -250,7 +250,7 @@ static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
 	struct switch_domain *domain = cq->domain;
 	int ret;
 
-	if (cq->wait.epoll_fd < 0)
+	if (cq->queue.wait.epoll_fd < 0)
 		return -FI_EINVAL;
 	switch_pump_lock(&domain->pump);
 	ret = switch_cq_trywait(cq, ready, signaled);
@@ -263,7 +263,7 @@ static int cntr_trywait(struct switch_cntr *cntr, bool *ready, bool *signaled)
 	struct switch_domain *domain = cntr->domain;
 	int ret;
 
-	if (cntr->wait.epoll_fd < 0)
+	if (cntr->count.wait.epoll_fd < 0)
 		return -FI_EINVAL;
 	switch_pump_lock(&domain->pump);
 	ret = switch_cntr_trywait(cntr, signaled);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/av.h"
+#include "api/complete.h"
 #include "api/ep.h"
 #include "base/addr.h"
 #include "lib/switch_fixture.h"
@@ -263,10 +264,10 @@ Test(av, what_is_not_offered_is_refused)
 /* A message from this address is received: what its source becomes. */
 static struct switch_op *message(struct switch_ep *ep, uint64_t key)
 {
-	struct switch_op *op = switch_op_alloc(the_domain());
+	struct switch_op *op = switch_op_alloc(&the_domain()->ops);
 
 	cr_assert_not_null(op);
-	op->cq = NULL;
+	op->queue = NULL;
 	op->wants_entry = true;
 	op->sess.flags = SESS_RECV;
 	op->sess.error = 0;
@@ -307,15 +308,15 @@ Test(av, strangers_are_never_too_many)
 		if (i == 2)
 			unread = op;
 		else
-			switch_op_free(the_domain(), op);
+			switch_op_drop(the_domain(), op);
 		cr_assert_leq(the_domain()->idle_stranger_cnt, KEPT);
 	}
 	cr_assert(is_from(unread, 2));
-	switch_op_free(the_domain(), unread);
+	switch_op_drop(the_domain(), unread);
 	op = message(&ep, key);
 	cr_assert(is_from(op, CNT));
-	switch_op_free(the_domain(), op);
+	switch_op_drop(the_domain(), op);
 	op = message(&ep, first);
 	cr_assert_null(op->stranger, "the oldest is forgotten");
-	switch_op_free(the_domain(), op);
+	switch_op_drop(the_domain(), op);
 }

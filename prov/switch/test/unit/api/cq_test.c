@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "api/cntr.h"
+#include "api/complete.h"
 #include "api/cq.h"
 #include "api/ep.h"
 #include "base/os.h"
@@ -48,10 +49,10 @@ TestSuite(cq, .init = cq_setup, .fini = cq_teardown);
 /* A receive that reports to fid; tag doubles as its context and length. */
 static struct switch_op *receive(struct fid_cq *fid, uint64_t tag)
 {
-	struct switch_op *op = switch_op_alloc(the_domain());
+	struct switch_op *op = switch_op_alloc(&the_domain()->ops);
 
 	cr_assert_not_null(op);
-	op->cq = container_of(fid, struct switch_cq, cq_fid);
+	op->queue = &container_of(fid, struct switch_cq, cq_fid)->queue;
 	op->context = (void *)(uintptr_t)tag;
 	op->cq_flags = FI_RECV | FI_TAGGED;
 	op->wants_entry = true;
@@ -191,7 +192,7 @@ Test(cq, what_is_not_wanted_is_counted_only)
 	struct fid_cntr *cntr;
 
 	cr_assert_eq(fi_cntr_open(domain, &attr, &cntr, NULL), 0);
-	op->cntr = container_of(cntr, struct switch_cntr, cntr_fid);
+	op->count = &container_of(cntr, struct switch_cntr, cntr_fid)->count;
 	op->wants_entry = false;
 	complete(op);
 	cr_assert_eq(fi_cq_read(cq, &entry, 1), -FI_EAGAIN);
@@ -199,8 +200,8 @@ Test(cq, what_is_not_wanted_is_counted_only)
 	cr_assert_eq(fi_cntr_wait(cntr, 1, 0), 0);
 	cr_assert_eq(fi_cntr_wait(cntr, 2, 10), -FI_ETIMEDOUT);
 	op = receive(cq, 2);
-	op->cntr = container_of(cntr, struct switch_cntr, cntr_fid);
-	op->cq = NULL;
+	op->count = &container_of(cntr, struct switch_cntr, cntr_fid)->count;
+	op->queue = NULL;
 	op->sess.error = FI_ECANCELED;
 	complete(op);
 	cr_assert_eq(fi_cntr_read(cntr), 1);
@@ -226,6 +227,7 @@ Test(cq, operations_return_their_place_to_the_endpoint)
 	for (size_t i = 0; i < CNT; i++) {
 		ops[i] = receive(cq, i);
 		ops[i]->rx = i % 2 ? &rx : &other;
+		ops[i]->room = &ops[i]->rx->left;
 	}
 	for (size_t i = 0; i < CNT / 2; i++)
 		complete(ops[i]);
@@ -234,7 +236,7 @@ Test(cq, operations_return_their_place_to_the_endpoint)
 	cr_assert_eq(rx.left, CNT / 4);
 	cr_assert_eq(other.left, CNT / 4);
 	complete(ops[CNT - 1]);
-	switch_op_forget(the_domain(), &ep, &rx);
+	switch_op_forget(&the_domain()->ops, &ep, &rx);
 	for (size_t i = CNT / 2; i < CNT - 1; i++)
 		complete(ops[i]);
 	/* what was queued before stays, the rest of the closed endpoint is gone */
@@ -381,7 +383,7 @@ Test(cq, attributes_are_checked)
 	cr_assert_eq(fi_cq_open(domain, &bad_wait, &fid, NULL), -FI_ENOSYS);
 	cr_assert_eq(fi_cq_open(domain, NULL, &fid, NULL), -FI_EINVAL);
 	cr_assert_eq(fi_cntr_open(domain, &bad_cntr, &cntr, NULL), -FI_EINVAL);
-	the_cq()->refs++;
+	the_cq()->queue.refs++;
 	cr_assert_eq(fi_close(&cq->fid), -FI_EBUSY);
-	the_cq()->refs--;
+	the_cq()->queue.refs--;
 }
