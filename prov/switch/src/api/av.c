@@ -21,12 +21,13 @@
 #include "api/domain.h"
 #include "api/ep.h"
 #include "api/eq.h"
-#include "api/fabric.h"
 #include "api/no.h"
 #include "base/addr.h"
 #include "base/compat.h"
 #include "base/switch.h"
 #include "peer/rdm.h"
+#include "progress/events.h"
+#include "progress/hub.h"
 #include "progress/pump.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -49,7 +50,7 @@ _Static_assert(offsetof(struct av_entry, addr.bytes) % 8 == 0, "addresses are al
 struct switch_av {
 	struct fid_av av_fid; /* first */
 	struct switch_domain *domain;
-	struct switch_eq *eq; /* where asynchronous insertions report */
+	struct switch_events *eq; /* where asynchronous insertions report */
 	bool async;
 	LIST_HEAD(, switch_ep) eps;
 	size_t stride; /* from entry to entry, bytes */
@@ -330,7 +331,7 @@ static void insertion_put(struct insertion *ins, const void *addr, size_t len, i
 	else
 		ins->added++;
 	if (error && av->async)
-		switch_eq_push_av_error(av->eq, &av->av_fid.fid, ins->context, error, ins->idx);
+		switch_events_push_av_error(av->eq, &av->av_fid.fid, ins->context, error, ins->idx);
 	ins->idx++;
 }
 
@@ -344,7 +345,7 @@ static int insertion_end(struct insertion *ins)
 
 	if (!ins->av->async)
 		return ins->added;
-	return switch_eq_push(ins->av->eq, FI_AV_COMPLETE, &entry, sizeof(entry));
+	return switch_events_push(ins->av->eq, FI_AV_COMPLETE, &entry, sizeof(entry));
 }
 
 static int switch_av_insert(struct fid_av *fid, const void *addrs, size_t count, fi_addr_t *fi_addr,
@@ -487,13 +488,6 @@ void switch_av_unbind_ep(struct switch_av *av, struct switch_ep *ep)
 
 /* -- object -------------------------------------------------------------- */
 
-static void eq_count(struct switch_eq *eq, int change)
-{
-	pthread_mutex_lock(&eq->fabric->lock);
-	eq->refs += change;
-	pthread_mutex_unlock(&eq->fabric->lock);
-}
-
 static int switch_av_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
 	struct switch_av *av = container_of(fid, struct switch_av, av_fid.fid);
@@ -504,8 +498,8 @@ static int switch_av_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 	eq = container_of(bfid, struct switch_eq, eq_fid.fid);
 	if (eq->fabric != av->domain->fabric)
 		return -FI_EINVAL;
-	eq_count(eq, 1);
-	av->eq = eq;
+	av->eq = &eq->events;
+	switch_events_refer(av->eq, 1);
 	return 0;
 }
 
@@ -532,7 +526,7 @@ static int switch_av_close(struct fid *fid)
 	domain->refs--;
 	switch_pump_unlock(&domain->pump);
 	if (av->eq)
-		eq_count(av->eq, -1);
+		switch_events_refer(av->eq, -1);
 	av_free(av);
 	return 0;
 }

@@ -15,11 +15,11 @@
 #include "api/cntr.h"
 #include "api/domain.h"
 #include "api/no.h"
+#include "api/trywait.h"
 #include "base/compat.h"
+#include "progress/completion.h"
 #include "progress/pump.h"
 #include "progress/wait.h"
-
-#define SPIN_READS 20 /* before a wait sleeps */
 
 static uint64_t cntr_look(struct switch_cntr *cntr, const uint64_t *which)
 {
@@ -103,11 +103,6 @@ static int switch_cntr_seterr(struct fid_cntr *fid, uint64_t value)
 	return cntr_set(cntr, &cntr->count.errors, value);
 }
 
-bool switch_cntr_ready(const struct switch_cntr *cntr)
-{
-	return cntr->count.moved;
-}
-
 bool switch_cntr_polled(struct switch_cntr *cntr)
 {
 	const bool changed = cntr->count.changed;
@@ -116,71 +111,85 @@ bool switch_cntr_polled(struct switch_cntr *cntr)
 	return changed;
 }
 
-int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled)
+static struct switch_cntr *cntr_of(struct switch_wait *wait)
 {
-	int ret = switch_pump_trywait(&cntr->domain->pump);
-
-	*signaled |= switch_wait_arm(&cntr->count.wait);
-	return switch_cntr_ready(cntr) ? -FI_EAGAIN : ret;
+	return container_of(wait, struct switch_cntr, count.wait);
 }
+
+/* It moved since the application last read it. */
+static bool cntr_is_ready(struct switch_wait *wait)
+{
+	return cntr_of(wait)->count.moved;
+}
+
+static int cntr_trywait(struct switch_wait *wait, bool *ready, bool *signaled)
+{
+	return switch_waitable_try(cntr_of(wait)->domain, wait, cntr_is_ready, ready, signaled);
+}
+
+struct cntr_waiter {
+	struct switch_waiter waiter; /* first */
+	uint64_t threshold;
+	uint64_t errors; /* when it began */
+};
 
 /* 0 or -FI_EAVAIL when the wait is over, else -FI_EAGAIN. */
-static int cntr_check(const struct switch_cntr *cntr, uint64_t threshold, uint64_t errors)
+static int cntr_check(const struct switch_count *count, const struct cntr_waiter *cond)
 {
-	if (cntr->count.value >= threshold)
+	if (count->value >= cond->threshold)
 		return 0;
-	return cntr->count.errors != errors ? -FI_EAVAIL : -FI_EAGAIN;
+	return count->errors != cond->errors ? -FI_EAVAIL : -FI_EAGAIN;
 }
 
-/* One pass of a wait: what cntr_check() says, after progress; with -FI_EAGAIN
- * the thread has entered if it may sleep. */
-static int cntr_pass(struct switch_cntr *cntr, uint64_t threshold, uint64_t errors, bool may_sleep,
-		     struct switch_sleeper *sleeper)
+static ssize_t cntr_wait_look(struct switch_waiter *waiter, bool may_sleep)
 {
+	const struct cntr_waiter *cond = (struct cntr_waiter *)waiter;
+	struct switch_cntr *cntr = cntr_of(waiter->wait);
+	struct switch_pump *pump = &cntr->domain->pump;
 	int ret;
 
-	switch_pump_lock(&cntr->domain->pump);
-	switch_wait_leave(&cntr->count.wait, sleeper);
-	switch_pump_progress(&cntr->domain->pump);
-	ret = cntr_check(cntr, threshold, errors);
-	if (ret == -FI_EAGAIN && may_sleep && !switch_pump_trywait(&cntr->domain->pump)) {
-		ret = cntr_check(cntr, threshold, errors);
+	switch_pump_lock(pump);
+	switch_wait_leave(waiter->wait, &waiter->sleeper);
+	switch_pump_progress(pump);
+	ret = cntr_check(&cntr->count, cond);
+	if (ret == -FI_EAGAIN && may_sleep && !switch_pump_trywait(pump)) {
+		ret = cntr_check(&cntr->count, cond);
 		if (ret == -FI_EAGAIN)
-			switch_wait_enter(&cntr->count.wait, sleeper);
+			switch_wait_enter(waiter->wait, &waiter->sleeper);
 	}
-	switch_pump_unlock(&cntr->domain->pump);
+	switch_pump_unlock(pump);
 	return ret;
 }
 
-static void cntr_leave(struct switch_cntr *cntr, struct switch_sleeper *sleeper)
+static ssize_t cntr_give_up(struct switch_waiter *waiter, int why)
 {
-	switch_pump_lock(&cntr->domain->pump);
-	switch_wait_leave(&cntr->count.wait, sleeper);
-	switch_pump_unlock(&cntr->domain->pump);
+	struct switch_pump *pump = &cntr_of(waiter->wait)->domain->pump;
+
+	switch_pump_lock(pump);
+	switch_wait_leave(waiter->wait, &waiter->sleeper);
+	switch_pump_unlock(pump);
+	return why;
 }
 
 static int switch_cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeout)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid);
-	struct switch_sleeper sleeper = switch_sleeper(timeout);
-	uint64_t errors;
-	int ret;
+	struct cntr_waiter cond = {
+		.waiter = {.wait = &cntr->count.wait,
+			   .sleeper = switch_sleeper(timeout),
+			   .spins = SWITCH_SPINS,
+			   .restarts = true,
+			   .look = cntr_wait_look,
+			   .give_up = cntr_give_up},
+		.threshold = threshold,
+	};
 
 	if (cntr->count.wait.epoll_fd < 0)
 		return -FI_ENOSYS;
 	switch_pump_lock(&cntr->domain->pump);
-	errors = cntr->count.errors;
+	cond.errors = cntr->count.errors;
 	switch_pump_unlock(&cntr->domain->pump);
-	for (unsigned pass = 0;; pass++) {
-		ret = cntr_pass(cntr, threshold, errors, pass >= SPIN_READS, &sleeper);
-		if (ret != -FI_EAGAIN)
-			return ret;
-		ret = switch_wait_sleep(&cntr->count.wait, &sleeper);
-		if (ret && ret != -FI_EAGAIN)
-			break;
-	}
-	cntr_leave(cntr, &sleeper);
-	return ret;
+	return (int)switch_wait_block(&cond.waiter);
 }
 
 static int switch_cntr_control(struct fid *fid, int command, void *arg)
@@ -192,18 +201,11 @@ static int switch_cntr_control(struct fid *fid, int command, void *arg)
 static int switch_cntr_close(struct fid *fid)
 {
 	struct switch_cntr *cntr = container_of(fid, struct switch_cntr, cntr_fid.fid);
-	struct switch_domain *domain = cntr->domain;
+	int ret = switch_waitable_close(cntr->domain, &cntr->count.wait, &cntr->count.refs);
 
-	switch_pump_lock(&domain->pump);
-	if (cntr->count.refs) {
-		switch_pump_unlock(&domain->pump);
-		return -FI_EBUSY;
-	}
-	domain->refs--;
-	switch_pump_unlock(&domain->pump);
-	switch_wait_fini(&cntr->count.wait);
-	free(cntr);
-	return 0;
+	if (!ret)
+		free(cntr);
+	return ret;
 }
 
 static struct fi_ops switch_cntr_fid_ops = {
@@ -245,20 +247,10 @@ int switch_cntr_open(struct fid_domain *domain_fid, struct fi_cntr_attr *attr,
 	cntr->cntr_fid.fid.ops = &switch_cntr_fid_ops;
 	cntr->cntr_fid.ops = &switch_cntr_ops;
 	cntr->domain = domain;
-	switch_pump_lock(&domain->pump);
-	ret = switch_wait_open(&cntr->count.wait, attr->wait_obj, &domain->pump);
-	if (!ret)
-		domain->refs++;
-	switch_pump_unlock(&domain->pump);
+	ret = switch_waitable_open(domain, &cntr->count.wait, attr->wait_obj, attr->wait_set,
+				   cntr_trywait);
 	if (ret) {
 		free(cntr);
-		return ret;
-	}
-	if (attr->wait_obj == FI_WAIT_SET)
-		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cntr->count.wait,
-					   &cntr->cntr_fid.fid);
-	if (ret) {
-		switch_cntr_close(&cntr->cntr_fid.fid);
 		return ret;
 	}
 	*cntr_fid = &cntr->cntr_fid;

@@ -24,10 +24,7 @@ struct switch_cntr {
 	struct switch_count count;
 };
 
-/* Like switch_cq_trywait(). */
-int switch_cntr_trywait(struct switch_cntr *cntr, bool *signaled);
-/* It moved since the application last read it; since a poll set last did. */
-bool switch_cntr_ready(const struct switch_cntr *cntr);
+/* It moved since a poll set last looked. */
 bool switch_cntr_polled(struct switch_cntr *cntr);
 
 int switch_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct fid_cntr **cntr,

@@ -21,6 +21,7 @@
 #include "api/fabric.h"
 #include "api/no.h"
 #include "api/opt.h"
+#include "api/trywait.h"
 #include "base/addr.h"
 #include "base/compat.h"
 #include "peer/source.h"
@@ -31,7 +32,6 @@
 #include "switch_session.h"
 
 enum {
-	SPIN_READS = 20,     /* before a blocking read sleeps */
 	UNREAD_MOST = 16384, /* entries of such a queue: more is not asked for */
 	BUSY_READS = 16,     /* of a queue that is never empty, to one progress */
 };
@@ -204,20 +204,24 @@ bool switch_cq_polled(struct switch_cq *cq)
 	return ready;
 }
 
-int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
+static struct switch_cq *cq_of(struct switch_wait *wait)
 {
-	int ret = switch_pump_trywait(&cq->domain->pump);
-
-	*signaled |= switch_wait_arm(&cq->queue.wait);
-	if (!switch_cq_polled(cq))
-		return ret;
-	*ready = true;
-	return -FI_EAGAIN;
+	return container_of(wait, struct switch_cq, queue.wait);
 }
 
-/* A blocking read; on the reader's stack. */
+static bool cq_is_ready(struct switch_wait *wait)
+{
+	return switch_cq_polled(cq_of(wait));
+}
+
+static int cq_trywait(struct switch_wait *wait, bool *ready, bool *signaled)
+{
+	return switch_waitable_try(cq_of(wait)->domain, wait, cq_is_ready, ready, signaled);
+}
+
+/* A blocking read. */
 struct cq_reader {
-	struct switch_sleeper sleeper;
+	struct switch_waiter waiter; /* first */
 	void *buf;
 	size_t count;
 	fi_addr_t *src_addr;
@@ -238,25 +242,25 @@ static bool cq_enough(const struct switch_cq *cq, const struct cq_reader *reader
 	return false;
 }
 
-/* One pass: what the read returns, or -FI_EAGAIN to go on; then the thread has
- * entered if it may sleep.  Until there is enough, everything stays in the queue,
- * where others see it. */
-static ssize_t cq_pass(struct switch_cq *cq, struct cq_reader *reader, bool may_sleep)
+/* Until there is enough, everything stays in the queue, where others see it. */
+static ssize_t cq_look(struct switch_waiter *waiter, bool may_sleep)
 {
-	struct switch_domain *domain = cq->domain;
+	const struct cq_reader *reader = (struct cq_reader *)waiter;
+	struct switch_cq *cq = cq_of(waiter->wait);
+	struct switch_pump *pump = &cq->domain->pump;
 	ssize_t ret = -FI_EAGAIN;
 
-	switch_pump_lock(&domain->pump);
-	switch_wait_leave(&cq->queue.wait, &reader->sleeper);
+	switch_pump_lock(pump);
+	switch_wait_leave(waiter->wait, &waiter->sleeper);
 	if (!cq_enough(cq, reader))
-		switch_pump_progress(&domain->pump);
+		switch_pump_progress(pump);
 	if (cq_enough(cq, reader))
 		ret = cq_poll(cq, reader->buf, reader->count, reader->src_addr);
 	else if (cq->signals != reader->signals)
 		ret = -FI_ECANCELED;
-	else if (may_sleep && !switch_pump_trywait(&domain->pump) && !cq_enough(cq, reader))
-		switch_wait_enter(&cq->queue.wait, &reader->sleeper);
-	switch_pump_unlock(&domain->pump);
+	else if (may_sleep && !switch_pump_trywait(pump) && !cq_enough(cq, reader))
+		switch_wait_enter(waiter->wait, &waiter->sleeper);
+	switch_pump_unlock(pump);
 	return ret;
 }
 
@@ -269,12 +273,15 @@ static void cq_begin(struct switch_cq *cq, struct cq_reader *reader)
 }
 
 /* Out of time, or woken by a signal of either kind: what there is. */
-static ssize_t cq_end(struct switch_cq *cq, struct cq_reader *reader)
+static ssize_t cq_give_up(struct switch_waiter *waiter, int why)
 {
+	const struct cq_reader *reader = (struct cq_reader *)waiter;
+	struct switch_cq *cq = cq_of(waiter->wait);
 	ssize_t ret;
 
+	(void)why;
 	switch_pump_lock(&cq->domain->pump);
-	switch_wait_leave(&cq->queue.wait, &reader->sleeper);
+	switch_wait_leave(waiter->wait, &waiter->sleeper);
 	ret = cq_take(cq, reader->buf, reader->count, reader->src_addr);
 	cq->signaled = false;
 	switch_pump_unlock(&cq->domain->pump);
@@ -289,12 +296,15 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid);
 	size_t want = cq->threshold ? (uintptr_t)cond : 1;
 	struct cq_reader reader = {
-		.sleeper = switch_sleeper(timeout),
+		.waiter = {.wait = &cq->queue.wait,
+			   .sleeper = switch_sleeper(timeout),
+			   .spins = SWITCH_SPINS,
+			   .look = cq_look,
+			   .give_up = cq_give_up},
 		.buf = buf,
 		.count = count,
 		.src_addr = src_addr,
 	};
-	ssize_t ret;
 
 	if (cq->queue.wait.epoll_fd < 0)
 		return -FI_ENOSYS;
@@ -302,15 +312,7 @@ static ssize_t switch_cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, 
 		want = count;
 	reader.want = want ? want : 1;
 	cq_begin(cq, &reader);
-	for (unsigned pass = 0;; pass++) {
-		ret = cq_pass(cq, &reader, pass >= SPIN_READS);
-		if (ret == -FI_ECANCELED)
-			return cq_end(cq, &reader);
-		if (ret != -FI_EAGAIN)
-			return ret;
-		if (switch_wait_sleep(&cq->queue.wait, &reader.sleeper))
-			return cq_end(cq, &reader);
-	}
+	return switch_wait_block(&reader.waiter);
 }
 
 static ssize_t switch_cq_sread(struct fid_cq *fid, void *buf, size_t count, const void *cond,
@@ -346,27 +348,33 @@ static int switch_cq_control(struct fid *fid, int command, void *arg)
 				   command, arg);
 }
 
+/* Nobody will read what is left. */
+static void cq_clear(struct switch_cq *cq)
+{
+	struct sess_op *op;
+
+	while ((op = STAILQ_FIRST(&cq->queue.done))) {
+		switch_queue_pop(&cq->queue);
+		switch_op_drop(cq->domain, container_of(op, struct switch_op, sess));
+	}
+	switch_stranger_release(cq->domain, cq->shown);
+	cq->shown = NULL;
+}
+
 static int switch_cq_close(struct fid *fid)
 {
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid.fid);
 	struct switch_domain *domain = cq->domain;
-	struct sess_op *op;
+	int ret;
 
 	switch_pump_lock(&domain->pump);
-	if (cq->queue.refs) {
-		switch_pump_unlock(&domain->pump);
-		return -FI_EBUSY;
-	}
-	while ((op = STAILQ_FIRST(&cq->queue.done))) {
-		switch_queue_pop(&cq->queue);
-		switch_op_drop(domain, container_of(op, struct switch_op, sess));
-	}
-	switch_stranger_release(domain, cq->shown);
-	domain->refs--;
+	if (!cq->queue.refs)
+		cq_clear(cq);
 	switch_pump_unlock(&domain->pump);
-	switch_wait_fini(&cq->queue.wait);
-	free(cq);
-	return 0;
+	ret = switch_waitable_close(domain, &cq->queue.wait, &cq->queue.refs);
+	if (!ret)
+		free(cq);
+	return ret;
 }
 
 static struct fi_ops switch_cq_fid_ops = {
@@ -416,20 +424,10 @@ int switch_cq_open(struct fid_domain *domain_fid, struct fi_cq_attr *attr, struc
 	cq->format = attr->format ? attr->format : FI_CQ_FORMAT_CONTEXT;
 	cq->threshold = attr->wait_cond == FI_CQ_COND_THRESHOLD;
 	STAILQ_INIT(&cq->queue.done);
-	switch_pump_lock(&domain->pump);
-	ret = switch_wait_open(&cq->queue.wait, attr->wait_obj, &domain->pump);
-	if (!ret)
-		domain->refs++;
-	switch_pump_unlock(&domain->pump);
+	ret = switch_waitable_open(domain, &cq->queue.wait, attr->wait_obj, attr->wait_set,
+				   cq_trywait);
 	if (ret) {
 		free(cq);
-		return ret;
-	}
-	if (attr->wait_obj == FI_WAIT_SET)
-		ret = switch_waitset_enter(attr->wait_set, domain->fabric, &cq->queue.wait,
-					   &cq->cq_fid.fid);
-	if (ret) {
-		switch_cq_close(&cq->cq_fid.fid);
 		return ret;
 	}
 	*cq_fid = &cq->cq_fid;

@@ -22,7 +22,6 @@
 #include "api/cq.h"
 #include "api/domain.h"
 #include "api/ep.h"
-#include "api/eq.h"
 #include "api/fabric.h"
 #include "api/mr.h"
 #include "api/no.h"
@@ -36,9 +35,9 @@
 #include "discover/costs.h"
 #include "discover/info.h"
 #include "peer/source.h"
+#include "progress/hub.h"
 #include "progress/op.h"
 #include "progress/pump.h"
-#include "progress/wait.h"
 #include "switch_session.h"
 
 enum {
@@ -57,18 +56,8 @@ static const char *domain_name(const struct switch_domain *domain)
 
 void switch_domain_need_lock(struct switch_domain *domain)
 {
-	struct switch_fabric *fabric = domain->fabric;
-	struct switch_eq *eq;
-
-	pthread_mutex_lock(&fabric->lock);
-	if (!domain->pump.locked) {
-		domain->pump.locked = true;
-		LIST_FOREACH (eq, &fabric->eqs, link)
-			if (switch_wait_add_pump(&eq->wait, &domain->pump))
-				SW_WARN(EQ, "an event queue cannot wait for domain %s\n",
-					domain_name(domain));
-	}
-	pthread_mutex_unlock(&fabric->lock);
+	if (switch_hub_need_lock(&domain->fabric->hub, &domain->pump))
+		SW_WARN(EQ, "an event queue cannot wait for domain %s\n", domain_name(domain));
 }
 
 /* -- opening and closing ------------------------------------------------- */
@@ -190,39 +179,6 @@ static void domain_free(struct switch_domain *domain)
 	free(domain);
 }
 
-/* Makes the domain known to the fabric's event queues. */
-static int domain_link(struct switch_domain *domain)
-{
-	struct switch_fabric *fabric = domain->fabric;
-	struct switch_eq *eq;
-	int ret = 0;
-
-	pthread_mutex_lock(&fabric->lock);
-	if (domain->pump.locked)
-		LIST_FOREACH (eq, &fabric->eqs, link)
-			if (!ret)
-				ret = switch_wait_add_pump(&eq->wait, &domain->pump);
-	if (!ret) {
-		LIST_INSERT_HEAD(&fabric->domains, domain, link);
-		fabric->refs++;
-	}
-	pthread_mutex_unlock(&fabric->lock);
-	return ret;
-}
-
-static void domain_unlink(struct switch_domain *domain)
-{
-	struct switch_fabric *fabric = domain->fabric;
-	struct switch_eq *eq;
-
-	pthread_mutex_lock(&fabric->lock);
-	LIST_REMOVE(domain, link);
-	fabric->refs--;
-	LIST_FOREACH (eq, &fabric->eqs, link)
-		switch_wait_del_pump(&eq->wait, &domain->pump);
-	pthread_mutex_unlock(&fabric->lock);
-}
-
 static int switch_domain_close(struct fid *fid)
 {
 	struct switch_domain *domain = container_of(fid, struct switch_domain, domain_fid.fid);
@@ -233,7 +189,8 @@ static int switch_domain_close(struct fid *fid)
 	switch_pump_unlock(&domain->pump);
 	if (refs)
 		return -FI_EBUSY;
-	domain_unlink(domain); /* from here nobody else comes in */
+	switch_hub_del_pump(&domain->fabric->hub,
+			    &domain->pump); /* from here nobody else comes in */
 	if (domain->pump.progress == FI_PROGRESS_AUTO)
 		switch_pump_thread_stop(&domain->pump);
 	switch_pump_lock(&domain->pump);
@@ -345,7 +302,7 @@ int switch_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
 	if (!ret)
 		ret = open_engine(domain);
 	if (!ret)
-		ret = domain_link(domain);
+		ret = switch_hub_add_pump(&fabric->hub, &domain->pump);
 	if (ret) {
 		domain_free(domain);
 		return ret;
@@ -353,7 +310,7 @@ int switch_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
 	if (domain->pump.progress == FI_PROGRESS_AUTO) {
 		ret = switch_pump_thread_start(&domain->pump);
 		if (ret) {
-			domain_unlink(domain);
+			switch_hub_del_pump(&domain->fabric->hub, &domain->pump);
 			domain_free(domain);
 			return ret;
 		}

@@ -28,7 +28,6 @@ struct switch_stranger;
 struct switch_domain {
 	struct fid_domain domain_fid;
 	struct switch_fabric *fabric;
-	LIST_ENTRY(switch_domain) link;
 	enum fi_threading threading;
 	struct switch_pump pump;
 	struct fi_info *info; /* ours */

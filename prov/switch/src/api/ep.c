@@ -18,7 +18,6 @@
 #include "api/domain.h"
 #include "api/ep.h"
 #include "api/eq.h"
-#include "api/fabric.h"
 #include "api/no.h"
 #include "api/opt.h"
 #include "api/post.h"
@@ -34,6 +33,8 @@
 #include "peer/conn.h"
 #include "peer/pep.h"
 #include "peer/rdm.h"
+#include "progress/events.h"
+#include "progress/hub.h"
 #include "progress/link.h"
 #include "progress/op.h"
 #include "progress/pump.h"
@@ -92,10 +93,8 @@ static int bind_eq(struct switch_ep *ep, struct switch_eq *eq)
 		return -FI_EBUSY;
 	if (eq->fabric != ep->domain->fabric)
 		return -FI_EINVAL;
-	pthread_mutex_lock(&eq->fabric->lock);
-	ep->eq = eq;
-	eq->refs++;
-	pthread_mutex_unlock(&eq->fabric->lock);
+	ep->eq = &eq->events;
+	switch_events_refer(ep->eq, 1);
 	return 0;
 }
 
@@ -351,10 +350,8 @@ static int ep_close(struct fid *fid)
 	domain->refs--;
 	switch_pump_unlock(&domain->pump);
 	if (ep->eq) {
-		switch_eq_remove(ep->eq, &ep->face.fid.fid);
-		pthread_mutex_lock(&domain->fabric->lock);
-		ep->eq->refs--;
-		pthread_mutex_unlock(&domain->fabric->lock);
+		switch_events_remove(ep->eq, &ep->face.fid.fid);
+		switch_events_refer(ep->eq, -1);
 	}
 	switch_stats_write(&stats);
 	ep_free(ep);

@@ -25,7 +25,7 @@ struct switch_conn;
 struct switch_connreq;
 struct switch_count;
 struct switch_domain;
-struct switch_eq;
+struct switch_events;
 struct switch_queue;
 struct switch_stx;
 
@@ -77,7 +77,7 @@ struct switch_ep {
 	bool enabled, sends, receives, closing;
 	bool source, source_err; /* completions say who sent; those of strangers, too */
 	struct switch_av *av;
-	struct switch_eq *eq;
+	struct switch_events *eq;
 	struct switch_queue *tx_cq, *rx_cq;
 	struct switch_count *tx_cntr, *rx_cntr;
 	struct switch_count *rma_cntr[4]; /* bound, never counted yet */

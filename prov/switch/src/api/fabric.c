@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The fabric: the core's fabric beneath it, and the lists of what event queues
- * progress; and the list of all fabrics that are open, for fi_getinfo.
+ * The fabric: the core's fabric beneath it; and the list of all fabrics that are open,
+ * for fi_getinfo.
  *
- * Called by the application, and by its event queues to progress.  A core is
+ * Called by the application.  A core is
  * opened here for the first time, never earlier.
  */
 #include <stdlib.h>
@@ -17,13 +17,14 @@
 #include "api/eq.h"
 #include "api/fabric.h"
 #include "api/no.h"
+#include "api/trywait.h"
 #include "api/wait_set.h"
 #include "base/compat.h"
 #include "base/switch.h"
 #include "discover/info.h"
 #include "peer/pep.h"
+#include "progress/hub.h"
 #include "progress/pump.h"
-#include "progress/wait.h"
 
 /* -- what is open --------------------------------------------------------------- */
 
@@ -43,17 +44,18 @@ static struct fid_domain *find_open_domain(struct switch_fabric *fabric,
 					   const struct fid_domain *wanted)
 {
 	struct fid_domain *found = NULL;
-	struct switch_domain *domain;
+	struct switch_pump *pump;
 
-	pthread_mutex_lock(&fabric->lock);
-	LIST_FOREACH (domain, &fabric->domains, link) { /* the last one first */
+	pthread_mutex_lock(&fabric->hub.lock);
+	LIST_FOREACH (pump, &fabric->hub.pumps, entry) { /* the last one first */
+		struct switch_domain *domain = container_of(pump, struct switch_domain, pump);
 		const char *name = domain->info->domain_attr->name;
 
 		if ((!wanted || wanted == &domain->domain_fid) && name &&
 		    !strcmp(name, entry->domain_attr->name))
 			found = &domain->domain_fid;
 	}
-	pthread_mutex_unlock(&fabric->lock);
+	pthread_mutex_unlock(&fabric->hub.lock);
 	return found;
 }
 
@@ -83,57 +85,14 @@ bool switch_fabric_opened(const char *core, const struct fi_info *hints, struct 
 	       (!wants_domain || entry->domain_attr->domain);
 }
 
-/* -- progress -------------------------------------------------------------------- */
-
-void switch_fabric_progress(struct switch_fabric *fabric)
-{
-	struct switch_domain *domain;
-	struct switch_pep *pep;
-
-	pthread_mutex_lock(&fabric->lock);
-	LIST_FOREACH (pep, &fabric->peps, link)
-		switch_pep_progress(pep);
-	LIST_FOREACH (domain, &fabric->domains, link) {
-		if (!domain->pump.locked)
-			continue; /* one thread's alone, and nothing of it reaches an EQ */
-		switch_pump_lock(&domain->pump);
-		switch_pump_progress(&domain->pump);
-		switch_pump_unlock(&domain->pump);
-	}
-	pthread_mutex_unlock(&fabric->lock);
-}
-
-int switch_fabric_trywait(struct switch_fabric *fabric)
-{
-	struct switch_domain *domain;
-	struct switch_pep *pep;
-	int ret = 0;
-
-	pthread_mutex_lock(&fabric->lock);
-	LIST_FOREACH (pep, &fabric->peps, link) {
-		switch_pep_progress(pep);
-		if (pep->listening && !ret)
-			ret = pep->fabric->core_ops->passive_trywait(pep->listener);
-	}
-	LIST_FOREACH (domain, &fabric->domains, link) {
-		if (!domain->pump.locked || ret)
-			continue;
-		switch_pump_lock(&domain->pump);
-		ret = switch_pump_trywait(&domain->pump);
-		switch_pump_unlock(&domain->pump);
-	}
-	pthread_mutex_unlock(&fabric->lock);
-	return ret;
-}
-
 static int switch_fabric_close(struct fid *fid)
 {
 	struct switch_fabric *fabric = container_of(fid, struct switch_fabric, fabric_fid.fid);
 	int refs, ret;
 
-	pthread_mutex_lock(&fabric->lock);
-	refs = fabric->refs;
-	pthread_mutex_unlock(&fabric->lock);
+	pthread_mutex_lock(&fabric->hub.lock);
+	refs = fabric->hub.refs;
+	pthread_mutex_unlock(&fabric->hub.lock);
 	if (refs)
 		return -FI_EBUSY;
 	pthread_mutex_lock(&open_lock);
@@ -142,7 +101,7 @@ static int switch_fabric_close(struct fid *fid)
 	ret = fi_close(&fabric->core->fid);
 	if (ret)
 		SW_WARN(FABRIC, "the core's fabric does not close: %s\n", fi_strerror(-ret));
-	pthread_mutex_destroy(&fabric->lock);
+	switch_hub_fini(&fabric->hub);
 	free(fabric->core_prov);
 	free(fabric->name);
 	free(fabric);
@@ -227,10 +186,7 @@ int switch_fabric_open(struct fi_fabric_attr *attr, struct fid_fabric **fabric_f
 	fabric->fabric_fid.fid.ops = &switch_fabric_fid_ops;
 	fabric->fabric_fid.ops = &switch_fabric_ops;
 	fabric->fabric_fid.api_version = attr->api_version;
-	pthread_mutex_init(&fabric->lock, NULL);
-	LIST_INIT(&fabric->domains);
-	LIST_INIT(&fabric->eqs);
-	LIST_INIT(&fabric->peps);
+	switch_hub_init(&fabric->hub);
 	pthread_mutex_lock(&open_lock);
 	TAILQ_INSERT_TAIL(&open_fabrics, fabric, link);
 	pthread_mutex_unlock(&open_lock);

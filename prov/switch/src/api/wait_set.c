@@ -15,8 +15,10 @@
 
 #include "api/fabric.h"
 #include "api/no.h"
+#include "api/trywait.h"
 #include "api/wait_set.h"
 #include "base/compat.h"
+#include "progress/hub.h"
 #include "progress/wait.h"
 
 struct switch_waitset {
@@ -24,46 +26,46 @@ struct switch_waitset {
 	struct switch_fabric *fabric;
 	pthread_mutex_t lock;
 	struct switch_wait wait;
-	struct fid **fids;
+	struct switch_wait **members;
 	size_t cnt;
 };
 
-int switch_waitset_enter(struct fid_wait *fid, struct switch_fabric *fabric,
-			 struct switch_wait *wait, struct fid *owner)
-{
-	struct switch_waitset *set = container_of(fid, struct switch_waitset, wait_fid);
-	struct fid **fids;
-	int ret = -FI_ENOMEM;
-
-	if (set->fabric != fabric)
-		return -FI_EINVAL;
-	pthread_mutex_lock(&set->lock);
-	fids = realloc(set->fids, (set->cnt + 1) * sizeof(fids[0]));
-	if (fids) {
-		set->fids = fids;
-		ret = switch_wait_add_fd(&set->wait, wait->epoll_fd);
-	}
-	if (!ret) {
-		fids[set->cnt++] = owner;
-		wait->set = set;
-		wait->owner = owner;
-	}
-	pthread_mutex_unlock(&set->lock);
-	return ret;
-}
-
-void switch_waitset_leave(struct switch_wait *wait)
+static void set_leave(struct switch_wait *wait)
 {
 	struct switch_waitset *set = wait->set;
 	size_t i = 0;
 
 	pthread_mutex_lock(&set->lock);
 	switch_wait_del_fd(&set->wait, wait->epoll_fd);
-	while (set->fids[i] != wait->owner)
+	while (set->members[i] != wait)
 		i++;
 	for (set->cnt--; i < set->cnt; i++)
-		set->fids[i] = set->fids[i + 1];
+		set->members[i] = set->members[i + 1];
 	pthread_mutex_unlock(&set->lock);
+}
+
+int switch_waitset_enter(struct fid_wait *fid, struct switch_fabric *fabric,
+			 struct switch_wait *wait)
+{
+	struct switch_waitset *set = container_of(fid, struct switch_waitset, wait_fid);
+	struct switch_wait **members;
+	int ret = -FI_ENOMEM;
+
+	if (set->fabric != fabric)
+		return -FI_EINVAL;
+	pthread_mutex_lock(&set->lock);
+	members = realloc(set->members, (set->cnt + 1) * sizeof(members[0]));
+	if (members) {
+		set->members = members;
+		ret = switch_wait_add_fd(&set->wait, wait->epoll_fd);
+	}
+	if (!ret) {
+		members[set->cnt++] = wait;
+		wait->set = set;
+		wait->leave_set = set_leave;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return ret;
 }
 
 /*
@@ -78,7 +80,7 @@ static int set_look(struct switch_waitset *set, bool *ready, bool *signaled)
 
 	*ready = *signaled = false;
 	for (size_t i = 0; i < set->cnt && !*ready; i++) {
-		int member_ret = switch_fid_trywait(set->fids[i], ready, signaled);
+		int member_ret = switch_wait_try(set->members[i], ready, signaled);
 
 		if (!ret)
 			ret = member_ret;
@@ -88,12 +90,19 @@ static int set_look(struct switch_waitset *set, bool *ready, bool *signaled)
 	return *ready ? -FI_EAGAIN : ret;
 }
 
-int switch_waitset_trywait(struct fid *fid)
+static struct switch_waitset *set_of(struct switch_wait *wait)
 {
-	struct switch_waitset *set = container_of(fid, struct switch_waitset, wait_fid.fid);
+	return container_of(wait, struct switch_waitset, wait);
+}
+
+/* Whatever others have found does not concern who asks for the set itself. */
+static int set_trywait(struct switch_wait *wait, bool *any_ready, bool *any_signaled)
+{
+	struct switch_waitset *set = set_of(wait);
 	bool ready, signaled;
 	int ret;
 
+	(void)any_ready, (void)any_signaled;
 	pthread_mutex_lock(&set->lock);
 	ret = set_look(set, &ready, &signaled);
 	switch_wait_arm(&set->wait);
@@ -101,45 +110,54 @@ int switch_waitset_trywait(struct fid *fid)
 	return ret;
 }
 
-/* One pass of a wait: 0 when it is over, or -FI_EAGAIN; then the thread has
- * entered if it may sleep.  It does not matter to one that slept whether
- * another has taken what woke it. */
-static int set_pass(struct switch_waitset *set, struct switch_sleeper *sleeper)
+struct switch_wait *switch_waitset_wait(struct fid *fid)
 {
-	const bool slept = sleeper->entered;
+	return &container_of(fid, struct switch_waitset, wait_fid.fid)->wait;
+}
+
+/* 0 when the wait is over.  It does not matter to a thread that slept whether another
+ * one has taken what woke it. */
+static ssize_t set_pass(struct switch_waiter *waiter, bool may_sleep)
+{
+	struct switch_waitset *set = set_of(waiter->wait);
+	const bool slept = waiter->sleeper.entered;
 	bool over, ready, signaled;
 	int ret;
 
+	(void)may_sleep;
 	pthread_mutex_lock(&set->lock);
-	over = switch_wait_leave(&set->wait, sleeper);
+	over = switch_wait_leave(&set->wait, &waiter->sleeper);
 	ret = set_look(set, &ready, &signaled);
 	over |= ready || (slept && signaled);
 	if (!over && !ret)
-		switch_wait_enter(&set->wait, sleeper);
+		switch_wait_enter(&set->wait, &waiter->sleeper);
 	pthread_mutex_unlock(&set->lock);
 	if (over)
 		return 0;
 	return ret ? ret : -FI_EAGAIN;
 }
 
+static ssize_t set_give_up(struct switch_waiter *waiter, int why)
+{
+	struct switch_waitset *set = set_of(waiter->wait);
+
+	pthread_mutex_lock(&set->lock);
+	switch_wait_leave(&set->wait, &waiter->sleeper);
+	pthread_mutex_unlock(&set->lock);
+	return why;
+}
+
 static int set_wait(struct fid_wait *fid, int timeout)
 {
 	struct switch_waitset *set = container_of(fid, struct switch_waitset, wait_fid);
-	struct switch_sleeper sleeper = switch_sleeper(timeout);
-	int ret;
+	struct switch_waiter waiter = {
+		.wait = &set->wait,
+		.sleeper = switch_sleeper(timeout),
+		.look = set_pass,
+		.give_up = set_give_up,
+	};
 
-	for (;;) {
-		ret = set_pass(set, &sleeper);
-		if (ret != -FI_EAGAIN)
-			return ret;
-		ret = switch_wait_sleep(&set->wait, &sleeper);
-		if (ret)
-			break;
-	}
-	pthread_mutex_lock(&set->lock);
-	switch_wait_leave(&set->wait, &sleeper);
-	pthread_mutex_unlock(&set->lock);
-	return ret;
+	return (int)switch_wait_block(&waiter);
 }
 
 static int set_control(struct fid *fid, int command, void *arg)
@@ -158,12 +176,10 @@ static int set_close(struct fid *fid)
 	pthread_mutex_unlock(&set->lock);
 	if (cnt)
 		return -FI_EBUSY;
-	pthread_mutex_lock(&set->fabric->lock);
-	set->fabric->refs--;
-	pthread_mutex_unlock(&set->fabric->lock);
+	switch_hub_refer(&set->fabric->hub, -1);
 	switch_wait_fini(&set->wait);
 	pthread_mutex_destroy(&set->lock);
-	free(set->fids);
+	free(set->members);
 	free(set);
 	return 0;
 }
@@ -199,14 +215,13 @@ int switch_waitset_open(struct fid_fabric *fabric_fid, struct fi_wait_attr *attr
 		free(set);
 		return ret;
 	}
+	set->wait.trywait = set_trywait;
 	set->wait_fid.fid.fclass = FI_CLASS_WAIT;
 	set->wait_fid.fid.ops = &set_fid_ops;
 	set->wait_fid.ops = &set_ops;
 	set->fabric = container_of(fabric_fid, struct switch_fabric, fabric_fid);
 	pthread_mutex_init(&set->lock, NULL);
-	pthread_mutex_lock(&set->fabric->lock);
-	set->fabric->refs++;
-	pthread_mutex_unlock(&set->fabric->lock);
+	switch_hub_refer(&set->fabric->hub, 1);
 	*wait_fid = &set->wait_fid;
 	return 0;
 }

@@ -15,7 +15,6 @@
 
 #include "api/domain.h"
 #include "api/ep.h"
-#include "api/eq.h"
 #include "api/fabric.h"
 #include "api/no.h"
 #include "base/addr.h"
@@ -24,6 +23,7 @@
 #include "peer/cm.h"
 #include "peer/conn.h"
 #include "peer/pep.h"
+#include "progress/events.h"
 #include "progress/link.h"
 #include "progress/pump.h"
 #include "switch_session.h"
@@ -35,7 +35,7 @@ size_t switch_cm_size(size_t core_size)
 
 /* -- events ------------------------------------------------------------------------ */
 
-static void push_cm_event(struct switch_eq *eq, uint32_t event, fid_t fid, struct fi_info *info,
+static void push_cm_event(struct switch_events *eq, uint32_t event, fid_t fid, struct fi_info *info,
 			  const void *data, size_t len)
 {
 	struct fi_eq_cm_entry *entry = calloc(1, sizeof(*entry) + len);
@@ -46,7 +46,7 @@ static void push_cm_event(struct switch_eq *eq, uint32_t event, fid_t fid, struc
 		entry->info = info;
 		if (len)
 			memcpy(entry->data, data, len);
-		ret = switch_eq_push(eq, event, entry, sizeof(*entry) + len);
+		ret = switch_events_push(eq, event, entry, sizeof(*entry) + len);
 		free(entry);
 	}
 	if (ret) {
@@ -83,9 +83,9 @@ void switch_msg_failed(struct switch_conn *conn, int error)
 	sess_ep_end(ep->sess_ep, error ? error : FI_ECONNABORTED);
 	if (ep->shut_down)
 		return;
-	if (switch_eq_push_error(ep->eq, &ep->face.fid.fid, ep->face.fid.fid.context,
-				 error ? error : FI_ECONNABORTED, error, conn->cm_data,
-				 conn->cm_data_len))
+	if (switch_events_push_error(ep->eq, &ep->face.fid.fid, ep->face.fid.fid.context,
+				     error ? error : FI_ECONNABORTED, error, conn->cm_data,
+				     conn->cm_data_len))
 		SW_WARN(EQ, "no memory to tell that a connection failed\n");
 }
 
@@ -192,7 +192,8 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_accept(ep->sess_ep, conn->link.core->sess, &connreq->preamble, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
+	ret = sess_accept(ep->sess_ep, conn->link.core->sess, &connreq->preamble, &conn->link,
+			  SESS_SOURCE_ANY, &conn->link.sess);
 	if (!ret) {
 		request = connreq->request;
 		ep->connreq = NULL;

@@ -26,7 +26,8 @@
 #include "peer/cm.h"
 #include "peer/conn.h"
 #include "peer/pep.h"
-#include "progress/wait.h"
+#include "progress/events.h"
+#include "progress/hub.h"
 #include "switch_session.h"
 
 enum {
@@ -78,7 +79,8 @@ static int push_connreq(struct switch_pep *pep, const struct core_event *event,
 	entry->info = connreq_info(pep, event, connreq);
 	memcpy(entry->data, (const uint8_t *)event->data + SESS_PREAMBLE_LEN, len);
 	if (entry->info)
-		ret = switch_eq_push(pep->eq, FI_CONNREQ, entry, sizeof(*entry) + len);
+		ret = switch_events_push_request(pep->eq, entry, sizeof(*entry) + len,
+						 switch_connreq_drop);
 	if (ret)
 		fi_freeinfo(entry->info);
 	free(entry);
@@ -110,8 +112,9 @@ static void request_came(struct switch_pep *pep, struct core_event *event)
 	event->request = NULL;
 }
 
-void switch_pep_progress(struct switch_pep *pep)
+static void pep_progress(struct switch_hub_member *member)
 {
+	struct switch_pep *pep = container_of(member, struct switch_pep, member);
 	struct core_event event;
 
 	for (int cnt = 0; pep->listening && cnt < REQUESTS; cnt++) {
@@ -120,6 +123,13 @@ void switch_pep_progress(struct switch_pep *pep)
 		request_came(pep, &event);
 		pep->fabric->core_ops->passive_release(pep->listener, &event);
 	}
+}
+
+static int pep_trywait(struct switch_hub_member *member)
+{
+	struct switch_pep *pep = container_of(member, struct switch_pep, member);
+
+	return pep->listening ? pep->fabric->core_ops->passive_trywait(pep->listener) : 0;
 }
 
 /* -- calls --------------------------------------------------------------------------------- */
@@ -133,10 +143,8 @@ static int pep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 		return -FI_EINVAL;
 	if (pep->eq)
 		return -FI_EBUSY;
-	pep->eq = container_of(bfid, struct switch_eq, eq_fid.fid);
-	pthread_mutex_lock(&pep->fabric->lock);
-	pep->eq->refs++;
-	pthread_mutex_unlock(&pep->fabric->lock);
+	pep->eq = &container_of(bfid, struct switch_eq, eq_fid.fid)->events;
+	switch_events_refer(pep->eq, 1);
 	return 0;
 }
 
@@ -144,21 +152,18 @@ static int pep_close(struct fid *fid)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid.fid);
 	struct switch_fabric *fabric = pep->fabric;
-	struct switch_eq *eq;
 
-	pthread_mutex_lock(&fabric->lock);
-	LIST_REMOVE(pep, link);
+	pthread_mutex_lock(&fabric->hub.lock);
+	LIST_REMOVE(&pep->member, entry);
 	if (pep->listening)
-		LIST_FOREACH (eq, &fabric->eqs, link)
-			switch_wait_del_fd(&eq->wait,
-					   pep->fabric->core_ops->passive_fd(pep->listener));
+		switch_hub_del_fd(&fabric->hub, fabric->core_ops->passive_fd(pep->listener));
 	if (pep->eq) {
-		switch_eq_remove(pep->eq, &pep->pep_fid.fid);
+		switch_events_remove(pep->eq, &pep->pep_fid.fid);
 		pep->eq->refs--;
 	}
 	pep->fabric->core_ops->listener_close(pep->listener);
-	fabric->refs--;
-	pthread_mutex_unlock(&fabric->lock);
+	fabric->hub.refs--;
+	pthread_mutex_unlock(&fabric->hub.lock);
 	fi_freeinfo(pep->info);
 	free(pep);
 	return 0;
@@ -173,22 +178,20 @@ static int pep_control(struct fid *fid, int command, void *arg)
 static int pep_listen(struct fid_pep *fid)
 {
 	struct switch_pep *pep = container_of(fid, struct switch_pep, pep_fid);
-	struct switch_eq *eq;
 	int ret;
 
 	if (!pep->eq)
 		return -FI_ENOEQ;
 	if (pep->listening)
 		return -FI_EOPBADSTATE;
-	pthread_mutex_lock(&pep->fabric->lock);
+	pthread_mutex_lock(&pep->fabric->hub.lock);
 	ret = pep->fabric->core_ops->passive_listen(pep->listener);
 	if (!ret) {
 		pep->listening = true;
-		LIST_FOREACH (eq, &pep->fabric->eqs, link)
-			switch_wait_add_fd(&eq->wait,
-					   pep->fabric->core_ops->passive_fd(pep->listener));
+		switch_hub_add_fd(&pep->fabric->hub,
+				  pep->fabric->core_ops->passive_fd(pep->listener));
 	}
-	pthread_mutex_unlock(&pep->fabric->lock);
+	pthread_mutex_unlock(&pep->fabric->hub.lock);
 	return ret;
 }
 
@@ -217,9 +220,9 @@ static int pep_reject(struct fid_pep *fid, fid_t handle, const void *param, size
 		return -FI_EINVAL;
 	if (connreq->ep)
 		connreq->ep->connreq = NULL;
-	pthread_mutex_lock(&pep->fabric->lock);
+	pthread_mutex_lock(&pep->fabric->hub.lock);
 	pep->fabric->core_ops->reject(connreq->request, param, paramlen);
-	pthread_mutex_unlock(&pep->fabric->lock);
+	pthread_mutex_unlock(&pep->fabric->hub.lock);
 	free(connreq);
 	return 0;
 }
@@ -295,6 +298,8 @@ int switch_pep_open(struct fid_fabric *fabric_fid, struct fi_info *info, struct 
 	if (!pep)
 		return -FI_ENOMEM;
 	pep->fabric = fabric;
+	pep->member.progress = pep_progress;
+	pep->member.trywait = pep_trywait;
 	pep->pep_fid.fid.fclass = FI_CLASS_PEP;
 	pep->pep_fid.fid.context = context;
 	pep->pep_fid.fid.ops = &pep_fid_ops;
@@ -311,10 +316,10 @@ int switch_pep_open(struct fid_fabric *fabric_fid, struct fi_info *info, struct 
 		free(pep);
 		return ret;
 	}
-	pthread_mutex_lock(&fabric->lock);
-	LIST_INSERT_HEAD(&fabric->peps, pep, link);
-	fabric->refs++;
-	pthread_mutex_unlock(&fabric->lock);
+	pthread_mutex_lock(&fabric->hub.lock);
+	LIST_INSERT_HEAD(&fabric->hub.members, &pep->member, entry);
+	fabric->hub.refs++;
+	pthread_mutex_unlock(&fabric->hub.lock);
 	*out = &pep->pep_fid;
 	return 0;
 }

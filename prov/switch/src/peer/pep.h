@@ -6,7 +6,6 @@
 #define SWITCH_PEP_H
 
 #include <stdbool.h>
-#include <sys/queue.h>
 
 #include <rdma/fabric.h>
 #include <rdma/fi_endpoint.h>
@@ -14,18 +13,19 @@
 
 #include "base/compat.h"
 #include "core/core.h"
+#include "progress/hub.h"
 #include "switch_session.h"
 
 struct switch_ep;
-struct switch_eq;
+struct switch_events;
 struct switch_fabric;
 
 struct switch_pep {
 	struct fid_pep pep_fid;
 	struct switch_fabric *fabric;
-	LIST_ENTRY(switch_pep) link;
+	struct switch_hub_member member;
 	struct fi_info *info;
-	struct switch_eq *eq;
+	struct switch_events *eq;
 	struct core_listener *listener;
 	bool told_misfit; /* somebody did not fit, and the log says so */
 	bool listening;
@@ -40,8 +40,6 @@ struct switch_connreq {
 	struct sess_request preamble;
 };
 
-/* Reads the CM events of a passive endpoint into its EQ (fabric lock held). */
-void switch_pep_progress(struct switch_pep *pep);
 /* Turns away and frees a request (info->handle) that the application never
  * saw, because its event queue or passive endpoint was closed (peer/cm.c).
  * Any lock but the queue's may be held. */

@@ -56,6 +56,7 @@ enum { SWITCH_PUMP_FDS = 8 };
  * comes in (base/switch.h).
  */
 struct switch_pump {
+	LIST_ENTRY(switch_pump) entry; /* in a hub, under its lock */
 	const struct switch_front *front;
 	struct switch_core core; /* the main one */
 	struct sess_engine *engine;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Wait objects: the descriptor by which an application sleeps until a queue or
- * a counter has something, or until there is something to progress.
+ * a counter has something, or until there is something to progress; and the loop of
+ * the calls that block.
  *
  * Owned by the queue or counter that embeds them, under that one's lock.  A
  * domain with a progress thread is not in them: its thread sleeps on the core
@@ -13,15 +14,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <rdma/fabric.h>
 #include <rdma/fi_eq.h>
 #include <rdma/fi_errno.h>
 
-#include "api/cntr.h"
-#include "api/cq.h"
-#include "api/domain.h"
-#include "api/eq.h"
-#include "base/compat.h"
 #include "base/os.h"
 #include "progress/pump.h"
 #include "progress/wait.h"
@@ -65,7 +60,7 @@ static int wait_init(struct switch_wait *wait)
 void switch_wait_fini(struct switch_wait *wait)
 {
 	if (wait->set)
-		switch_waitset_leave(wait);
+		wait->leave_set(wait);
 	close_pair(&wait->epoll_fd, &wait->event_fd);
 	close_pair(&wait->sleep_fd, &wait->call_fd);
 	wait->set = NULL;
@@ -114,21 +109,6 @@ void switch_wait_del_pump(struct switch_wait *wait, struct switch_pump *pump)
 	cnt = switch_pump_fds(pump, fds);
 	for (int i = 0; i < cnt; i++)
 		switch_wait_del_fd(wait, fds[i]);
-}
-
-int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set)
-{
-	switch (wait_obj) {
-	case FI_WAIT_NONE:
-	case FI_WAIT_UNSPEC:
-	case FI_WAIT_FD:
-	case FI_WAIT_YIELD:
-		return 0;
-	case FI_WAIT_SET:
-		return set ? 0 : -FI_EINVAL;
-	default:
-		return -FI_ENOSYS;
-	}
 }
 
 int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj, struct switch_pump *pump)
@@ -227,86 +207,19 @@ int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleepe
 	return 0; /* when the time is over, the next call says so */
 }
 
-/* -- the descriptor ------------------------------------------------------------ */
-
-int switch_wait_control(const struct switch_wait *wait, int command, void *arg)
+ssize_t switch_wait_block(struct switch_waiter *waiter)
 {
-	if (command != FI_GETWAIT && command != FI_GETWAITOBJ)
-		return -FI_ENOSYS;
-	if (!arg)
-		return -FI_EINVAL;
-	if (command == FI_GETWAITOBJ) {
-		*(enum fi_wait_obj *)arg = wait->obj;
-		return 0;
+	ssize_t ret;
+	int why;
+
+	for (unsigned pass = 0;; pass++) {
+		ret = waiter->look(waiter, pass >= waiter->spins);
+		if (ret == -FI_ECANCELED)
+			return waiter->give_up(waiter, (int)ret);
+		if (ret != -FI_EAGAIN)
+			return ret;
+		why = switch_wait_sleep(waiter->wait, &waiter->sleeper);
+		if (why && !(why == -FI_EAGAIN && waiter->restarts))
+			return waiter->give_up(waiter, why);
 	}
-	if (wait->epoll_fd < 0)
-		return -FI_ENODATA;
-	*(int *)arg = wait->epoll_fd;
-	return 0;
-}
-
-static int cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled)
-{
-	struct switch_domain *domain = cq->domain;
-	int ret;
-
-	if (cq->queue.wait.epoll_fd < 0)
-		return -FI_EINVAL;
-	switch_pump_lock(&domain->pump);
-	ret = switch_cq_trywait(cq, ready, signaled);
-	switch_pump_unlock(&domain->pump);
-	return ret;
-}
-
-static int cntr_trywait(struct switch_cntr *cntr, bool *ready, bool *signaled)
-{
-	struct switch_domain *domain = cntr->domain;
-	int ret;
-
-	if (cntr->count.wait.epoll_fd < 0)
-		return -FI_EINVAL;
-	switch_pump_lock(&domain->pump);
-	ret = switch_cntr_trywait(cntr, signaled);
-	*ready |= switch_cntr_ready(cntr);
-	switch_pump_unlock(&domain->pump);
-	return ret;
-}
-
-static int eq_trywait(struct switch_eq *eq, bool *ready, bool *signaled)
-{
-	int ret;
-
-	if (eq->wait.epoll_fd < 0)
-		return -FI_EINVAL;
-	ret = switch_eq_trywait(eq, signaled);
-	*ready |= switch_eq_ready(eq);
-	return ret;
-}
-
-int switch_fid_trywait(struct fid *fid, bool *ready, bool *signaled)
-{
-	switch (fid->fclass) {
-	case FI_CLASS_CQ:
-		return cq_trywait(container_of(fid, struct switch_cq, cq_fid.fid), ready, signaled);
-	case FI_CLASS_CNTR:
-		return cntr_trywait(container_of(fid, struct switch_cntr, cntr_fid.fid), ready,
-				    signaled);
-	case FI_CLASS_EQ:
-		return eq_trywait(container_of(fid, struct switch_eq, eq_fid.fid), ready, signaled);
-	case FI_CLASS_WAIT:
-		return switch_waitset_trywait(fid);
-	default:
-		return -FI_ENOSYS;
-	}
-}
-
-int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count)
-{
-	bool ready = false, signaled = false;
-	int ret = 0;
-
-	(void)fabric;
-	for (int i = 0; i < count && !ret; i++)
-		ret = switch_fid_trywait(fids[i], &ready, &signaled);
-	return ret;
 }

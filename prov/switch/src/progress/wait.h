@@ -8,14 +8,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <rdma/fabric.h>
 #include <rdma/fi_domain.h>
 #include <rdma/fi_eq.h>
 
 struct switch_pump;
-struct switch_fabric;
 struct switch_waitset;
+
+struct switch_wait;
+typedef int switch_trywait_fn(struct switch_wait *wait, bool *ready, bool *signaled);
 
 /*
  * A wait object: two epoll sets, each of a core's descriptors, the domains'
@@ -29,8 +32,12 @@ struct switch_waitset;
  * another that goes back to sleep.
  */
 struct switch_wait {
-	struct switch_waitset *set; /* that it is in, with its owner; or NULL */
-	struct fid *owner;
+	struct switch_waitset *set; /* that it is in, or NULL */
+	void (*leave_set)(struct switch_wait *wait);
+	/* fi_trywait: progresses and arms.  0 if the descriptor may be polled, else
+	 * -FI_EAGAIN.  *ready: its owner has something; *signaled: it had since it was
+	 * last armed.  Call without locks but a wait set's. */
+	switch_trywait_fn *trywait;
 	enum fi_wait_obj obj; /* as FI_GETWAITOBJ says */
 	int epoll_fd;	      /* -1: FI_WAIT_NONE */
 	int event_fd;
@@ -55,8 +62,6 @@ void switch_wait_fini(struct switch_wait *wait);
 /* For a queue or counter that asks for this kind of object: none if it is
  * FI_WAIT_NONE; with everything that wakes up a pump unless that is NULL. */
 int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj, struct switch_pump *pump);
-/* 0, -FI_ENOSYS for a kind of wait object that is not offered, or -FI_EINVAL. */
-int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set);
 /* Adds everything that can wake up this pump / this passive endpoint. */
 int switch_wait_add_pump(struct switch_wait *wait, struct switch_pump *pump);
 void switch_wait_del_pump(struct switch_wait *wait, struct switch_pump *pump);
@@ -78,18 +83,25 @@ bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper)
 /* Sleeps until something happens if it has entered: 0, -FI_ETIMEDOUT when the
  * time is over, or -FI_EAGAIN when a signal handler ran.  Call without locks. */
 int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleeper *sleeper);
-/* fi_control of a queue or counter: FI_GETWAIT and FI_GETWAITOBJ. */
-int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
-/* fi_trywait of one object; *ready is set if it has something for its owner,
- * *signaled if it had since it was last armed. */
-int switch_fid_trywait(struct fid *fid, bool *ready, bool *signaled);
-/* Wait sets (api/wait_set.c): the wait object of an owner that is open enters
- * one of its fabric, 0 or a negative errno; switch_wait_fini() leaves it.  Call
- * without locks. */
-int switch_waitset_enter(struct fid_wait *set, struct switch_fabric *fabric,
-			 struct switch_wait *wait, struct fid *owner);
-void switch_waitset_leave(struct switch_wait *wait);
-int switch_waitset_trywait(struct fid *set);
-int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count);
+
+enum { SWITCH_SPINS = 20 }; /* looks of a blocking call before it sleeps */
+
+/* A blocking call; on its stack, at the beginning of what it needs itself. */
+struct switch_waiter {
+	struct switch_wait *wait;
+	struct switch_sleeper sleeper;
+	unsigned spins; /* looks before it sleeps */
+	bool restarts;	/* a signal handler that ran does not end it */
+	/* One look, for which the thread gets up: what the call returns, -FI_ECANCELED to
+	 * give up, or -FI_EAGAIN to go on; then the thread has entered if it may sleep and
+	 * nothing was found. */
+	ssize_t (*look)(struct switch_waiter *waiter, bool may_sleep);
+	/* It ends without (-FI_ETIMEDOUT, -FI_EAGAIN when a signal handler ran, what look
+	 * said): gets up, and says what the call returns. */
+	ssize_t (*give_up)(struct switch_waiter *waiter, int why);
+};
+
+/* What the blocking calls have in common.  Call without locks. */
+ssize_t switch_wait_block(struct switch_waiter *waiter);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "api/eq.h"
 #include "lib/switch_fixture.h"
+#include "progress/events.h"
 
 static struct fid_eq *eq;
 static struct fid one, two; /* stand for objects */
@@ -35,7 +36,8 @@ static void push(struct fid *fid)
 {
 	const struct fi_eq_entry entry = {.fid = fid};
 
-	cr_assert_eq(switch_eq_push(the_eq(), FI_MR_COMPLETE, &entry, sizeof(entry)), 0);
+	cr_assert_eq(switch_events_push(&the_eq()->events, FI_MR_COMPLETE, &entry, sizeof(entry)),
+		     0);
 }
 
 Test(eq, an_event_is_peeked_and_read)
@@ -64,7 +66,8 @@ Test(eq, connection_data_follows_the_entry)
 	memset(buf, 0, sizeof(buf));
 	entry->fid = &one;
 	memcpy(entry->data, "abc", 3);
-	cr_assert_eq(switch_eq_push(the_eq(), FI_CONNECTED, buf, sizeof(*entry) + 3), 0);
+	cr_assert_eq(switch_events_push(&the_eq()->events, FI_CONNECTED, buf, sizeof(*entry) + 3),
+		     0);
 	memset(buf, 0xee, sizeof(buf));
 	cr_assert_eq(fi_eq_read(eq, &event, buf, sizeof(buf), 0), sizeof(*entry) + 3);
 	cr_assert_eq(memcmp(entry->data, "abc\xee", 4), 0);
@@ -82,7 +85,9 @@ Test(eq, connection_data_are_cut)
 	entry->fid = &one;
 	memcpy(entry->data, "abcdef", 6);
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(switch_eq_push(the_eq(), FI_CONNREQ + (uint32_t)i, buf, len + 6), 0);
+		cr_assert_eq(switch_events_push(&the_eq()->events, FI_CONNREQ + (uint32_t)i, buf,
+						len + 6),
+			     0);
 	memset(buf, 0xee, sizeof(buf));
 	cr_assert_eq(fi_eq_read(eq, &event, buf, len - 1, 0), -FI_ETOOSMALL);
 	cr_assert_eq(fi_eq_read(eq, &event, buf, len, 0), len);
@@ -103,7 +108,8 @@ Test(eq, errors_stand_in_their_place)
 	uint32_t event;
 
 	push(&one);
-	cr_assert_eq(switch_eq_push_error(the_eq(), &two, &event, FI_ECONNREFUSED, 111, "why", 3),
+	cr_assert_eq(switch_events_push_error(&the_eq()->events, &two, &event, FI_ECONNREFUSED, 111,
+					      "why", 3),
 		     0);
 	cr_assert_eq(fi_eq_readerr(eq, &err, 0), -FI_EAGAIN);
 	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
@@ -129,7 +135,7 @@ Test(eq, an_old_application_has_a_shorter_error_entry)
 	struct fi_eq_err_entry err;
 
 	the_domain()->fabric->fabric_fid.api_version = FI_VERSION(1, 4);
-	switch_eq_push_error(the_eq(), &two, NULL, FI_EIO, 0, "x", 1);
+	switch_events_push_error(&the_eq()->events, &two, NULL, FI_EIO, 0, "x", 1);
 	memset(&err, 0xee, sizeof(err));
 	cr_assert_gt(fi_eq_readerr(eq, &err, 0), 0);
 	cr_assert_arr_eq(err.err_data, "x", 1);
@@ -143,10 +149,10 @@ Test(eq, what_belongs_to_a_closed_object_goes_with_it)
 
 	push(&one);
 	push(&two);
-	switch_eq_push_error(the_eq(), &one, NULL, FI_EIO, 0, NULL, 0);
+	switch_events_push_error(&the_eq()->events, &one, NULL, FI_EIO, 0, NULL, 0);
 	cr_assert_eq(fi_eq_write(eq, FI_NOTIFY, &entry, sizeof(entry), 0), sizeof(entry));
 	push(&one);
-	switch_eq_remove(the_eq(), &one);
+	switch_events_remove(&the_eq()->events, &one);
 	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
 	cr_assert_eq(entry.fid, &two);
 	/* what the application wrote is the application's */
@@ -162,9 +168,9 @@ Test(eq, a_request_nobody_reads_frees_its_info)
 
 	for (int i = 0; i < 2; i++) {
 		entry.info = fi_allocinfo();
-		switch_eq_push(the_eq(), FI_CONNREQ, &entry, sizeof(entry));
+		switch_events_push(&the_eq()->events, FI_CONNREQ, &entry, sizeof(entry));
 		if (!i)
-			switch_eq_remove(the_eq(), &one);
+			switch_events_remove(&the_eq()->events, &one);
 	}
 }
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the objects that are waited for share: their wait objects as the application sees
+ * them, and how those of a domain come and go.
+ */
+#ifndef SWITCH_TRYWAIT_H
+#define SWITCH_TRYWAIT_H
+
+#include <stdbool.h>
+
+#include <rdma/fabric.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_eq.h>
+
+#include "progress/wait.h"
+
+struct switch_domain;
+struct switch_wait;
+
+int switch_trywait(struct fid_fabric *fabric, struct fid **fids, int count);
+/* 0, -FI_ENOSYS for a kind of wait object that is not offered, or -FI_EINVAL. */
+int switch_wait_check(enum fi_wait_obj wait_obj, const struct fid_wait *set);
+/* fi_control of a queue or counter: FI_GETWAIT and FI_GETWAITOBJ. */
+int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
+/* fi_trywait of a wait object whose owner has one (-FI_EINVAL: it has none). */
+int switch_wait_try(struct switch_wait *wait, bool *ready, bool *signaled);
+
+/* A queue or counter of a domain is opened, and holds the domain from then on: its wait
+ * object, with what wakes it up, in the wait set if it asks for one.  0 or a negative
+ * errno with nothing open. */
+int switch_waitable_open(struct switch_domain *domain, struct switch_wait *wait,
+			 enum fi_wait_obj wait_obj, struct fid_wait *set,
+			 switch_trywait_fn *trywait);
+/* And closed: 0, or -FI_EBUSY while somebody refers to it. */
+int switch_waitable_close(struct switch_domain *domain, struct switch_wait *wait, const int *refs);
+/* Its slot trywait.  is_ready is asked with the lock held. */
+int switch_waitable_try(struct switch_domain *domain, struct switch_wait *wait,
+			bool (*is_ready)(struct switch_wait *wait), bool *ready, bool *signaled);
+
+#endif
