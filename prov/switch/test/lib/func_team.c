@@ -149,11 +149,13 @@ int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt)
 {
 	const char *env = getenv("SEED");
 	uint64_t seed = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
+	const bool list = argc == 2 && !strcmp(argv[1], "--list");
 	int result, passed = 0, failed = 0;
 	const struct func_mode *mode;
 	size_t i, m, mode_cnt;
 
-	printf("provider %s, SEED=%" PRIu64 "\n", func_prov(), seed);
+	if (!list)
+		printf("provider %s, SEED=%" PRIu64 "\n", func_prov(), seed);
 	for (i = 0; i < cnt; i++) {
 		if ((cases[i].flags & FUNC_SWITCH) && !func_is_switch())
 			continue;
@@ -162,13 +164,17 @@ int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt)
 			mode_cnt = cases[i].flags & FUNC_FEW ? FEW_MODES : ARRAY_SIZE(modes);
 		for (m = 0; m < mode_cnt; m++) {
 			mode = mode_cnt > 1 ? &modes[m] : &plain_mode;
-			if (!wanted(argc, argv, &cases[i], mode))
+			if (list)
+				printf("%s [%s]\n", cases[i].name, mode->name);
+			if (list || !wanted(argc, argv, &cases[i], mode))
 				continue;
 			result = run_case(&cases[i], mode, seed);
 			passed += result == EXIT_SUCCESS;
 			failed += result != EXIT_SUCCESS && result != FUNC_SKIP;
 		}
 	}
+	if (list)
+		return EXIT_SUCCESS;
 	if (failed)
 		return EXIT_FAILURE;
 	if (!passed)

@@ -5,7 +5,8 @@
  *
  * Environment: SEED; FUNC_DEADLINE, seconds without any progress after which a process
  * says where it hangs (60).
- * Arguments of a program: only cases whose name contains one of them run.
+ * Arguments of a program: only cases whose name contains one of them run; --list names
+ * them instead of running them.
  */
 #ifndef FUNC_TEAM_H
 #define FUNC_TEAM_H
