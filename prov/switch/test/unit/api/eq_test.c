@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Event queues: what is pushed comes out again, or is dropped with its object. */
 #include <poll.h>
-#include <pthread.h>
-#include <time.h>
 
 #include "api/eq.h"
+#include "lib/later.h"
 #include "lib/switch_fixture.h"
 #include "progress/events.h"
 
@@ -174,25 +173,21 @@ Test(eq, a_request_nobody_reads_frees_its_info)
 	}
 }
 
-static void *push_later(void *fid)
+static void push_event(void *fid)
 {
-	const struct timespec moment = {.tv_nsec = 50000000};
-
-	nanosleep(&moment, NULL);
 	push(fid);
-	return NULL;
 }
 
 Test(eq, an_event_wakes_a_blocking_read)
 {
 	struct fi_eq_entry entry;
-	pthread_t thread;
+	struct later later;
 	uint32_t event;
 
-	pthread_create(&thread, NULL, push_later, &two);
+	later_begin(&later, push_event, &two);
 	cr_assert_eq(fi_eq_sread(eq, &event, &entry, sizeof(entry), -1, 0), sizeof(entry));
 	cr_assert_eq(entry.fid, &two);
-	pthread_join(thread, NULL);
+	later_end(&later);
 	cr_assert_eq(fi_eq_sread(eq, &event, &entry, sizeof(entry), 10, 0), -FI_EAGAIN);
 }
 
