@@ -1,318 +1,245 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Half round trips of several providers, side by side.  Two processes open
- * every provider given, then take turns: a block of round trips over the
- * first, one over the second, and so on, for many rounds.  What disturbs the
- * machine disturbs all of them, so their ratio holds where times do not.
+ * Several providers, or several builds of one, side by side.  Each is opened in two
+ * processes of its own, and they take turns: a block of messages over the first,
+ * one over the second, and so on, then back from the last to the first, for many
+ * rounds, while the others sleep.  What disturbs the machine disturbs all of them, so
+ * their ratio holds where times do not.
  *
- * Prints, for each size and provider, the median over the rounds in
- * microseconds, the median of the ratio to the first provider, taken round by
- * round, and the shortest round: what is left on a machine that is never quiet.
+ * This file owns the arguments, the processes, their turns and what is printed;
+ * ratio_stack.c opens a provider and moves the messages.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <rdma/fabric.h>
-#include <rdma/fi_cm.h>
-#include <rdma/fi_domain.h>
-#include <rdma/fi_endpoint.h>
-#include <rdma/fi_eq.h>
-#include <rdma/fi_errno.h>
+#include "ratio_stack.h"
 
 enum {
 	STACKS_MAX = 8,
-	SIZES_MAX = 32,
-	ADDR_MAX = 256,
+	POINTS_MAX = 64,
+	BUSY_MAX = 64,
+	VALUES_MAX = 1000000,
 	SHARE_NS = 2000000, /* a block lasts about so long */
 };
 
+enum test { TEST_PING_PONG, TEST_STREAM, TEST_END };
+
+static const char *const test_names[] = {"half round trip", "window"};
+
+/* What is measured: one line for each stack. */
+struct point {
+	enum test test;
+	size_t size;
+};
+
 struct stack {
-	char prov[64];
-	enum fi_ep_type type;
-	struct fi_info *info;
-	struct fid_fabric *fabric;
-	struct fid_domain *domain;
-	struct fid_eq *eq;
-	struct fid_cq *tx_cq, *rx_cq;
-	struct fid_av *av;
-	struct fid_pep *pep;
-	struct fid_ep *ep;
-	struct fid_mr *mr;
-	void *desc;
-	fi_addr_t peer;
-	size_t inject_size;
-	char *buf;     /* sent from the first half, received into the second */
-	double *times; /* half round trips of each round, microseconds */
+	const char *label;
+	struct ratio_stack open; /* the processes' copies go on from here */
+	pid_t client;
+	int fd;			    /* to the client */
+	double *values[POINTS_MAX]; /* microseconds */
+	double least[POINTS_MAX];   /* of all blocks */
+};
+
+/* From the parent to the client, and from there to the server. */
+struct order {
+	enum test test;
+	unsigned cnt; /* round trips, or windows */
+	size_t size;
 };
 
 static struct stack stacks[STACKS_MAX];
-static unsigned stack_cnt, rounds = 101, trips_min = 20;
-static size_t sizes[SIZES_MAX] = {64}, size_cnt = 1, size_max;
-static bool is_client;
-static int peer_fd;
+static struct point points[POINTS_MAX];
+static unsigned stack_cnt, point_cnt, rounds = 101, starts, trips_min = 20, busy_cnt;
+static bool json;
+static pid_t busy[BUSY_MAX];
 
-#define CHECK(call)                                                                                \
-	({                                                                                         \
-		ssize_t ret_ = (call);                                                             \
-		if (ret_ < 0) {                                                                    \
-			fprintf(stderr, "switch_ratio: %s: %s\n", #call, fi_strerror((int)-ret_)); \
-			exit(1);                                                                   \
-		}                                                                                  \
-		ret_;                                                                              \
-	})
+/* -- the processes of a stack ------------------------------------------------------ */
 
-static uint64_t now(void)
+/* Ends with its parent, whatever that one dies of. */
+static pid_t fork_child(void)
 {
-	struct timespec time;
+	pid_t parent = getpid(), pid;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-/* -- between the two processes -------------------------------------------------- */
-
-static void tell(const void *data, size_t len)
-{
-	if (write(peer_fd, data, len) != (ssize_t)len)
-		exit(1); /* the other one said why */
-}
-
-static void hear(void *data, size_t len)
-{
-	if (recv(peer_fd, data, len, MSG_WAITALL) != (ssize_t)len)
-		exit(1);
-}
-
-/* -- opening ---------------------------------------------------------------------- */
-
-static void await_connected(struct stack *stack)
-{
-	struct fi_eq_cm_entry entry;
-	uint32_t event = 0;
-	ssize_t ret;
-
-	do {
-		ret = fi_eq_read(stack->eq, &event, &entry, sizeof(entry), 0);
-	} while (ret == -FI_EAGAIN);
-	CHECK(ret);
-	if (event != FI_CONNECTED) {
-		fprintf(stderr, "switch_ratio: %s: not connected\n", stack->prov);
-		exit(1);
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		CHECK(-errno);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 	}
+	return pid;
 }
 
-static void open_domain(struct stack *stack, struct fi_info *info)
+/* Who is woken by a message starts on the processor of who sent it, and two processes
+ * that never sleep share it for milliseconds before the scheduler sees.  So each side
+ * begins on a processor of its own, the first and the last, and may then be moved. */
+static void spread(bool first)
 {
-	struct fi_cq_attr attr = {.format = FI_CQ_FORMAT_CONTEXT};
-	struct fi_eq_attr eq_attr = {.wait_obj = FI_WAIT_UNSPEC};
+	cpu_set_t all, one;
+	int cpu = first ? 0 : CPU_SETSIZE - 1;
 
-	stack->inject_size = info->tx_attr->inject_size;
-	CHECK(fi_domain(stack->fabric, info, &stack->domain, NULL));
-	CHECK(fi_cq_open(stack->domain, &attr, &stack->tx_cq, NULL));
-	CHECK(fi_cq_open(stack->domain, &attr, &stack->rx_cq, NULL));
-	if (!stack->eq)
-		CHECK(fi_eq_open(stack->fabric, &eq_attr, &stack->eq, NULL));
-	if (info->domain_attr->mr_mode & FI_MR_LOCAL) {
-		CHECK(fi_mr_reg(stack->domain, stack->buf, 2 * size_max, FI_SEND | FI_RECV, 0, 0, 0,
-				&stack->mr, NULL));
-		stack->desc = fi_mr_desc(stack->mr);
-	}
-}
-
-static void open_ep(struct stack *stack, struct fi_info *info)
-{
-	struct fi_av_attr attr = {.type = FI_AV_TABLE};
-
-	CHECK(fi_endpoint(stack->domain, info, &stack->ep, NULL));
-	CHECK(fi_ep_bind(stack->ep, &stack->tx_cq->fid, FI_TRANSMIT));
-	CHECK(fi_ep_bind(stack->ep, &stack->rx_cq->fid, FI_RECV));
-	if (stack->type == FI_EP_MSG) {
-		CHECK(fi_ep_bind(stack->ep, &stack->eq->fid, 0));
-	} else {
-		CHECK(fi_av_open(stack->domain, &attr, &stack->av, NULL));
-		CHECK(fi_ep_bind(stack->ep, &stack->av->fid, 0));
-	}
-	CHECK(fi_enable(stack->ep));
-}
-
-static void connect_msg(struct stack *stack)
-{
-	char addr[ADDR_MAX];
-
-	hear(addr, sizeof(addr));
-	open_domain(stack, stack->info);
-	open_ep(stack, stack->info);
-	CHECK(fi_connect(stack->ep, addr, NULL, 0));
-	await_connected(stack);
-}
-
-static void accept_msg(struct stack *stack)
-{
-	struct fi_eq_attr attr = {.wait_obj = FI_WAIT_UNSPEC};
-	struct fi_eq_cm_entry entry;
-	char addr[ADDR_MAX] = {0};
-	size_t len = sizeof(addr);
-	uint32_t event;
-	ssize_t ret;
-
-	CHECK(fi_eq_open(stack->fabric, &attr, &stack->eq, NULL));
-	CHECK(fi_passive_ep(stack->fabric, stack->info, &stack->pep, NULL));
-	CHECK(fi_pep_bind(stack->pep, &stack->eq->fid, 0));
-	CHECK(fi_listen(stack->pep));
-	CHECK(fi_getname(&stack->pep->fid, addr, &len));
-	tell(addr, sizeof(addr));
-	do {
-		ret = fi_eq_read(stack->eq, &event, &entry, sizeof(entry), 0);
-	} while (ret == -FI_EAGAIN);
-	CHECK(ret);
-	open_domain(stack, entry.info);
-	open_ep(stack, entry.info);
-	CHECK(fi_accept(stack->ep, NULL, 0));
-	fi_freeinfo(entry.info);
-	await_connected(stack);
-}
-
-static void exchange_names(struct stack *stack)
-{
-	char mine[ADDR_MAX] = {0}, other[ADDR_MAX];
-	size_t len = sizeof(mine);
-
-	open_domain(stack, stack->info);
-	open_ep(stack, stack->info);
-	CHECK(fi_getname(&stack->ep->fid, mine, &len));
-	tell(mine, sizeof(mine));
-	hear(other, sizeof(other));
-	if (fi_av_insert(stack->av, other, 1, &stack->peer, 0, NULL) != 1) {
-		fprintf(stderr, "switch_ratio: %s: fi_av_insert failed\n", stack->prov);
-		exit(1);
-	}
-}
-
-/* What is layered over a core answers to the core's name, too. */
-static struct fi_info *of_that_name(const struct fi_info *info, const char *prov)
-{
-	while (info && strcmp(info->fabric_attr->prov_name, prov))
-		info = info->next;
-	return info ? fi_dupinfo(info) : NULL;
-}
-
-static void open_stack(struct stack *stack)
-{
-	struct fi_info *hints = fi_allocinfo(), *all;
-
-	hints->caps = FI_MSG;
-	hints->mode = FI_CONTEXT;
-	hints->ep_attr->type = stack->type;
-	hints->domain_attr->mr_mode = FI_MR_LOCAL;
-	hints->fabric_attr->prov_name = strdup(stack->prov);
-	CHECK(fi_getinfo(FI_VERSION(1, 17), "127.0.0.1", NULL, is_client ? 0 : FI_SOURCE, hints,
-			 &all));
-	stack->info = of_that_name(all, stack->prov);
-	if (!stack->info)
-		CHECK(-FI_ENODATA);
-	fi_freeinfo(all);
-	fi_freeinfo(hints);
-	stack->buf = calloc(2, size_max);
-	if (!stack->buf)
-		CHECK(-FI_ENOMEM);
-	CHECK(fi_fabric(stack->info->fabric_attr, &stack->fabric, NULL));
-	if (stack->type == FI_EP_RDM)
-		exchange_names(stack);
-	else if (is_client)
-		connect_msg(stack);
-	else
-		accept_msg(stack);
-}
-
-static void close_fid(void *fid)
-{
-	if (fid)
-		fi_close(fid);
-}
-
-static void close_stack(struct stack *stack)
-{
-	close_fid(stack->ep);
-	close_fid(stack->pep);
-	close_fid(stack->av);
-	close_fid(stack->tx_cq);
-	close_fid(stack->rx_cq);
-	close_fid(stack->mr);
-	close_fid(stack->domain);
-	close_fid(stack->eq);
-	close_fid(stack->fabric);
-	fi_freeinfo(stack->info);
-	free(stack->buf);
-	free(stack->times);
-}
-
-/* -- measuring -------------------------------------------------------------------- */
-
-static void await(struct fid_cq *cq)
-{
-	struct fi_cq_err_entry err = {0};
-	struct fi_cq_entry entry;
-	ssize_t ret;
-
-	do {
-		ret = fi_cq_read(cq, &entry, 1);
-	} while (ret == -FI_EAGAIN);
-	if (ret == -FI_EAVAIL && fi_cq_readerr(cq, &err, 0) == 1)
-		ret = -err.err;
-	CHECK(ret);
-}
-
-static void send_one(struct stack *stack, size_t size)
-{
-	static struct fi_context context;
-	ssize_t ret;
-
-	if (size <= stack->inject_size) {
-		while ((ret = fi_inject(stack->ep, stack->buf, size, stack->peer)) == -FI_EAGAIN)
-			fi_cq_read(stack->rx_cq, NULL, 0);
-		CHECK(ret);
+	if (sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2)
 		return;
-	}
-	while ((ret = fi_send(stack->ep, stack->buf, size, stack->desc, stack->peer, &context)) ==
-	       -FI_EAGAIN)
-		fi_cq_read(stack->tx_cq, NULL, 0);
-	CHECK(ret);
-	await(stack->tx_cq);
+	while (!CPU_ISSET(cpu, &all))
+		cpu += first ? 1 : -1;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (!sched_setaffinity(0, sizeof(one), &one))
+		sched_setaffinity(0, sizeof(all), &all);
 }
 
-static void post_recv(struct stack *stack)
+static double obey(struct ratio_stack *stack, const struct order *order)
 {
-	static struct fi_context context;
-
-	CHECK(fi_recv(stack->ep, stack->buf + size_max, size_max, stack->desc, FI_ADDR_UNSPEC,
-		      &context));
+	spread(stack->is_client);
+	if (order->test == TEST_STREAM)
+		return ratio_stack_stream(stack, order->size, order->cnt);
+	return ratio_stack_ping_pong(stack, order->size, order->cnt);
 }
 
-/* Half a round trip, in microseconds; a receive is posted before and after. */
-static double ping_pong(struct stack *stack, size_t size, unsigned cnt)
+static void __attribute__((noreturn)) run_server(struct ratio_stack *stack)
 {
-	uint64_t start = now();
+	struct order order;
 
-	for (unsigned i = 0; i < cnt; i++) {
-		if (is_client)
-			send_one(stack, size);
-		await(stack->rx_cq);
-		post_recv(stack);
-		if (!is_client)
-			send_one(stack, size);
+	ratio_stack_open(stack);
+	for (;;) {
+		ratio_hear(stack->peer_fd, &order, sizeof(order));
+		if (order.test == TEST_END)
+			break;
+		obey(stack, &order);
 	}
-	return (double)(now() - start) / cnt / 2000;
+	ratio_stack_close(stack);
+	exit(0);
+}
+
+/* The server has said why.  The client may be waiting for a message from it. */
+static void server_ended(int sig)
+{
+	(void)sig;
+	_exit(1);
+}
+
+static void __attribute__((noreturn)) run_client(struct ratio_stack *stack, int fd)
+{
+	struct order order;
+	double took = 0;
+	int fds[2], status;
+	pid_t server;
+
+	/* before libfabric is touched */
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		CHECK(-errno);
+	signal(SIGCHLD, server_ended);
+	server = fork_child();
+	stack->is_client = server;
+	stack->peer_fd = fds[stack->is_client];
+	close(fds[!stack->is_client]);
+	if (!stack->is_client) {
+		signal(SIGCHLD, SIG_DFL);
+		close(fd);
+		run_server(stack);
+	}
+	ratio_stack_open(stack);
+	ratio_tell(fd, &took, sizeof(took));
+	for (;;) {
+		ratio_hear(fd, &order, sizeof(order));
+		if (order.test == TEST_END)
+			signal(SIGCHLD, SIG_DFL);
+		ratio_tell(stack->peer_fd, &order, sizeof(order));
+		if (order.test == TEST_END)
+			break;
+		took = obey(stack, &order);
+		ratio_tell(fd, &took, sizeof(took));
+	}
+	ratio_stack_close(stack);
+	if (waitpid(server, &status, 0) != server || status)
+		exit(1);
+	exit(0);
+}
+
+static void stack_start(struct stack *stack)
+{
+	double ready;
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		CHECK(-errno);
+	stack->client = fork_child();
+	if (!stack->client) {
+		close(fds[0]);
+		run_client(&stack->open, fds[1]);
+	}
+	close(fds[1]);
+	stack->fd = fds[0];
+	ratio_hear(stack->fd, &ready, sizeof(ready));
+}
+
+static void stack_stop(struct stack *stack)
+{
+	const struct order end = {.test = TEST_END};
+	int status;
+
+	ratio_tell(stack->fd, &end, sizeof(end));
+	if (waitpid(stack->client, &status, 0) != stack->client || status)
+		exit(1);
+	close(stack->fd);
+}
+
+/* One block. */
+static double turn(struct stack *stack, enum test test, size_t size, unsigned cnt)
+{
+	const struct order order = {.test = test, .cnt = cnt, .size = size};
+	double took;
+
+	ratio_tell(stack->fd, &order, sizeof(order));
+	ratio_hear(stack->fd, &took, sizeof(took));
+	return took;
+}
+
+/* -- a machine that has something else to do ---------------------------------------- */
+
+static void busy_start(void)
+{
+	for (unsigned i = 0; i < busy_cnt; i++) {
+		busy[i] = fork_child();
+		for (volatile uint64_t spin = 0; !busy[i]; spin++)
+			;
+	}
+}
+
+static void busy_stop(void)
+{
+	for (unsigned i = 0; i < busy_cnt; i++) {
+		kill(busy[i], SIGKILL);
+		waitpid(busy[i], NULL, 0);
+	}
+}
+
+/* -- figures ------------------------------------------------------------------------ */
+
+static unsigned value_cnt(void)
+{
+	return starts ? starts : rounds;
+}
+
+static double *new_values(unsigned cnt)
+{
+	double *values = calloc(cnt, sizeof(*values));
+
+	if (!values)
+		CHECK(-FI_ENOMEM);
+	return values;
 }
 
 static int by_value(const void *a, const void *b)
@@ -322,156 +249,307 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *values)
+/* Sorts them. */
+static double median(double *values, unsigned cnt)
 {
-	qsort(values, rounds, sizeof(*values), by_value);
-	return values[rounds / 2];
+	qsort(values, cnt, sizeof(*values), by_value);
+	return cnt % 2 ? values[cnt / 2] : (values[cnt / 2 - 1] + values[cnt / 2]) / 2;
 }
 
-static void report(size_t size)
+static double shortest(const double *times)
 {
-	double *ratio = calloc(rounds, sizeof(*ratio)), *base = calloc(rounds, sizeof(*base));
+	double least = times[0];
 
-	if (!ratio || !base)
-		CHECK(-FI_ENOMEM);
-	memcpy(base, stacks[0].times, rounds * sizeof(*base));
-	for (unsigned i = 0; i < stack_cnt; i++) {
-		struct stack *stack = &stacks[i];
+	for (unsigned i = 1; i < rounds; i++)
+		least = times[i] < least ? times[i] : least;
+	return least;
+}
 
-		for (unsigned round = 0; round < rounds; round++)
-			ratio[round] = stack->times[round] / base[round];
-		printf("%-10zu %-20s %-4s %10.2f %8.3f", size, stack->prov,
-		       stack->type == FI_EP_MSG ? "msg" : "rdm", median(stack->times),
-		       median(ratio));
-		printf(" %10.2f\n", stack->times[0]); /* median() has sorted them */
-	}
-	fflush(stdout);
+/* Of a median, from the median deviation: a few disturbed values change it little.  For
+ * a normal distribution the standard deviation is 1.4826 median deviations, and the
+ * standard error of a median 1.2533 times that of a mean. */
+static double standard_error(const double *values, unsigned cnt, double middle)
+{
+	double *off = new_values(cnt), error;
+
+	for (unsigned i = 0; i < cnt; i++)
+		off[i] = fabs(values[i] - middle);
+	error = 1.2533 * 1.4826 * median(off, cnt) / sqrt(cnt);
+	free(off);
+	return error;
+}
+
+static const char *verdict(double ratio, double error)
+{
+	if (fabs(ratio - 1) < 0.02 || fabs(ratio - 1) < 2 * error)
+		return "same";
+	return ratio > 1 ? "slower" : "faster";
+}
+
+static void print_heads(const struct point *point)
+{
+	if (json || (point != points && point->test == point[-1].test))
+		return;
+	printf("%-10s %-20s %-4s %10s %8s %10s %8s %8s %s\n", "bytes", "provider", "type",
+	       point->test == TEST_STREAM ? "us/message" : "us", "ratio", "least us", "+-us",
+	       "+-ratio", "verdict");
+}
+
+static void report_stack(const struct point *point, struct stack *stack)
+{
+	unsigned cnt = value_cnt();
+	size_t at = (size_t)(point - points);
+	double *values = stack->values[at], *ratio = new_values(cnt);
+	double middle, error, of_ratio, ratio_error;
+	const char *type = stack->open.type == FI_EP_MSG ? "msg" : "rdm", *said = "-";
+
+	for (unsigned i = 0; i < cnt; i++)
+		ratio[i] = values[i] / stacks[0].values[at][i];
+	of_ratio = median(ratio, cnt);
+	ratio_error = standard_error(ratio, cnt, of_ratio);
+	memcpy(ratio, values, cnt * sizeof(*values));
+	middle = median(ratio, cnt);
+	error = standard_error(ratio, cnt, middle);
 	free(ratio);
-	free(base);
+	if (stack != stacks)
+		said = verdict(of_ratio, ratio_error);
+	if (json)
+		printf("{\"test\":\"%s\",\"bytes\":%zu,\"label\":\"%s\",\"provider\":\"%s\","
+		       "\"type\":\"%s\",\"tagged\":%s,\"values\":%u,\"us\":%.4f,\"us_error\":%.4f,"
+		       "\"ratio\":%.5f,\"ratio_error\":%.5f,\"least_us\":%.4f,\"verdict\":\"%s\"}"
+		       "\n",
+		       test_names[point->test], point->size, stack->label, stack->open.prov, type,
+		       stack->open.tagged ? "true" : "false", cnt, middle, error, of_ratio,
+		       ratio_error, stack->least[at], said);
+	else
+		printf("%-10zu %-20s %-4s %10.2f %8.3f %10.2f %8.2f %8.3f %s\n", point->size,
+		       stack->label, type, middle, of_ratio, stack->least[at], error, ratio_error,
+		       said);
 }
 
-/* The client says how many round trips a block has, of a length that suits
- * the size; both do the same ones in the same order. */
-static void measure(size_t size)
+static void report(const struct point *point)
 {
-	unsigned cnt = trips_min;
+	print_heads(point);
+	for (unsigned i = 0; i < stack_cnt; i++)
+		report_stack(point, &stacks[i]);
+	fflush(stdout);
+}
 
-	for (unsigned i = 0; i < stack_cnt; i++) {
-		double took = ping_pong(&stacks[i], size, cnt);
+/* -- measuring ---------------------------------------------------------------------- */
 
-		if (!i && is_client)
-			cnt = took * 2000 * cnt < SHARE_NS ? (unsigned)(SHARE_NS / took / 2000)
-							   : cnt;
-		if (!i && is_client)
-			tell(&cnt, sizeof(cnt));
-		else if (!i)
-			hear(&cnt, sizeof(cnt));
+/* How many round trips, or windows, take about SHARE_NS. */
+static unsigned block_cnt(const struct point *point)
+{
+	unsigned cnt = point->test == TEST_STREAM ? (trips_min + 9) / 10 : trips_min;
+	double each = point->test == TEST_STREAM ? RATIO_WINDOW : 2;
+	double took = 1;
+
+	for (unsigned i = stack_cnt; i--;) /* everybody, to warm up; the first one decides */
+		took = turn(&stacks[i], point->test, point->size, cnt);
+	took *= each * 1000;
+	return took * cnt < SHARE_NS ? (unsigned)(SHARE_NS / took) : cnt;
+}
+
+/* Times of all rounds, in turns. */
+static void measure(const struct point *point, double *times[])
+{
+	size_t at = (size_t)(point - points);
+	unsigned cnt = block_cnt(point);
+
+	for (unsigned round = 0; round < rounds; round++) {
+		for (unsigned k = 0; k < stack_cnt; k++) {
+			unsigned i = round % 2 ? stack_cnt - 1 - k : k;
+			double took = turn(&stacks[i], point->test, point->size, cnt);
+
+			times[i][round] = took;
+			if (!stacks[i].least[at] || took < stacks[i].least[at])
+				stacks[i].least[at] = took;
+		}
 	}
-	for (unsigned round = 0; round < rounds; round++)
+}
+
+/* Where memory happens to lie, and which port a connection has, changes times by several
+ * percent for as long as a process lives: so every start of the processes is but one
+ * value, its shortest block, since other processes only ever add to one.  Those who
+ * start first and last change places. */
+static void run_starts(void)
+{
+	double *times[STACKS_MAX];
+
+	for (unsigned i = 0; i < stack_cnt; i++)
+		times[i] = new_values(rounds);
+	for (unsigned start = 0; start < starts; start++) {
+		for (unsigned k = 0; k < stack_cnt; k++)
+			stack_start(&stacks[start % 2 ? stack_cnt - 1 - k : k]);
+		for (unsigned p = 0; p < point_cnt; p++) {
+			measure(&points[p], times);
+			for (unsigned i = 0; i < stack_cnt; i++)
+				stacks[i].values[p][start] = shortest(times[i]);
+			if (start == starts - 1)
+				report(&points[p]);
+		}
 		for (unsigned i = 0; i < stack_cnt; i++)
-			stacks[i].times[round] = ping_pong(&stacks[i], size, cnt);
-}
-
-static void run(void)
-{
-	for (unsigned i = 0; i < stack_cnt; i++) {
-		open_stack(&stacks[i]);
-		stacks[i].times = calloc(rounds, sizeof(*stacks[i].times));
-		post_recv(&stacks[i]);
-	}
-	if (is_client)
-		printf("%-10s %-20s %-4s %10s %8s %10s\n", "bytes", "provider", "type", "us",
-		       "ratio", "least us");
-	for (size_t i = 0; i < size_cnt; i++) {
-		measure(sizes[i]);
-		if (is_client)
-			report(sizes[i]);
+			stack_stop(&stacks[i]);
 	}
 	for (unsigned i = 0; i < stack_cnt; i++)
-		close_stack(&stacks[i]);
+		free(times[i]);
+}
+
+static void run_once(void)
+{
+	double *times[STACKS_MAX];
+
+	for (unsigned i = 0; i < stack_cnt; i++)
+		stack_start(&stacks[i]);
+	for (unsigned p = 0; p < point_cnt; p++) {
+		for (unsigned i = 0; i < stack_cnt; i++)
+			times[i] = stacks[i].values[p];
+		measure(&points[p], times);
+		report(&points[p]);
+	}
+	for (unsigned i = 0; i < stack_cnt; i++)
+		stack_stop(&stacks[i]);
 }
 
 /* -- arguments ---------------------------------------------------------------------- */
 
-static void usage(void)
+static void __attribute__((noreturn)) usage(void)
 {
 	fprintf(stderr,
-		"usage: switch_ratio [-S SIZE[,SIZE...]] [-r ROUNDS] [-n TRIPS] PROVIDER:TYPE...\n"
-		"  SIZE      bytes of a message (64)\n"
-		"  ROUNDS    blocks measured of each, at least 3 (101)\n"
-		"  TRIPS     round trips of a block, at least (20); as many as take 2 ms\n"
-		"  PROVIDER  as FI_PROVIDER names it; TYPE: msg or rdm\n"
-		"e.g. switch_ratio -S 64,65536 tcp:msg 'tcp;ofi_rxm:rdm' 'tcp;ofi_switch:rdm'\n");
+		"usage: switch_ratio [-jt] [-S SIZE[,SIZE...]] [-W SIZE[,SIZE...]] [-r ROUNDS]\n"
+		"                    [-n TRIPS] [-s STARTS] [-b PROCESSES]\n"
+		"                    [LABEL=]PROVIDER:TYPE[@PATH]...\n"
+		"  -S  bytes of a message that goes back and forth (64)\n"
+		"  -W  bytes of messages that go one way, %d at a time\n"
+		"  -r  blocks measured of each, at least 3 (101)\n"
+		"  -n  round trips of a block, at least (20); as many as take 2 ms\n"
+		"  -s  starts the processes anew so often, at least 3; each start is one value\n"
+		"  -b  runs so many busy processes beside\n"
+		"  -t  tagged messages\n"
+		"  -j  a line of JSON for each figure\n"
+		"  PROVIDER  as FI_PROVIDER names it; TYPE: msg or rdm; PATH: where libfabric\n"
+		"            looks for it (FI_PROVIDER_PATH)\n"
+		"e.g. switch_ratio -S 64,65536 tcp:msg 'tcp;ofi_rxm:rdm' 'tcp;ofi_switch:rdm'\n",
+		RATIO_WINDOW);
 	exit(2);
 }
 
-static void parse_sizes(char *text)
+static unsigned parse_number(const char *text, unsigned min, unsigned max)
 {
-	char *part, *end;
+	char *end;
+	unsigned long value = strtoul(text, &end, 0);
 
-	for (size_cnt = 0; (part = strsep(&text, ",")); size_cnt++) {
-		unsigned long size = strtoul(part, &end, 0);
+	if (end == text || *end || *text == '-' || value < min || value > max)
+		usage();
+	return (unsigned)value;
+}
 
-		if (size_cnt == SIZES_MAX || end == part || *end || size > 1 << 30)
+static void parse_sizes(enum test test, char *text)
+{
+	char *part;
+
+	while ((part = strsep(&text, ","))) {
+		if (point_cnt == POINTS_MAX)
 			usage();
-		sizes[size_cnt] = size;
+		points[point_cnt].size = parse_number(part, 0, 1 << 30);
+		points[point_cnt++].test = test;
 	}
 }
 
-static void parse_stack(const char *text)
+/* Changes its text. */
+static void parse_stack(char *text, bool tagged)
 {
-	const char *colon = strrchr(text, ':');
 	struct stack *stack = &stacks[stack_cnt++];
+	char *colon = strchr(text, ':'), *equals = strchr(text, '=');
 
-	if (!colon || colon - text >= (ptrdiff_t)sizeof(stack->prov))
+	if (!colon)
 		usage();
-	if (!strcmp(colon, ":msg"))
-		stack->type = FI_EP_MSG;
-	else if (!strcmp(colon, ":rdm"))
-		stack->type = FI_EP_RDM;
+	*colon++ = '\0';
+	if (!strncmp(colon, "msg", 3))
+		stack->open.type = FI_EP_MSG;
+	else if (!strncmp(colon, "rdm", 3))
+		stack->open.type = FI_EP_RDM;
 	else
 		usage();
-	memcpy(stack->prov, text, (size_t)(colon - text));
+	if (colon[3] && (colon[3] != '@' || !colon[4]))
+		usage();
+	stack->open.path = colon[3] ? colon + 4 : NULL;
+	stack->open.tagged = tagged;
+	stack->open.prov = text;
+	if (equals && equals < colon) {
+		*equals = '\0';
+		stack->open.prov = equals + 1;
+	}
+	stack->label = text;
+}
+
+static void parse_options(int argc, char **argv, bool *tagged)
+{
+	char *ping_pong = NULL, *stream = NULL;
+	char usual[] = "64";
+	int opt;
+
+	while ((opt = getopt(argc, argv, "S:W:r:n:s:b:tj")) != -1) {
+		switch (opt) {
+		case 'S':
+			ping_pong = optarg;
+			break;
+		case 'W':
+			stream = optarg;
+			break;
+		case 'r':
+			rounds = parse_number(optarg, 3, VALUES_MAX);
+			break;
+		case 'n':
+			trips_min = parse_number(optarg, 1, VALUES_MAX);
+			break;
+		case 's':
+			starts = parse_number(optarg, 3, VALUES_MAX);
+			break;
+		case 'b':
+			busy_cnt = parse_number(optarg, 0, BUSY_MAX);
+			break;
+		case 't':
+			*tagged = true;
+			break;
+		case 'j':
+			json = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind == argc || argc - optind > STACKS_MAX)
+		usage();
+	if (ping_pong || !stream)
+		parse_sizes(TEST_PING_PONG, ping_pong ? ping_pong : usual);
+	if (stream)
+		parse_sizes(TEST_STREAM, stream);
 }
 
 int main(int argc, char **argv)
 {
-	int opt, fds[2], status = 0;
-	pid_t pid;
+	bool tagged = false;
+	size_t size_max = 1;
 
-	while ((opt = getopt(argc, argv, "S:r:n:")) != -1) {
-		if (opt == 'S')
-			parse_sizes(optarg);
-		else if (opt == 'r')
-			rounds = (unsigned)strtoul(optarg, NULL, 0);
-		else if (opt == 'n')
-			trips_min = (unsigned)strtoul(optarg, NULL, 0);
-		else
-			usage();
-	}
-	if (optind == argc || argc - optind > STACKS_MAX || rounds < 3 || rounds > 1000000 ||
-	    trips_min < 1 || trips_min > 1000000)
-		usage();
+	parse_options(argc, argv, &tagged);
 	for (; optind < argc; optind++)
-		parse_stack(argv[optind]);
-	size_max = 1;
-	for (size_t i = 0; i < size_cnt; i++)
-		size_max = sizes[i] > size_max ? sizes[i] : size_max;
-
-	/* forked before libfabric is touched */
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
-		CHECK(-errno);
-	pid = fork();
-	if (pid < 0)
-		CHECK(-errno);
-	is_client = pid;
-	if (!is_client) /* which may wait for a client that has failed */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	peer_fd = fds[is_client];
-	close(fds[!is_client]);
-	run();
-	if (!is_client)
-		return 0;
-	waitpid(pid, &status, 0);
-	return status ? 1 : 0;
+		parse_stack(argv[optind], tagged);
+	for (unsigned i = 0; i < point_cnt; i++)
+		size_max = points[i].size > size_max ? points[i].size : size_max;
+	for (unsigned i = 0; i < stack_cnt; i++) {
+		stacks[i].open.size_max = size_max;
+		for (unsigned p = 0; p < point_cnt; p++)
+			stacks[i].values[p] = new_values(value_cnt());
+	}
+	busy_start();
+	if (starts)
+		run_starts();
+	else
+		run_once();
+	busy_stop();
+	for (unsigned i = 0; i < stack_cnt; i++)
+		for (unsigned p = 0; p < point_cnt; p++)
+			free(stacks[i].values[p]);
+	return 0;
 }
