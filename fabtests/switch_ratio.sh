@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# switch_ratio and bench/compare, with a few messages: their figures are figures, their
-# verdicts follow from them, and they fail where there is no provider.  No time is judged.
+# switch_ratio and what is in bench/, with a few messages: their figures are figures, their
+# verdicts follow from them, and they fail where there is no provider.  No figure is judged.
 #
 # usage: switch_ratio.sh, in the build directory.  Environment: FI_PROVIDER_PATH.
 set -u
 
 ratio=fabtests/switch_ratio
-compare=$(cd "$(dirname "$0")/.." && pwd)/bench/compare
+bench=$(cd "$(dirname "$0")/.." && pwd)/bench
 status=0
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/switch-ratio.XXXXXX") || exit 99
 trap 'rm -rf "$tmp"' EXIT
@@ -115,11 +115,38 @@ verdict "an unknown provider" $?
 want=0
 BENCH_ROUNDS=3 BENCH_BLOCKS=3 BENCH_SIZES=64 BENCH_WINDOW_SIZES=64 BENCH_TYPES="rdm msg" BENCH_JSON=1
 export BENCH_ROUNDS BENCH_BLOCKS BENCH_SIZES BENCH_WINDOW_SIZES BENCH_TYPES BENCH_JSON
-run "$compare" "$(dirname "$module")" && figures 8
+run "$bench/compare" "$(dirname "$module")" && figures 8
 verdict "bench/compare with another build directory" $?
 want=1
-run "$compare" "$tmp/nothing" && grep -q "no libswitch-fi.so" "$tmp/err"
+run "$bench/compare" "$tmp/nothing" && grep -q "no libswitch-fi.so" "$tmp/err"
 verdict "bench/compare without one" $?
+
+# Two tables' worth of figures in one line, the differences in percent behind.
+counted()
+{
+	awk '/^rdm / {
+		for (i = 4; i <= 7; i++)
+			if ($i !~ /^[0-9]+\.[0-9]$/ || $i + 0 <= 0)
+				exit 1
+		lines += NF == 9 && $4 + 0 < $5 + 0 && $6 + 0 < $7 + 0 && $8 ~ /^[+-][0-9.]+%$/
+	}
+	END { exit lines != 1 }' "$tmp/out"
+}
+
+BENCH_CASES=rdm:8:1 BENCH_COUNT=256
+export BENCH_CASES BENCH_COUNT
+if command -v valgrind >/dev/null; then
+	want=0
+	run "$bench/instructions" "$(dirname "$module")" && counted
+	verdict "bench/instructions" $?
+	want=1
+	run "$bench/instructions" "$tmp/nothing" && grep -q "no libswitch-fi.so" "$tmp/err"
+	verdict "bench/instructions without the other build" $?
+else
+	want=77
+	run "$bench/instructions" "$(dirname "$module")" && grep -q "no valgrind" "$tmp/out"
+	verdict "bench/instructions without valgrind" $?
+fi
 
 want=2
 for wrong in "-r 2" "-s 2" "-S x" "-S -1" "-b 65" ""; do
