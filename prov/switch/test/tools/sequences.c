@@ -307,6 +307,9 @@ const struct sess_action *__wrap_sess_next(struct sess_engine *engine)
 	case SESS_ACT_DOWN:
 		down(from, app, action);
 		break;
+	case SESS_ACT_LINK_DOWN:
+		arrow(from, app, "link down");
+		break;
 	}
 	return action;
 }
@@ -326,7 +329,7 @@ void __wrap_sess_done(struct sess_engine *engine, struct sess_io *io, int error)
 /* -- what the applications do ------------------------------------------------------------ */
 
 /* Two engines whose link takes no longer for one thing than for another. */
-static void open_quiet(const struct sess_config *first, const struct sess_config *second)
+static void open_quiet(const struct link_config *first, const struct link_config *second)
 {
 	drawing = false;
 	net = link_create(1);
@@ -343,7 +346,7 @@ static void draw(void)
 	heads();
 }
 
-static void open_pair(const struct sess_config *first, const struct sess_config *second)
+static void open_pair(const struct link_config *first, const struct link_config *second)
 {
 	open_quiet(first, second);
 	ab = link_connect(a, b);
@@ -352,7 +355,7 @@ static void open_pair(const struct sess_config *first, const struct sess_config 
 	draw();
 }
 
-static void open_alike(struct sess_config config)
+static void open_alike(struct link_config config)
 {
 	open_pair(&config, &config);
 }
@@ -401,7 +404,7 @@ static struct link_op *recv_at(struct link_node *node, size_t size)
 
 static void opening(void)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
 	open_quiet(&config, &config);
 	draw();
@@ -453,20 +456,20 @@ static void by_read(void)
 
 static void by_write(void)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
-	config.can_read = false;
+	config.core.can_read = false;
 	open_alike(config);
 	recv_at(b, 100000);
 	send_from(ab, 100000, 0, "");
 	link_run(net);
 }
 
-static struct sess_config without_rma(void)
+static struct link_config without_rma(void)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
-	config.can_read = config.can_write = config.read_target = config.write_target = false;
+	config.core.can_read = config.core.can_write = config.core.read_target = config.core.write_target = false;
 	return config;
 }
 
@@ -481,9 +484,9 @@ static void by_copy(void)
 
 static void copy_with_go(void)
 {
-	struct sess_config config = without_rma();
+	struct link_config config = without_rma();
 
-	config.eager_budget = 4096;
+	config.engine.eager_budget = 4096;
 	open_alike(config);
 	send_from(ab, 12000, 0, "");
 	link_run(net);
@@ -502,7 +505,7 @@ static void unregistered(void)
 
 static void to_itself(void)
 {
-	struct sess_config config = link_config();
+	struct link_config config = link_config();
 
 	open_quiet(&config, NULL);
 	ab = link_connect_self(a);
