@@ -24,6 +24,7 @@ enum {
 	SESS_SEND_IOV_MAX = 5,	/* pieces of a packet: its head and those */
 	SESS_KEY_MAX = 32,	/* bytes of a remote key */
 	SESS_NAME_MAX = 64,	/* bytes of an endpoint's name in the hello */
+	SESS_HOST_MAX = 40,	   /* bytes of a host's identity in the hello */
 	SESS_PREAMBLE_LEN = 28, /* bytes of ours ahead of connection data */
 	SESS_BUFFER_MIN = 512,	/* bounds of a control buffer, bytes */
 	SESS_BUFFER_MAX = 65536,
@@ -162,7 +163,9 @@ struct sess_config {
 				    given fewer credits [1 MiB] */
 	uint64_t hello_timeout;	 /* [30 s] */
 	uint64_t close_timeout;	 /* [5 s] */
-	uint32_t first_seq;	 /* sequence number of a session's first packet */
+	uint32_t first_seq;	  /* sequence number of a session's first packet */
+	uint8_t host_len;	  /* bytes of: */
+	uint8_t host[SESS_HOST_MAX]; /* what two processes of a host have in common, told to peers */
 	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
 	/* A new operation for a message that this receive with MULTI matched, or
 	 * NULL (it then ends with ENOMEM).  The engine fills it in and completes
@@ -454,6 +457,8 @@ uint64_t sess_source(const struct sess *sess);
 void sess_set_source(struct sess *sess, uint64_t source);
 /* The peer's name from its hello; length 0 before that. */
 const void *sess_peer_name(const struct sess *sess, size_t *len);
+/* What the peer said of its host; length 0 before its hello, or where it said nothing. */
+const void *sess_peer_host(const struct sess *sess, size_t *len);
 /* Why the session failed, in words; never NULL. */
 const char *sess_reason(const struct sess *sess);
 void sess_stats(const struct sess *sess, struct sess_stats *stats);

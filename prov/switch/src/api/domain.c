@@ -28,6 +28,7 @@
 #include "api/poll.h"
 #include "api/shared.h"
 #include "base/compat.h"
+#include "base/host.h"
 #include "base/os.h"
 #include "base/params.h"
 #include "base/switch.h"
@@ -39,6 +40,8 @@
 #include "progress/op.h"
 #include "progress/pump.h"
 #include "switch_session.h"
+
+_Static_assert((int)SWITCH_HOST_LEN <= (int)SESS_HOST_MAX, "the hello has room for it");
 
 enum {
 	BUFFERS_FIRST = 32,
@@ -157,6 +160,7 @@ static int open_engine(struct switch_domain *domain)
 	int ret;
 
 	switch_random(&config.first_seq, sizeof(config.first_seq));
+	config.host_len = (uint8_t)switch_host(config.host);
 	ret = sess_engine_create(&config, &domain->pump.engine);
 	return ret ? ret : describe_core(domain);
 }

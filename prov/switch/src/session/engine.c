@@ -34,7 +34,9 @@ static int config_set(struct sess_config *config, const struct sess_config *give
 	config_default(&config->close_timeout, 5000 * MS);
 	if (config->transfer == SESS_INLINE) /* zero: nothing forced */
 		config->transfer = SESS_AUTO;
-	return config->transfer > SESS_AUTO || !config->random ? -EINVAL : 0;
+	return config->transfer > SESS_AUTO || config->host_len > SESS_HOST_MAX || !config->random
+		       ? -EINVAL
+		       : 0;
 }
 
 static int core_config_set(struct sess_core_config *config, const struct sess_core_config *given)

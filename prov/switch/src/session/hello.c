@@ -8,6 +8,36 @@
 
 #include "session/internal.h"
 
+enum {
+	INTRODUCTION = 1 << WIRE_EXT_NAME | 1 << WIRE_EXT_BUDGET | 1 << WIRE_EXT_SECRET,
+	HOST = 1 << WIRE_EXT_HOST,
+	RESUMPTION = 1 << WIRE_EXT_RESUME,
+};
+
+/* The first link of a session tells who we are. */
+static void introduce(const struct sess *sess, struct wire_hello *hello)
+{
+	const struct sess_config *config = &sess->engine->config;
+
+	hello->exts = INTRODUCTION;
+	hello->eager_budget = sess->own_budget;
+	hello->name_len = sess->ep->name_len;
+	memcpy(hello->name, sess->ep->name, hello->name_len);
+	memcpy(hello->secret, sess->secret, sizeof(hello->secret));
+	if (config->host_len)
+		hello->exts |= HOST;
+	hello->host_len = config->host_len;
+	memcpy(hello->host, config->host, hello->host_len);
+}
+
+/* A further one proves that we are the same. */
+static void resume(const struct sess *sess, struct wire_hello *hello)
+{
+	hello->exts = RESUMPTION;
+	hello->resume_seq = sess->numbers.rx_next;
+	memcpy(hello->resume_secret, sess->peer_secret, sizeof(hello->resume_secret));
+}
+
 /* The hello needs no credit and has the number before the next packet. */
 void hello_build(struct sess_link *link, struct sess_packet *packet)
 {
@@ -36,13 +66,15 @@ void hello_build(struct sess_link *link, struct sess_packet *packet)
 		.attempt = link->is_opener ? link->attempt : sess->ep->attempts,
 		.peer_attempt = link->is_opener ? 0 : link->peer_attempt,
 		.instance = sess->ep->instance,
-		.eager_budget = sess->own_budget,
+		.next_seq = sess->numbers.tx_next,
 		.rma_max = config->rma_max,
 		.virtual_addr = config->virtual_addr,
-		.name_len = sess->ep->name_len,
 	};
 
-	memcpy(hello.name, sess->ep->name, hello.name_len);
+	if (link->is_first)
+		introduce(sess, &hello);
+	else
+		resume(sess, &hello);
 	packet->len = (uint32_t)wire_put_header(packet->bytes, &header);
 	if (link->due & LINK_REFUSE)
 		packet->len += (uint32_t)wire_put_refuse(packet->bytes + packet->len, link->refusal,
@@ -110,20 +142,48 @@ static uint32_t usable_caps(const struct sess_core_config *config, const struct 
 }
 
 /* What a session learns of its peer, by its first link. */
-static void meet(struct sess *sess, const struct wire_hello *hello, uint32_t rx_next)
+static const char *meet(struct sess *sess, const struct wire_hello *hello)
 {
-	sess->numbers.rx_next = rx_next;
+	if ((hello->exts & INTRODUCTION) != INTRODUCTION || hello->exts & RESUMPTION)
+		return "a hello that does not introduce its endpoint";
+	sess->numbers.rx_next = hello->next_seq;
 	sess->eager_budget = hello->eager_budget;
+	memcpy(sess->peer_secret, hello->secret, sizeof(sess->peer_secret));
 	sess->name_len = hello->name_len;
 	memcpy(sess->name, hello->name, hello->name_len);
+	sess->host_len = hello->host_len;
+	memcpy(sess->host, hello->host, hello->host_len);
+	return NULL;
 }
 
-void hello_came(struct sess_link *link, const struct wire_header *header,
-		const struct wire_record *record)
+/* How long it takes does not tell how much of a guess was right. */
+static bool is_same_secret(const uint8_t *a, const uint8_t *b)
+{
+	uint8_t differs = 0;
+
+	for (size_t i = 0; i < WIRE_SECRET_LEN; i++)
+		differs |= a[i] ^ b[i];
+	return !differs;
+}
+
+/* A further link is of the same peer, and both know what has arrived. */
+static const char *recognize(const struct sess *sess, const struct wire_hello *hello)
+{
+	if (!(hello->exts & RESUMPTION))
+		return "a hello that does not go on with its session";
+	if (!is_same_secret(hello->resume_secret, sess->secret))
+		return "a hello without the session's secret";
+	if (hello->next_seq != sess->numbers.rx_next || hello->resume_seq != sess->numbers.tx_next)
+		return "packets are missing between two links";
+	return NULL;
+}
+
+void hello_came(struct sess_link *link, const struct wire_record *record)
 {
 	const struct sess_core_config *config = &link->core->config;
 	struct sess *sess = link->sess;
 	struct wire_hello hello;
+	const char *objection;
 	uint16_t refusal;
 
 	if (wire_get_hello(record, &hello)) {
@@ -139,10 +199,9 @@ void hello_came(struct sess_link *link, const struct wire_header *header,
 		refuse(link, refusal);
 		return;
 	}
-	if (sess->state == SESS_OPENING) {
-		meet(sess, &hello, header->seq + 1);
-	} else if (header->seq + 1 != sess->numbers.rx_next) {
-		sess_link_expel(link, EPROTO, "packets are missing between two links");
+	objection = link->is_first ? meet(sess, &hello) : recognize(sess, &hello);
+	if (objection) {
+		sess_link_expel(link, EPROTO, objection);
 		return;
 	}
 	link->peer_attempt = hello.attempt;

@@ -6,8 +6,7 @@
 #include "session/types.h"
 
 void hello_build(struct sess_link *link, struct sess_packet *packet);
-void hello_came(struct sess_link *link, const struct wire_header *header,
-		const struct wire_record *record);
+void hello_came(struct sess_link *link, const struct wire_record *record);
 void hello_refused(struct sess_link *link, const struct wire_record *record);
 
 #endif

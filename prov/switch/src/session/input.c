@@ -53,7 +53,7 @@ static void greet(struct sess_link *link, const struct wire_header *header, cons
 	if (header->record_cnt != 1 || wire_get_record(p, len, &record) != (long)len)
 		sess_link_expel(link, EPROTO, "a first packet that is no hello");
 	else if (record.type == WIRE_HELLO && (link->has & LINK_PATH || !link->is_opener))
-		hello_came(link, header, &record);
+		hello_came(link, &record);
 	else if (record.type == WIRE_REFUSE && link->is_opener)
 		hello_refused(link, &record);
 	else

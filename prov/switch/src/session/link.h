@@ -51,6 +51,7 @@ struct sess_link {
 	enum link_state state;
 	uint8_t has, due;
 	bool is_opener;
+	bool is_first;	/* of its session: by it the peers meet */
 	bool tell_down; /* LINK_DOWN */
 	bool stalled_on_credit;
 	uint16_t refusal; /* with LINK_REFUSE: why */

@@ -30,6 +30,7 @@ static int session_create(struct sess_ep *ep, void *user, uint64_t source, struc
 	TAILQ_INIT(&sess->xfers);
 	TAILQ_INIT(&sess->messages);
 	numbers_init(&sess->numbers, engine->config.first_seq);
+	engine->config.random(sess->secret, sizeof(sess->secret));
 	TAILQ_INSERT_TAIL(&ep->sessions, sess, ep_link);
 	*out = sess;
 	return 0;
@@ -49,6 +50,7 @@ static int create_linked(struct sess_ep *ep, struct sess_core *core, void *user,
 		free(*sess);
 		return ret;
 	}
+	(*link)->is_first = true;
 	sess_link_expect_hello(*link);
 	return 0;
 }
@@ -459,6 +461,12 @@ const void *sess_peer_name(const struct sess *sess, size_t *len)
 {
 	*len = sess->name_len;
 	return sess->name;
+}
+
+const void *sess_peer_host(const struct sess *sess, size_t *len)
+{
+	*len = sess->host_len;
+	return sess->host;
 }
 
 const char *sess_reason(const struct sess *sess)

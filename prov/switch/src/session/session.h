@@ -6,6 +6,7 @@
 #include "session/credit.h"
 #include "session/timer.h"
 #include "session/types.h"
+#include "session/wire.h"
 
 enum sess_state {
 	SESS_OPENING, /* its first link to open */
@@ -55,6 +56,8 @@ struct sess {
 	struct link_list links;
 	struct sess_link *link; /* that it sends over; NULL: it has to wait for one */
 	uint64_t peer_instance;
+	/* with which a further link proves whose it is: told to the peer, told by it */
+	uint8_t secret[WIRE_SECRET_LEN], peer_secret[WIRE_SECRET_LEN];
 	struct sess_numbers numbers;
 	uint32_t bye_seq;
 
@@ -78,6 +81,8 @@ struct sess {
 	struct sess_stats stats;
 	uint8_t name_len;
 	uint8_t name[SESS_NAME_MAX];
+	uint8_t host_len; /* of the peer: */
+	uint8_t host[SESS_HOST_MAX];
 };
 
 void session_fail(struct sess *sess, int error, const char *reason);

@@ -50,8 +50,10 @@ static inline uint64_t get64(const uint8_t *p)
 
 _Static_assert(WIRE_HEADER_LEN + WIRE_INLINE_LEN + WIRE_TAG_LEN <= 36,
 	       "a small tagged message costs at most 36 bytes beside its payload");
-_Static_assert(WIRE_HEADER_LEN + WIRE_HELLO_LEN + SESS_NAME_MAX <= WIRE_HELLO_MAX,
-	       "the hello fits any control buffer");
+_Static_assert(WIRE_HEADER_LEN + WIRE_HELLO_LEN + (WIRE_EXTS - 1) * WIRE_EXT_LEN + SESS_NAME_MAX +
+			       8 + WIRE_SECRET_LEN + WIRE_SECRET_LEN + 4 + SESS_HOST_MAX <=
+		       WIRE_HELLO_MAX,
+	       "a hello with every extension fits its packet");
 _Static_assert((int)WIRE_HELLO_MAX <= (int)SESS_BUFFER_MIN, "the hello fits any control buffer");
 _Static_assert(WIRE_HEADER_LEN + WIRE_START_LEN + WIRE_TAG_LEN + WIRE_DATA_LEN +
 			       WIRE_DESC_MAX * (WIRE_DESC_LEN + SESS_KEY_MAX) <=
@@ -220,20 +222,51 @@ size_t wire_put_refuse(uint8_t *p, uint16_t reason, uint32_t attempt)
 }
 
 /*
- * Offset of the fields of a hello: 0 type, 1 flags, 2 length of all, 4 magic,
- * 8 version_min, 10 version_max, 12 byte order, 14 window, 16 caps, 20 buffer
- * size, 24 attempt, 28 peer's attempt, 32 instance, 40 eager budget, 48
- * longest RMA, 56 RMA pieces, 58 key length, 60 virtual addresses, 61 name
- * length, 62 reserved, 72 name.  A later version may append to it: the
- * length is its own.
+ * Offsets of the fixed part of a hello: 0 type, 1 flags, 2 length of all, 4 magic, 8
+ * version_min, 10 version_max, 12 byte order, 14 window, 16 capabilities of the link, 20
+ * buffer size, 24 attempt, 28 peer's attempt, 32 instance, 40 next packet, 44
+ * capabilities of the endpoint, 48 longest RMA, 56 RMA pieces, 58 key length, 60 virtual
+ * addresses, 61 zero, 62 reserved, 64 extensions.  Version 1 had the versions and limits
+ * in the same places, and at 61 the length of its name: it understands this hello as
+ * far as it has to, to refuse it.
  */
+static uint8_t *put_ext(uint8_t *p, enum wire_ext type, const void *value, uint16_t len)
+{
+	p = put16(p, (uint16_t)type);
+	p = put16(p, len);
+	memcpy(p, value, len);
+	return p + len;
+}
+
+static uint8_t *put_exts(uint8_t *p, const struct wire_hello *hello)
+{
+	uint8_t value[WIRE_SECRET_LEN + 4];
+
+	if (wire_hello_has(hello, WIRE_EXT_NAME))
+		p = put_ext(p, WIRE_EXT_NAME, hello->name, hello->name_len);
+	if (wire_hello_has(hello, WIRE_EXT_BUDGET)) {
+		put64(value, hello->eager_budget);
+		p = put_ext(p, WIRE_EXT_BUDGET, value, 8);
+	}
+	if (wire_hello_has(hello, WIRE_EXT_SECRET))
+		p = put_ext(p, WIRE_EXT_SECRET, hello->secret, WIRE_SECRET_LEN);
+	if (wire_hello_has(hello, WIRE_EXT_RESUME)) {
+		memcpy(value, hello->resume_secret, WIRE_SECRET_LEN);
+		put32(value + WIRE_SECRET_LEN, hello->resume_seq);
+		p = put_ext(p, WIRE_EXT_RESUME, value, WIRE_SECRET_LEN + 4);
+	}
+	if (wire_hello_has(hello, WIRE_EXT_HOST))
+		p = put_ext(p, WIRE_EXT_HOST, hello->host, hello->host_len);
+	return p;
+}
+
 size_t wire_put_hello(uint8_t *p, const struct wire_hello *hello)
 {
-	uint16_t len = (uint16_t)(WIRE_HELLO_LEN + hello->name_len);
+	uint8_t *start = p;
 
 	p = put8(p, WIRE_HELLO);
 	p = put8(p, 0);
-	p = put16(p, len);
+	p = put16(p, 0); /* the length, below */
 	p = put32(p, WIRE_MAGIC);
 	p = put16(p, hello->version_min);
 	p = put16(p, hello->version_max);
@@ -244,16 +277,81 @@ size_t wire_put_hello(uint8_t *p, const struct wire_hello *hello)
 	p = put32(p, hello->attempt);
 	p = put32(p, hello->peer_attempt);
 	p = put64(p, hello->instance);
-	p = put64(p, hello->eager_budget);
+	p = put32(p, hello->next_seq);
+	p = put32(p, 0);
 	p = put64(p, hello->rma_max);
 	p = put16(p, hello->rma_iov_limit);
 	p = put16(p, hello->key_len);
 	p = put8(p, hello->virtual_addr);
-	p = put8(p, hello->name_len);
-	memset(p, 0, 10);
-	p += 10;
-	memcpy(p, hello->name, hello->name_len);
-	return len;
+	p = put8(p, 0);
+	p = put16(p, 0);
+	p = put_exts(p, hello);
+	put16(start + 2, (uint16_t)(p - start));
+	return (size_t)(p - start);
+}
+
+/* One extension.  False: it is not what one of its type is. */
+static bool get_ext(const uint8_t *p, size_t len, enum wire_ext type, struct wire_hello *hello)
+{
+	switch (type) {
+	case WIRE_EXT_NAME:
+		if (len > SESS_NAME_MAX)
+			return false;
+		hello->name_len = (uint8_t)len;
+		memcpy(hello->name, p, len);
+		return true;
+	case WIRE_EXT_BUDGET:
+		if (len != 8)
+			return false;
+		hello->eager_budget = get64(p);
+		return true;
+	case WIRE_EXT_SECRET:
+		if (len != WIRE_SECRET_LEN)
+			return false;
+		memcpy(hello->secret, p, len);
+		return true;
+	case WIRE_EXT_RESUME:
+		if (len != WIRE_SECRET_LEN + 4)
+			return false;
+		memcpy(hello->resume_secret, p, WIRE_SECRET_LEN);
+		hello->resume_seq = get32(p + WIRE_SECRET_LEN);
+		return true;
+	case WIRE_EXT_HOST:
+		if (len > SESS_HOST_MAX)
+			return false;
+		hello->host_len = (uint8_t)len;
+		memcpy(hello->host, p, len);
+		return true;
+	case WIRE_EXTS:
+		break;
+	}
+	return true;
+}
+
+/* Each at most once; those of a type that we do not know are passed over. */
+static int get_exts(const uint8_t *p, size_t len, struct wire_hello *hello)
+{
+	while (len) {
+		size_t type, value_len;
+
+		if (len < WIRE_EXT_LEN)
+			return -1;
+		type = get16(p);
+		value_len = get16(p + 2);
+		p += WIRE_EXT_LEN;
+		len -= WIRE_EXT_LEN;
+		if (value_len > len)
+			return -1;
+		if (type && type < WIRE_EXTS) {
+			if (wire_hello_has(hello, (enum wire_ext)type) ||
+			    !get_ext(p, value_len, (enum wire_ext)type, hello))
+				return -1;
+			hello->exts |= (uint8_t)(1u << type);
+		}
+		p += value_len;
+		len -= value_len;
+	}
+	return 0;
 }
 
 int wire_get_hello(const struct wire_record *record, struct wire_hello *hello)
@@ -262,8 +360,12 @@ int wire_get_hello(const struct wire_record *record, struct wire_hello *hello)
 
 	if (record->len < WIRE_HELLO_LEN || get32(p + 4) != WIRE_MAGIC)
 		return -1;
-	hello->version_min = get16(p + 8);
-	hello->version_max = get16(p + 10);
+	*hello = (struct wire_hello){
+		.version_min = get16(p + 8),
+		.version_max = get16(p + 10),
+	};
+	if (hello->version_min > WIRE_VERSION || hello->version_max < WIRE_VERSION)
+		return 0; /* who knows what the rest means; it will be refused */
 	hello->byte_order = get16(p + 12);
 	hello->window = get16(p + 14);
 	hello->caps = get32(p + 16);
@@ -271,17 +373,14 @@ int wire_get_hello(const struct wire_record *record, struct wire_hello *hello)
 	hello->attempt = get32(p + 24);
 	hello->peer_attempt = get32(p + 28);
 	hello->instance = get64(p + 32);
-	hello->eager_budget = get64(p + 40);
+	hello->next_seq = get32(p + 40);
 	hello->rma_max = get64(p + 48);
 	hello->rma_iov_limit = get16(p + 56);
 	hello->key_len = get16(p + 58);
 	hello->virtual_addr = p[60] != 0;
-	hello->name_len = p[61];
-	if (hello->name_len > SESS_NAME_MAX ||
-	    (size_t)WIRE_HELLO_LEN + hello->name_len > record->len || hello->key_len > SESS_KEY_MAX)
+	if (hello->key_len > SESS_KEY_MAX)
 		return -1;
-	memcpy(hello->name, p + WIRE_HELLO_LEN, hello->name_len);
-	return 0;
+	return get_exts(p + WIRE_HELLO_LEN, record->len - WIRE_HELLO_LEN, hello);
 }
 
 void wire_put_preamble(uint8_t *p, const struct sess_request *request)

@@ -15,7 +15,7 @@
 
 enum {
 	WIRE_MAGIC = 0x5753464f, /* "OFSW" */
-	WIRE_VERSION = 1,	 /* the only one so far */
+	WIRE_VERSION = 2,	 /* 1 had no extensions: not spoken any more */
 	WIRE_BYTE_ORDER = 0x0102,
 
 	WIRE_HEADER_LEN = 20,
@@ -28,9 +28,11 @@ enum {
 	WIRE_BUDGET_LEN = 12,
 	WIRE_BYE_LEN = 4,
 	WIRE_REFUSE_LEN = 12,
-	WIRE_HELLO_LEN = 72,  /* + name */
+	WIRE_HELLO_LEN = 64,  /* + extensions */
 	WIRE_HELLO_MAX = 256, /* the packet that carries it */
-	WIRE_DESC_LEN = 16,   /* + key */
+	WIRE_EXT_LEN = 4,     /* head of an extension */
+	WIRE_SECRET_LEN = 16,
+	WIRE_DESC_LEN = 16, /* + key */
 	WIRE_DESC_MAX = SESS_IOV_MAX,
 	WIRE_TAG_LEN = 8,
 	WIRE_DATA_LEN = 8,
@@ -105,15 +107,37 @@ struct wire_desc {
 	uint8_t key[SESS_KEY_MAX];
 };
 
+/* extensions of the hello: what it holds besides its fixed part */
+enum wire_ext {
+	WIRE_EXT_NAME = 1,   /* of the endpoint */
+	WIRE_EXT_BUDGET = 2, /* bytes of copied transfers that may be unmatched */
+	WIRE_EXT_SECRET = 3, /* with which the peer proves that it goes on with this session */
+	WIRE_EXT_RESUME = 4, /* it does: the secret that it was told, and the packet it expects */
+	WIRE_EXT_HOST = 5,   /* what processes of one host have in common */
+	WIRE_EXTS,
+};
+
 struct wire_hello {
 	uint16_t version_min, version_max, byte_order;
 	uint16_t window, rma_iov_limit, key_len;
-	uint32_t caps, buffer_size, attempt, peer_attempt;
-	uint64_t instance, eager_budget, rma_max;
+	uint32_t caps; /* of the link */
+	uint32_t buffer_size, attempt, peer_attempt, next_seq;
+	uint64_t instance, rma_max;
 	bool virtual_addr;
-	uint8_t name_len;
+	/* extensions: which of them it has (bits by enum wire_ext), and what they hold */
+	uint8_t exts;
+	uint64_t eager_budget;
+	uint32_t resume_seq;
+	uint8_t secret[WIRE_SECRET_LEN], resume_secret[WIRE_SECRET_LEN];
+	uint8_t name_len, host_len;
 	uint8_t name[SESS_NAME_MAX];
+	uint8_t host[SESS_HOST_MAX];
 };
+
+static inline bool wire_hello_has(const struct wire_hello *hello, enum wire_ext ext)
+{
+	return hello->exts & 1u << ext;
+}
 
 /* One record, decoded.  Fields that its type does not have are 0. */
 struct wire_record {

@@ -676,8 +676,20 @@ def extreme_hellos(field):
         except Ended:
             continue
         field.must_end(one, "a hello with %r" % limits)
-    for words in ({"versions": (2, 9)}, {"versions": (0, 0)}, {"order": 0x0201}, {"magic": 0},
-                  {"name_len": 255}, {"length": 71}, {"length": 73}, {"length": 65535}):
+    name, budget, secret = (peer.extension(peer.EXT_NAME, b"n"),
+                            peer.extension(peer.EXT_BUDGET, bytes(8)),
+                            peer.extension(peer.EXT_SECRET, bytes(16)))
+    one = field.peer(hello=False)
+    one.greet(one.hello_record(exts=secret + peer.extension(0x7FFF, b"later") + budget + name))
+    for words in ({"versions": (peer.VERSION + 1, 9)}, {"versions": (0, 0)}, {"versions": (1, 1)},
+                  {"order": 0x0201}, {"magic": 0}, {"length": 63}, {"length": 65},
+                  {"length": 65535}, {"exts": b""}, {"exts": name + budget},
+                  {"exts": name + budget + secret + name},
+                  {"exts": name + budget + peer.extension(peer.EXT_SECRET, bytes(15))},
+                  {"exts": name + budget + peer.extension(peer.EXT_SECRET, bytes(16), 200)},
+                  {"exts": name + budget + secret + peer.extension(peer.EXT_HOST, bytes(41))},
+                  {"exts": name + budget + secret + b"\x01"},
+                  {"exts": name + budget + secret + peer.extension(peer.EXT_RESUME, bytes(20))}):
         one = field.peer(hello=False)
         try:
             one.greet(one.hello_record(**words))

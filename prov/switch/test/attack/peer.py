@@ -17,7 +17,7 @@ import struct
 import time
 
 MAGIC = 0x5753464F
-VERSION = 1
+VERSION = 2
 BYTE_ORDER = 0x0102
 HEADER_LEN = 20  # "Packet header"
 BUFFER_SIZE = 32832
@@ -25,6 +25,10 @@ FIRST_HELLO_SEQ = 0xFFFFFFFF  # "Opening": the number before the first packet's
 
 # types of records ("Records")
 HELLO, REFUSE, INLINE, START, SEGMENT, GO, SINK, WRITTEN, DONE, CANCEL, BUDGET, BYE = range(1, 13)
+
+# extensions of the hello
+EXT_NAME, EXT_BUDGET, EXT_SECRET, EXT_RESUME, EXT_HOST = range(1, 6)
+HELLO_LEN = 64  # ahead of them
 # flags of records
 TAGGED, DATA, ACK, HELD, ABORT = 1, 2, 4, 8, 16
 # ways of a START ("Large messages")
@@ -157,6 +161,11 @@ def serial(difference):
 # -- the peer ------------------------------------------------------------------------
 
 
+def extension(type, value, length=None):
+    """One of the hello; length: what it says."""
+    return struct.pack("<HH", type, len(value) if length is None else length) + value
+
+
 class Peer:
     """One connection to the victim, and the session on it.
 
@@ -190,6 +199,7 @@ class Peer:
         self.window, self.buffer_size, self.caps, self.rma_max = window, buffer_size, caps, rma_max
         self.eager_budget, self.rma_pieces, self.key_len = eager_budget, rma_pieces, key_len
         self.name = name
+        self.secret = random.randbytes(16)
         self.next_seq = 0  # of the packet that we send next
         self.seen = 0  # packets of the victim that we have consumed
         self.limit = 0  # we may send packets below it
@@ -271,14 +281,17 @@ class Peer:
          _) = struct.unpack_from("<IIIIQHH", data)
 
     def hello_record(self, *, versions=(VERSION, VERSION), order=BYTE_ORDER, magic=MAGIC,
-                     name_len=None, length=None, answers=0):
-        """See the table of HELLO's fields."""
-        return struct.pack("<BBHIHHHHIIIIQQQHHBB10x", HELLO, 0,
-                           72 + len(self.name) if length is None else length, magic, *versions,
+                     exts=None, length=None, answers=0):
+        """See the table of HELLO's fields; exts: all bytes behind them."""
+        if exts is None:
+            exts = (extension(EXT_NAME, self.name) +
+                    extension(EXT_BUDGET, struct.pack("<Q", self.eager_budget)) +
+                    extension(EXT_SECRET, self.secret))
+        return struct.pack("<BBHIHHHHIIIIQIIQHHBBH", HELLO, 0,
+                           HELLO_LEN + len(exts) if length is None else length, magic, *versions,
                            order, self.window, self.caps, self.buffer_size, self.attempt, answers,
-                           self.instance, self.eager_budget, self.rma_max, self.rma_pieces,
-                           self.key_len, 1,
-                           len(self.name) if name_len is None else name_len) + self.name
+                           self.instance, 0, 0, self.rma_max, self.rma_pieces, self.key_len,
+                           1, 0, 0) + exts
 
     def greet(self, record=None):
         """Sends the hello and takes the victim's."""

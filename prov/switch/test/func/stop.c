@@ -357,6 +357,7 @@ static void scoundrel(struct func_team *team)
 		.buffer_size = SESS_BUFFER_DEFAULT,
 		.attempt = 1,
 		.instance = own.instance,
+		.exts = 1 << WIRE_EXT_NAME | 1 << WIRE_EXT_BUDGET | 1 << WIRE_EXT_SECRET,
 		.eager_budget = 1 << 20,
 		.rma_max = 1 << 30,
 	};

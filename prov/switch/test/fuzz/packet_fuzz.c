@@ -44,7 +44,7 @@ static size_t put_hello(const struct victim *victim, struct input *in, uint8_t *
 	const struct sess *sess = TAILQ_FIRST(&victim->node->ends)->sess;
 	uint8_t wrong = next8(in);
 	struct wire_hello hello = {
-		.version_min = wrong == 1 ? 2 : 1,
+		.version_min = wrong == 1 ? 3 : 2,
 		.version_max = wrong == 2 ? 0 : 3,
 		.byte_order = wrong == 3 ? 0x0201 : WIRE_BYTE_ORDER,
 		.window = wrong == 4 ? 3 : 8,
@@ -55,9 +55,13 @@ static size_t put_hello(const struct victim *victim, struct input *in, uint8_t *
 		.attempt = 1,
 		.peer_attempt = sess_link(sess)->attempt + (wrong == 7),
 		.instance = sess->peer_instance + (wrong == 8),
+		.exts = wrong > 8
+				? next8(in)
+				: 1 << WIRE_EXT_NAME | 1 << WIRE_EXT_BUDGET | 1 << WIRE_EXT_SECRET,
 		.eager_budget = next64(in),
 		.rma_max = next64(in),
 		.name_len = next8(in) % (SESS_NAME_MAX + 1),
+		.next_seq = 0,
 	};
 
 	return wire_put_hello(p, &hello);

@@ -274,8 +274,8 @@ static size_t put_hello(struct scene *scene, struct peer *peer, bool odd, uint8_
 {
 	struct input *in = &scene->in;
 	struct wire_hello hello = {
-		.version_min = 1,
-		.version_max = 1,
+		.version_min = WIRE_VERSION,
+		.version_max = WIRE_VERSION,
 		.byte_order = WIRE_BYTE_ORDER,
 		.window = WINDOW,
 		.rma_iov_limit = WIRE_DESC_MAX,
@@ -285,6 +285,8 @@ static size_t put_hello(struct scene *scene, struct peer *peer, bool odd, uint8_
 		.attempt = peer->own.attempt,
 		.peer_attempt = peer->victim.attempt,
 		.instance = peer->own.instance,
+		.next_seq = peer->seq,
+		.exts = 1 << WIRE_EXT_NAME | 1 << WIRE_EXT_BUDGET | 1 << WIRE_EXT_SECRET,
 		.eager_budget = 5000,
 		.rma_max = SIZE_MAX,
 	};
@@ -307,6 +309,8 @@ static size_t put_hello(struct scene *scene, struct peer *peer, bool odd, uint8_
 		hello.rma_iov_limit = wrong >> 4;
 		hello.key_len = next8(in) % (SESS_KEY_MAX + 2);
 		hello.name_len = next8(in) % (SESS_NAME_MAX + 1);
+		if (wrong & 8)
+			hello.exts = next8(in);
 	}
 	if (!peer->greeted) {
 		peer->greeted = true;

@@ -4,6 +4,8 @@
  * side hears of it, silence, the connection's preamble, crossing connects in
  * every order, restarts.
  */
+#include <string.h>
+
 #include "lib/sess_fixture.h"
 
 /* -- hello --------------------------------------------------------------------------- */
@@ -96,8 +98,53 @@ static void refused(struct change change, int opener, int answerer, const char *
 
 Test(hello, another_version)
 {
-	refused((struct change){8, 2, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
+	refused((struct change){8, 3, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
 	refused((struct change){10, 0, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
+}
+
+/* What version 1 said first: it is told why it is refused, and so are we. */
+Test(hello, version_1_is_refused_with_a_reason)
+{
+	static const uint8_t old_hello[] = {
+		1, 0, 75, 0,	0x4f, 0x46, 0x53, 0x57, 1,    0,    1,	  0, 0x02, 0x01, 64,
+		0, 9, 0,  0,	0,    0,    0x40, 0,	0,    5,    0,	  0, 0,	   6,	 0,
+		0, 0, 8,  7,	6,    5,    4,	  3,	2,    1,    0,	  0, 0x10, 0,	 0,
+		0, 0, 0,  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 4, 0,	   32,	 0,
+		1, 3, 0,  0,	0,    0,    0,	  0,	0,    0,    0,	  0, 'a',  'b',	 'c'};
+	struct link *link = link_create(1);
+	struct link_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab = link_connect(a, b), *ba;
+
+	link->habits.silent = true;
+	link_run(link);
+	ba = TAILQ_FIRST(&b->ends);
+	link->habits.silent = false;
+	forge(ba, 1, old_hello, sizeof(old_hello));
+	link_run(link);
+	cr_assert_eq(ba->error, EPROTO);
+	cr_assert_str_eq(ba->reason, "no common protocol version");
+	cr_assert_eq(ab->error, ECONNREFUSED, "REFUSE says it");
+	cr_assert_str_eq(ab->reason, "no common protocol version");
+	link_destroy(link);
+	link_leak_check();
+}
+
+Test(hello, hosts_are_told)
+{
+	struct link_config here = link_config(), there = here;
+	const void *host;
+	struct duo duo;
+	size_t len;
+
+	memcpy(here.engine.host, "here", here.engine.host_len = 4);
+	duo = duo_open(&here, &there);
+	host = sess_peer_host(duo.ba->sess, &len);
+	cr_assert_eq(len, 4);
+	cr_assert(!memcmp(host, "here", 4));
+	sess_peer_host(duo.ab->sess, &len);
+	cr_assert_eq(len, 0);
+	duo_close(&duo);
 }
 
 Test(hello, limits_out_of_bounds)
@@ -148,7 +195,7 @@ Test(hello, another_instance_than_it_connected_with)
 
 Test(hello, answer_that_does_not_fit)
 {
-	refused((struct change){8, 2, 1, 1}, EPROTO, ECONNRESET, "no common protocol version");
+	refused((struct change){8, 3, 1, 1}, EPROTO, ECONNRESET, "no common protocol version");
 	refused((struct change){28, 77, 1, 1}, EPROTO, ECONNRESET,
 		"the hello answers another attempt");
 	refused((struct change){14, 2, 1, 1}, EPROTO, ECONNRESET,

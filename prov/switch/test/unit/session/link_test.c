@@ -132,3 +132,54 @@ Test(link, a_link_that_closes_ends_what_it_carries)
 	exchange(&duo, LARGE, 7);
 	duo_close(&duo);
 }
+
+static void change_secret(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	const size_t at = WIRE_HEADER_LEN + WIRE_HELLO_LEN + WIRE_EXT_LEN;
+
+	(void)link;
+	(void)to;
+	if (len > at && packet[WIRE_HEADER_LEN] == WIRE_HELLO)
+		packet[at + WIRE_SECRET_LEN - 1] ^= 1;
+}
+
+/* Who does not know the session's secret gets no link of it, and harms nobody. */
+Test(link, a_link_without_the_secret_is_turned_away)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_end *second;
+
+	duo.link->tap = change_secret;
+	second = link_connect_again(duo.a, duo.ab->sess, duo.b, duo.ba->sess);
+	link_run(duo.link);
+	cr_assert_null(second->sess, "it is over");
+	duo.link->tap = NULL;
+	cr_assert(sess_is_up(duo.ab->sess) && sess_is_up(duo.ba->sess));
+	exchange(&duo, LARGE, 1);
+	duo_close(&duo);
+}
+
+/* Nor a hello that is the first of a session for one that is up already. */
+static void change_type(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	const size_t at = WIRE_HEADER_LEN + WIRE_HELLO_LEN;
+
+	(void)link;
+	(void)to;
+	if (len > at && packet[WIRE_HEADER_LEN] == WIRE_HELLO)
+		packet[at] = 99;
+}
+
+Test(link, a_link_that_does_not_resume_is_turned_away)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_end *second;
+
+	duo.link->tap = change_type;
+	second = link_connect_again(duo.a, duo.ab->sess, duo.b, duo.ba->sess);
+	link_run(duo.link);
+	cr_assert_null(second->sess, "it is over");
+	duo.link->tap = NULL;
+	exchange(&duo, LARGE, 1);
+	duo_close(&duo);
+}

@@ -46,8 +46,8 @@ Test(wire, sizes_are_pinned)
 	cr_assert_eq(wire_start_len(0, 0, 0), 20);
 	cr_assert_eq(wire_start_len(WIRE_TAGGED | WIRE_DATA, 4, 32), 36 + 4 * 48);
 	cr_assert_eq(SESS_PREAMBLE_LEN, 28);
-	cr_assert_eq(WIRE_HELLO_LEN, 72);
-	cr_assert_leq(WIRE_HEADER_LEN + WIRE_HELLO_LEN + SESS_NAME_MAX, 256);
+	cr_assert_eq(WIRE_HELLO_LEN, 64);
+	cr_assert_eq(WIRE_HELLO_MAX, 256);
 }
 
 Test(wire, header)
@@ -210,18 +210,22 @@ Test(wire, refuse)
 {
 	struct wire_record record;
 
-	EXPECT(wire_put_refuse(wire, WIRE_REFUSE_LIMITS, 0x11223344), 2, 0, 3, 0, 1, 0, 1, 0, 0x44,
+	EXPECT(wire_put_refuse(wire, WIRE_REFUSE_LIMITS, 0x11223344), 2, 0, 3, 0, 2, 0, 2, 0, 0x44,
 	       0x33, 0x22, 0x11);
 	record = decode(12);
 	cr_assert_eq(record.status, WIRE_REFUSE_LIMITS);
-	cr_assert_eq(record.version_min, 1);
-	cr_assert_eq(record.version_max, 1);
+	cr_assert_eq(record.version_min, 2);
+	cr_assert_eq(record.version_max, 2);
 	cr_assert_eq(record.id, 0x11223344);
 }
 
+#define ALL_EXTS                                                                                   \
+	(1 << WIRE_EXT_NAME | 1 << WIRE_EXT_BUDGET | 1 << WIRE_EXT_SECRET | 1 << WIRE_EXT_RESUME | \
+	 1 << WIRE_EXT_HOST)
+
 static const struct wire_hello some_hello = {
 	.version_min = 1,
-	.version_max = 2,
+	.version_max = 3,
 	.byte_order = WIRE_BYTE_ORDER,
 	.window = 64,
 	.rma_iov_limit = 4,
@@ -230,27 +234,43 @@ static const struct wire_hello some_hello = {
 	.buffer_size = 16384,
 	.attempt = 5,
 	.peer_attempt = 6,
+	.next_seq = 0xfffffffe,
 	.instance = 0x0102030405060708,
-	.eager_budget = 0x100000,
 	.rma_max = UINT64_MAX,
 	.virtual_addr = true,
+	.exts = ALL_EXTS,
+	.eager_budget = 0x100000,
+	.secret = "secret 16 bytes",
+	.resume_secret = "other secret 16",
+	.resume_seq = 0x04030201,
 	.name_len = 3,
 	.name = "abc",
+	.host_len = 2,
+	.host = "hi",
 };
+
+enum { FIXED = 64, ALL = FIXED + 7 + 12 + 20 + 24 + 6 };
 
 Test(wire, hello)
 {
 	struct wire_record record;
 	struct wire_hello back = {0};
 
-	EXPECT(wire_put_hello(wire, &some_hello), 1, 0, 75, 0, 0x4f, 0x46, 0x53, 0x57, 1, 0, 2, 0,
+	EXPECT(wire_put_hello(wire, &some_hello), 1, 0, ALL, 0, 0x4f, 0x46, 0x53, 0x57, 1, 0, 3, 0,
 	       0x02, 0x01, 64, 0, 9, 0, 0, 0, 0, 0x40, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 8, 7, 6, 5, 4,
-	       3, 2, 1, 0, 0, 0x10, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	       4, 0, 32, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c');
-	record = decode(75);
+	       3, 2, 1, 0xfe, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	       0xff, 0xff, 4, 0, 32, 0, 1, 0, 0, 0,   /* the fixed part */
+	       1, 0, 3, 0, 'a', 'b', 'c',	      /* name */
+	       2, 0, 8, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, /* budget */
+	       3, 0, 16, 0, 's', 'e', 'c', 'r', 'e', 't', ' ', '1', '6', ' ', 'b', 'y', 't', 'e',
+	       's', 0, /* secret */
+	       4, 0, 20, 0, 'o', 't', 'h', 'e', 'r', ' ', 's', 'e', 'c', 'r', 'e', 't', ' ', '1',
+	       '6', 0, 1, 2, 3, 4,    /* resume */
+	       5, 0, 2, 0, 'h', 'i'); /* host */
+	record = decode(ALL);
 	cr_assert_eq(wire_get_hello(&record, &back), 0);
 	cr_assert_eq(back.version_min, 1);
-	cr_assert_eq(back.version_max, 2);
+	cr_assert_eq(back.version_max, 3);
 	cr_assert_eq(back.byte_order, WIRE_BYTE_ORDER);
 	cr_assert_eq(back.window, 64);
 	cr_assert_eq(back.rma_iov_limit, 4);
@@ -259,33 +279,102 @@ Test(wire, hello)
 	cr_assert_eq(back.buffer_size, 16384);
 	cr_assert_eq(back.attempt, 5);
 	cr_assert_eq(back.peer_attempt, 6);
+	cr_assert_eq(back.next_seq, 0xfffffffe);
 	cr_assert_eq(back.instance, 0x0102030405060708);
-	cr_assert_eq(back.eager_budget, 0x100000);
 	cr_assert_eq(back.rma_max, UINT64_MAX);
 	cr_assert(back.virtual_addr);
+	cr_assert_eq(back.exts, ALL_EXTS);
+	cr_assert_eq(back.eager_budget, 0x100000);
+	cr_assert(!memcmp(back.secret, some_hello.secret, WIRE_SECRET_LEN));
+	cr_assert(!memcmp(back.resume_secret, some_hello.resume_secret, WIRE_SECRET_LEN));
+	cr_assert_eq(back.resume_seq, 0x04030201);
 	cr_assert_eq(back.name_len, 3);
 	cr_assert(!memcmp(back.name, "abc", 3));
+	cr_assert_eq(back.host_len, 2);
+	cr_assert(!memcmp(back.host, "hi", 2));
 }
 
-Test(wire, hello_may_grow)
+/* The hello with one extension behind its fixed part. */
+static int with_extension(uint16_t type, uint16_t says, size_t len, struct wire_hello *back)
+{
+	struct wire_hello hello = some_hello;
+	struct wire_record record;
+
+	hello.exts = 0;
+	cr_assert_eq(wire_put_hello(wire, &hello), FIXED);
+	wire[FIXED] = (uint8_t)type;
+	wire[FIXED + 1] = (uint8_t)(type >> 8);
+	wire[FIXED + 2] = (uint8_t)says;
+	wire[FIXED + 3] = (uint8_t)(says >> 8);
+	memset(wire + FIXED + 4, 'x', len);
+	wire[2] = (uint8_t)(FIXED + 4 + len);
+	cr_assert_eq(wire_get_record(wire, FIXED + 4 + len, &record), (long)(FIXED + 4 + len));
+	return wire_get_hello(&record, back);
+}
+
+Test(wire, hello_extensions)
+{
+	static const struct {
+		uint16_t type, len; /* an exact length, or the most */
+		bool exact;
+	} exts[] = {
+		{WIRE_EXT_NAME, SESS_NAME_MAX, false},
+		{WIRE_EXT_BUDGET, 8, true},
+		{WIRE_EXT_SECRET, WIRE_SECRET_LEN, true},
+		{WIRE_EXT_RESUME, WIRE_SECRET_LEN + 4, true},
+		{WIRE_EXT_HOST, SESS_HOST_MAX, false},
+	};
+	struct wire_record record;
+	struct wire_hello back;
+	size_t len;
+
+	for (unsigned i = 0; i < sizeof(exts) / sizeof(exts[0]); i++) {
+		const uint16_t most = exts[i].len;
+
+		cr_assert_eq(with_extension(exts[i].type, most, most, &back), 0);
+		cr_assert_eq(back.exts, 1 << exts[i].type);
+		cr_assert_lt(with_extension(exts[i].type, (uint16_t)(most + 1), most + 1u, &back),
+			     0);
+		cr_assert_lt(with_extension(exts[i].type, most, most - 1u, &back), 0, "cut short");
+		cr_assert_eq(with_extension(exts[i].type, (uint16_t)(most - 1), most - 1u, &back) <
+				     0,
+			     exts[i].exact);
+	}
+	/* What a later one of this version may say is passed over. */
+	cr_assert_eq(with_extension(0, 5, 5, &back), 0);
+	cr_assert_eq(with_extension(WIRE_EXTS, 0, 0, &back), 0);
+	cr_assert_eq(with_extension(0x8001, 30, 30, &back), 0);
+	cr_assert_eq(back.exts, 0);
+	/* Twice, and half a head. */
+	len = wire_put_hello(wire, &some_hello);
+	memcpy(wire + len, wire + FIXED, 7);
+	wire[2] = (uint8_t)(len + 7);
+	cr_assert_eq(wire_get_record(wire, len + 7, &record), (long)len + 7);
+	cr_assert_lt(wire_get_hello(&record, &back), 0);
+	wire[2] = (uint8_t)(len + 3);
+	cr_assert_eq(wire_get_record(wire, len + 3, &record), (long)len + 3);
+	cr_assert_lt(wire_get_hello(&record, &back), 0);
+}
+
+Test(wire, hello_of_others)
 {
 	struct wire_record record;
 	struct wire_hello back;
 
+	/* Of another version nothing is believed but that. */
 	wire_put_hello(wire, &some_hello);
-	wire[2] = 90; /* a later version's fields behind the name */
-	cr_assert_eq(wire_get_record(wire, 90, &record), 90);
+	wire[8] = wire[10] = 1;
+	memset(wire + FIXED, 0xff, ALL - FIXED);
+	record = decode(ALL);
 	cr_assert_eq(wire_get_hello(&record, &back), 0);
-	wire[61] = 30; /* a name beyond the end */
-	cr_assert_eq(wire_get_record(wire, 90, &record), 90);
-	cr_assert_lt(wire_get_hello(&record, &back), 0);
-	wire[61] = SESS_NAME_MAX + 1;
-	wire[2] = 200;
-	cr_assert_eq(wire_get_record(wire, 200, &record), 200);
-	cr_assert_lt(wire_get_hello(&record, &back), 0);
-	wire[61] = 3;
+	cr_assert_eq(back.version_max, 1);
+	cr_assert_eq(back.exts, 0);
+	/* Version 1 looks for its name's length at 61, and for at least 72 bytes. */
+	wire_put_hello(wire, &some_hello);
+	cr_assert_eq(wire[61], 0);
+	cr_assert_geq(ALL, 72);
 	wire[4] = 'X'; /* the magic */
-	cr_assert_eq(wire_get_record(wire, 200, &record), 200);
+	record = decode(ALL);
 	cr_assert_lt(wire_get_hello(&record, &back), 0);
 }
 
@@ -302,7 +391,7 @@ Test(wire, preamble)
 
 	wire_put_preamble(wire, &request);
 	EXPECT(SESS_PREAMBLE_LEN, 0x4f, 0x46, 0x53, 0x57, 1, 0, 0x10, 0, 0xd4, 0xc3, 0xb2, 0xa1, 3,
-	       0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1, 0x90, 0x1f, 1, 0);
+	       0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1, 0x90, 0x1f, 2, 0);
 	cr_assert_eq(sess_request_parse(wire, SESS_PREAMBLE_LEN + 5, &back), 0);
 	cr_assert_eq(back.session_id, request.session_id);
 	cr_assert_eq(back.cookie, request.cookie);
@@ -339,7 +428,7 @@ Test(wire, what_is_malformed)
 		{{WIRE_SINK, 0, 0, 8, 1}, "a SINK without descriptors"},
 		{{WIRE_SINK, 0, 5, 8, 1}, "more descriptors than there may be"},
 		{{WIRE_DONE, 1, 0, 0, 1}, "a flag where none may be"},
-		{{WIRE_HELLO, 0, 71, 0}, "a short hello"},
+		{{WIRE_HELLO, 0, 63, 0}, "a short hello"},
 	};
 	struct wire_record record;
 
