@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Address vectors.  An fi_addr_t is an index in both types; entries lie in
- * chunks that never move, each just long enough for an address of the domain's
- * format, and are hashed by address so that a peer's name finds its index.
+ * Address vectors: the calls.  The entries are in peer/names.c, what addresses and
+ * strings mean in base/addr.c.
  *
  * Owned by the application; the domain's lock covers it, except while a name
- * is being resolved, which may take long.  What names and strings mean is in
- * base/addr.c.
+ * is being resolved, which may take long.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,238 +17,18 @@
 
 #include "api/av.h"
 #include "api/domain.h"
-#include "api/ep.h"
 #include "api/eq.h"
 #include "api/no.h"
 #include "base/addr.h"
 #include "base/compat.h"
 #include "base/switch.h"
-#include "peer/rdm.h"
+#include "peer/names.h"
 #include "progress/events.h"
 #include "progress/hub.h"
 #include "progress/pump.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
-#define CHUNK_CNT 256
-#define NODE_LEN  256 /* of a name, terminator included */
-
-/* addr.bytes comes last, aligned for a sockaddr, and is cut to the format. */
-struct av_entry {
-	UT_hash_handle hh; /* by address; of equal ones only the first is in the table */
-	uint32_t idx;
-	bool hashed;
-	uint8_t pad[2];
-	struct switch_addr addr; /* len 0: the entry is free */
-};
-
-_Static_assert(offsetof(struct av_entry, addr.bytes) % 8 == 0, "addresses are aligned");
-
-struct switch_av {
-	struct fid_av av_fid; /* first */
-	struct switch_domain *domain;
-	struct switch_events *eq; /* where asynchronous insertions report */
-	bool async;
-	LIST_HEAD(, switch_ep) eps;
-	size_t stride; /* from entry to entry, bytes */
-	uint8_t **chunks;
-	size_t chunk_cnt, chunk_room;
-	uint32_t end;	   /* entries from here on were never used */
-	uint32_t hole;	   /* no free entry lies below this */
-	uint32_t hole_cnt; /* free entries below end */
-	uint32_t twin_cnt; /* entries that are not in the table */
-	struct av_entry *table;
-	fi_addr_t *user_ids; /* of all entries if one has one, else NULL */
-	size_t user_id_cnt;
-};
-
-/* -- entries ------------------------------------------------------------- */
-
-static struct av_entry *entry_at(const struct switch_av *av, uint64_t idx)
-{
-	return (struct av_entry *)(av->chunks[idx / CHUNK_CNT] + idx % CHUNK_CNT * av->stride);
-}
-
-static struct av_entry *entry_get(const struct switch_av *av, uint64_t idx)
-{
-	struct av_entry *entry = idx < av->end ? entry_at(av, idx) : NULL;
-
-	return entry && entry->addr.len ? entry : NULL;
-}
-
-static int chunk_add(struct switch_av *av)
-{
-	if (av->chunk_cnt == av->chunk_room) {
-		size_t room = av->chunk_room ? av->chunk_room * 2 : 16;
-		uint8_t **chunks = realloc(av->chunks, room * sizeof(*chunks));
-
-		if (!chunks)
-			return -FI_ENOMEM;
-		av->chunks = chunks;
-		av->chunk_room = room;
-	}
-	/* the tail lets a reader copy the last entry's switch_addr as a whole */
-	av->chunks[av->chunk_cnt] = calloc(1, CHUNK_CNT * av->stride + sizeof(struct av_entry));
-	if (!av->chunks[av->chunk_cnt])
-		return -FI_ENOMEM;
-	av->chunk_cnt++;
-	return 0;
-}
-
-/* The free entry with the lowest index, as tables have it; NULL without memory. */
-static struct av_entry *entry_take(struct switch_av *av)
-{
-	struct av_entry *entry;
-
-	if (av->hole_cnt) {
-		while (entry_at(av, av->hole)->addr.len)
-			av->hole++;
-		av->hole_cnt--;
-		return entry_at(av, av->hole++);
-	}
-	if (av->end == UINT32_MAX || (av->end / CHUNK_CNT == av->chunk_cnt && chunk_add(av)))
-		return NULL;
-	entry = entry_at(av, av->end);
-	entry->idx = av->end++;
-	av->hole = av->end;
-	return entry;
-}
-
-static void entry_release(struct switch_av *av, struct av_entry *entry)
-{
-	entry->addr.len = 0;
-	av->hole_cnt++;
-	if (entry->idx < av->hole)
-		av->hole = entry->idx;
-}
-
-static struct av_entry *table_find(const struct switch_av *av, const struct switch_addr *addr)
-{
-	struct av_entry *entry;
-
-	HASH_FIND(hh, av->table, addr->bytes, addr->len, entry);
-	return entry;
-}
-
-static int table_add(struct switch_av *av, struct av_entry *entry)
-{
-	entry->hashed = false;
-	if (table_find(av, &entry->addr)) {
-		av->twin_cnt++;
-		return 0;
-	}
-	HASH_ADD_KEYPTR(hh, av->table, entry->addr.bytes, entry->addr.len, entry);
-	if (!entry->hh.tbl)
-		return -FI_ENOMEM;
-	entry->hashed = true;
-	return 0;
-}
-
-/* Its next twin, if there is one, takes its place and is returned. */
-static struct av_entry *table_del(struct switch_av *av, struct av_entry *entry)
-{
-	if (!entry->hashed) {
-		av->twin_cnt--;
-		return NULL;
-	}
-	HASH_DEL(av->table, entry);
-	for (uint32_t i = 0; av->twin_cnt && i < av->end; i++) {
-		struct av_entry *twin = entry_get(av, i);
-
-		if (!twin || twin->hashed || twin->addr.len != entry->addr.len ||
-		    memcmp(twin->addr.bytes, entry->addr.bytes, entry->addr.len))
-			continue;
-		av->twin_cnt--;
-		table_add(av, twin);
-		return twin;
-	}
-	return NULL;
-}
-
-const struct switch_addr *switch_av_get(struct switch_av *av, fi_addr_t fi_addr)
-{
-	const struct av_entry *entry = entry_get(av, fi_addr);
-
-	return entry ? &entry->addr : NULL;
-}
-
-fi_addr_t switch_av_find(struct switch_av *av, const void *addr, size_t len)
-{
-	struct switch_addr name;
-	struct av_entry *entry;
-
-	if (switch_addr_set(av->domain->info->addr_format, addr, len, &name))
-		return FI_ADDR_NOTAVAIL;
-	entry = table_find(av, &name);
-	return entry ? entry->idx : FI_ADDR_NOTAVAIL;
-}
-
-fi_addr_t switch_av_user_id(const struct switch_av *av, fi_addr_t fi_addr)
-{
-	return fi_addr < av->user_id_cnt ? av->user_ids[fi_addr] : fi_addr;
-}
-
-/* Entries that were given no number have their own.  user_id NULL: this one is
- * given none. */
-static int set_user_id(struct switch_av *av, uint32_t idx, const fi_addr_t *user_id)
-{
-	size_t cnt = av->user_id_cnt ? av->user_id_cnt : CHUNK_CNT;
-	fi_addr_t *ids;
-
-	if (!user_id && idx >= av->user_id_cnt)
-		return 0;
-	if (idx >= av->user_id_cnt) {
-		while (cnt <= idx)
-			cnt *= 2;
-		ids = realloc(av->user_ids, cnt * sizeof(ids[0]));
-		if (!ids)
-			return FI_ENOMEM;
-		for (size_t i = av->user_id_cnt; i < cnt; i++)
-			ids[i] = i;
-		av->user_ids = ids;
-		av->user_id_cnt = cnt;
-		av->domain->names_sources = true;
-	}
-	av->user_ids[idx] = user_id ? *user_id : idx;
-	return 0;
-}
-
-/* 0 with the new index, or a positive error. */
-static int av_add(struct switch_av *av, const struct switch_addr *addr, const fi_addr_t *user_id,
-		  fi_addr_t *fi_addr)
-{
-	struct av_entry *entry = entry_take(av);
-	struct switch_ep *ep;
-
-	if (!entry)
-		return FI_ENOMEM;
-	memcpy(&entry->addr, addr, offsetof(struct switch_addr, bytes) + addr->len);
-	if (set_user_id(av, entry->idx, user_id) || table_add(av, entry)) {
-		entry_release(av, entry);
-		return FI_ENOMEM;
-	}
-	*fi_addr = entry->idx;
-	av->domain->pump.core.ops->expect(av->domain->pump.core.domain, av->end - av->hole_cnt);
-	LIST_FOREACH (ep, &av->eps, av_link)
-		switch_ep_av_inserted(ep, entry->idx);
-	return 0;
-}
-
-static void av_del(struct switch_av *av, struct av_entry *entry)
-{
-	const fi_addr_t fi_addr = entry->idx;
-	struct av_entry *twin;
-	struct switch_ep *ep;
-
-	twin = table_del(av, entry);
-	entry_release(av, entry);
-	LIST_FOREACH (ep, &av->eps, av_link)
-		switch_ep_av_removed(ep, fi_addr);
-	if (twin)
-		LIST_FOREACH (ep, &av->eps, av_link)
-			switch_ep_av_inserted(ep, twin->idx);
-}
+/* Of names and numbers of nodes, terminator included. */
+#define NODE_LEN 256
 
 /* -- inserting ----------------------------------------------------------- */
 
@@ -319,7 +97,8 @@ static void insertion_put(struct insertion *ins, const void *addr, size_t len, i
 		error = localize(av->domain, &name);
 	if (!error) {
 		switch_pump_lock(&av->domain->pump);
-		error = av_add(av, &name, ins->user_ids ? &ins->fi_addr[ins->idx] : NULL, &fi_addr);
+		error = switch_names_add(&av->names, &name,
+					 ins->user_ids ? &ins->fi_addr[ins->idx] : NULL, &fi_addr);
 		switch_pump_unlock(&av->domain->pump);
 	}
 	if (ins->fi_addr)
@@ -423,11 +202,7 @@ static int switch_av_remove(struct fid_av *fid, fi_addr_t *fi_addr, size_t count
 		return -FI_EINVAL;
 	switch_pump_lock(&av->domain->pump);
 	for (size_t i = 0; i < count; i++) {
-		struct av_entry *entry = entry_get(av, fi_addr[i]);
-
-		if (entry)
-			av_del(av, entry);
-		else
+		if (switch_names_del(&av->names, fi_addr[i]))
 			ret = -FI_EINVAL;
 	}
 	switch_pump_unlock(&av->domain->pump);
@@ -437,17 +212,16 @@ static int switch_av_remove(struct fid_av *fid, fi_addr_t *fi_addr, size_t count
 static int switch_av_lookup(struct fid_av *fid, fi_addr_t fi_addr, void *addr, size_t *addrlen)
 {
 	struct switch_av *av = container_of(fid, struct switch_av, av_fid);
-	const struct av_entry *entry;
+	const struct switch_addr *entry;
 
 	if (!addrlen || (*addrlen && !addr))
 		return -FI_EINVAL;
 	switch_pump_lock(&av->domain->pump);
-	entry = entry_get(av, fi_addr);
+	entry = switch_names_get(&av->names, fi_addr);
 	if (entry) {
 		if (*addrlen)
-			memcpy(addr, entry->addr.bytes,
-			       *addrlen < entry->addr.len ? *addrlen : entry->addr.len);
-		*addrlen = entry->addr.len;
+			memcpy(addr, entry->bytes, *addrlen < entry->len ? *addrlen : entry->len);
+		*addrlen = entry->len;
 	}
 	switch_pump_unlock(&av->domain->pump);
 	return entry ? 0 : -FI_EINVAL;
@@ -475,17 +249,6 @@ struct switch_av *switch_av_from_fid(struct switch_domain *domain, struct fid *f
 	return av->domain == domain ? av : NULL;
 }
 
-void switch_av_bind_ep(struct switch_av *av, struct switch_ep *ep)
-{
-	LIST_INSERT_HEAD(&av->eps, ep, av_link);
-}
-
-void switch_av_unbind_ep(struct switch_av *av, struct switch_ep *ep)
-{
-	(void)av;
-	LIST_REMOVE(ep, av_link);
-}
-
 /* -- object -------------------------------------------------------------- */
 
 static int switch_av_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
@@ -503,23 +266,13 @@ static int switch_av_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 	return 0;
 }
 
-static void av_free(struct switch_av *av)
-{
-	HASH_CLEAR(hh, av->table);
-	for (size_t i = 0; i < av->chunk_cnt; i++)
-		free(av->chunks[i]);
-	free(av->chunks);
-	free(av->user_ids);
-	free(av);
-}
-
 static int switch_av_close(struct fid *fid)
 {
 	struct switch_av *av = container_of(fid, struct switch_av, av_fid.fid);
 	struct switch_domain *domain = av->domain;
 
 	switch_pump_lock(&domain->pump);
-	if (!LIST_EMPTY(&av->eps)) {
+	if (!LIST_EMPTY(&av->names.rdms)) {
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
@@ -527,7 +280,8 @@ static int switch_av_close(struct fid *fid)
 	switch_pump_unlock(&domain->pump);
 	if (av->eq)
 		switch_events_refer(av->eq, -1);
-	av_free(av);
+	switch_names_fini(&av->names);
+	free(av);
 	return 0;
 }
 
@@ -569,9 +323,7 @@ int switch_av_open(struct fid_domain *domain_fid, struct fi_av_attr *attr, struc
 	av->av_fid.ops = &switch_av_ops;
 	av->domain = domain;
 	av->async = attr->flags & FI_EVENT;
-	av->stride = offsetof(struct av_entry, addr.bytes) + switch_addr_room(domain->info);
-	av->stride = (av->stride + 7) / 8 * 8;
-	LIST_INIT(&av->eps);
+	switch_names_init(&av->names, domain->info, &domain->pump.core, &domain->sources);
 	switch_pump_lock(&domain->pump);
 	domain->refs++;
 	switch_pump_unlock(&domain->pump);

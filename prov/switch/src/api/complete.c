@@ -9,6 +9,7 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_errno.h>
 
+#include "api/av.h"
 #include "api/complete.h"
 #include "api/domain.h"
 #include "api/ep.h"
@@ -24,7 +25,7 @@
 void switch_op_drop(struct switch_domain *domain, struct switch_op *op)
 {
 	if (op->stranger)
-		switch_stranger_release(domain, op->stranger);
+		switch_stranger_release(op->stranger);
 	op->stranger = NULL;
 	switch_op_free(&domain->ops, op);
 }
@@ -51,8 +52,8 @@ static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 	}
 	if (ep && !ep->source)
 		op->sess.source = FI_ADDR_NOTAVAIL;
-	else if (ep && domain->names_sources)
-		switch_name_source(op, ep);
+	else if (ep && ep->av && domain->sources.wanted)
+		switch_source_name(&domain->sources, &ep->av->names, op);
 }
 
 /* Counts it, and queues its entry or frees it. */

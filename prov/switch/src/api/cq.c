@@ -185,7 +185,7 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 		struct switch_op *op = container_of(first, struct switch_op, sess);
 
 		entry_write_error(entry, op, FI_VERSION_GE(api, FI_VERSION(1, 5)));
-		switch_stranger_release(domain, cq->shown);
+		switch_stranger_release(cq->shown);
 		cq->shown = op->stranger;
 		op->stranger = NULL;
 		switch_queue_pop(&cq->queue);
@@ -357,7 +357,7 @@ static void cq_clear(struct switch_cq *cq)
 		switch_queue_pop(&cq->queue);
 		switch_op_drop(cq->domain, container_of(op, struct switch_op, sess));
 	}
-	switch_stranger_release(cq->domain, cq->shown);
+	switch_stranger_release(cq->shown);
 	cq->shown = NULL;
 }
 

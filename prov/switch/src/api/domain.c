@@ -149,7 +149,7 @@ static int open_engine(struct switch_domain *domain)
 {
 	const struct switch_params *params = &switch_params;
 	struct sess_config config = {
-		.transfer = params->transfer,
+		.transfer = (enum sess_way)params->transfer,
 		.initial = params->initial,
 		.unexpected_max = params->unexpected_max,
 		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
@@ -168,18 +168,10 @@ static int open_engine(struct switch_domain *domain)
 /* Of whatever is open, in reverse. */
 static void domain_free(struct switch_domain *domain)
 {
-	if (domain->pump.core.sess)
-		sess_core_destroy(domain->pump.core.sess);
-	if (domain->pump.engine)
-		sess_engine_destroy(domain->pump.engine);
-	if (domain->pump.core.domain)
-		domain->pump.core.ops->domain_close(domain->pump.core.domain);
-	switch_pump_timer_close(&domain->pump);
+	switch_pump_fini(&domain->pump);
 	switch_op_fini(&domain->ops);
-	switch_strangers_free(domain);
-	fi_freeinfo(domain->pump.core.info);
+	switch_sources_fini(&domain->sources);
 	fi_freeinfo(domain->info);
-	pthread_mutex_destroy(&domain->pump.lock);
 	free(domain);
 }
 
@@ -266,7 +258,7 @@ static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const st
 	domain->domain_fid.ops = &switch_domain_ops;
 	domain->domain_fid.mr = &switch_mr_ops;
 	domain->fabric = fabric;
-	domain->pump.front = &switch_objects_front;
+	switch_pump_init(&domain->pump, &switch_objects_front);
 	domain->threading = attr->threading;
 	domain->pump.progress = attr->control_progress == FI_PROGRESS_AUTO ||
 						attr->data_progress == FI_PROGRESS_AUTO
@@ -274,12 +266,9 @@ static struct switch_domain *domain_alloc(struct switch_fabric *fabric, const st
 					: FI_PROGRESS_MANUAL;
 	domain->pump.locked =
 		domain->threading != FI_THREAD_DOMAIN || domain->pump.progress == FI_PROGRESS_AUTO;
-	domain->pump.timer_fd = domain->pump.progress_fd = -1;
-	pthread_mutex_init(&domain->pump.lock, NULL);
 	LIST_INIT(&domain->eps);
-	LIST_INIT(&domain->pump.links);
 	switch_op_init(&domain->ops);
-	TAILQ_INIT(&domain->idle_strangers);
+	switch_sources_init(&domain->sources);
 	domain->info = fi_dupinfo(info);
 	if (!domain->info) {
 		domain_free(domain);

@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "core/core.h"
+#include "peer/source.h"
 #include "progress/op.h"
 #include "progress/pump.h"
 #include "switch_session.h"
@@ -23,7 +24,6 @@
 struct switch_ep;
 struct switch_fabric;
 struct switch_mr;
-struct switch_stranger;
 
 struct switch_domain {
 	struct fid_domain domain_fid;
@@ -34,13 +34,8 @@ struct switch_domain {
 
 	LIST_HEAD(, switch_ep) eps;
 	struct switch_op_pool ops;
-	struct switch_mr *mrs;			      /* uthash by key */
-	struct switch_stranger *strangers;	      /* uthash by address */
-	struct switch_stranger *stranger_id;	      /* the same by number */
-	TAILQ_HEAD(, switch_stranger) idle_strangers; /* without references, oldest first */
-	size_t idle_stranger_cnt;
-	uint64_t last_stranger;
-	bool names_sources; /* completions need switch_name_source() */
+	struct switch_mr *mrs; /* uthash by key */
+	struct switch_sources sources;
 	int refs;
 };
 

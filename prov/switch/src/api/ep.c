@@ -13,6 +13,7 @@
 #include <rdma/fi_errno.h>
 
 #include "api/av.h"
+#include "api/cm.h"
 #include "api/cntr.h"
 #include "api/cq.h"
 #include "api/domain.h"
@@ -20,9 +21,11 @@
 #include "api/eq.h"
 #include "api/no.h"
 #include "api/opt.h"
+#include "api/pep.h"
 #include "api/post.h"
 #include "api/shared.h"
 #include "api/stats.h"
+#include "base/addr.h"
 #include "base/compat.h"
 #include "base/os.h"
 #include "base/params.h"
@@ -31,11 +34,12 @@
 #include "discover/info.h"
 #include "peer/cm.h"
 #include "peer/conn.h"
-#include "peer/pep.h"
+#include "peer/data.h"
+#include "peer/local.h"
+#include "peer/passive.h"
 #include "peer/rdm.h"
 #include "progress/events.h"
 #include "progress/hub.h"
-#include "progress/link.h"
 #include "progress/op.h"
 #include "progress/pump.h"
 #include "switch_session.h"
@@ -89,12 +93,12 @@ static int bind_cntr(struct switch_ep *ep, struct switch_cntr *cntr, uint64_t fl
 
 static int bind_eq(struct switch_ep *ep, struct switch_eq *eq)
 {
-	if (ep->eq)
+	if (ep->local.events)
 		return -FI_EBUSY;
 	if (eq->fabric != ep->domain->fabric)
 		return -FI_EINVAL;
-	ep->eq = &eq->events;
-	switch_events_refer(ep->eq, 1);
+	ep->local.events = &eq->events;
+	switch_events_refer(ep->local.events, 1);
 	return 0;
 }
 
@@ -106,14 +110,15 @@ static int bind_locked(struct switch_ep *ep, struct fid *bfid, uint64_t flags)
 	case FI_CLASS_CNTR:
 		return bind_cntr(ep, container_of(bfid, struct switch_cntr, cntr_fid.fid), flags);
 	case FI_CLASS_AV:
-		if (ep->type != FI_EP_RDM || flags)
+		if (!ep->kind->needs_av || flags)
 			return -FI_EINVAL;
 		if (ep->av)
 			return -FI_EBUSY;
 		ep->av = switch_av_from_fid(ep->domain, bfid);
 		if (!ep->av)
 			return -FI_EINVAL;
-		switch_av_bind_ep(ep->av, ep);
+		ep->rdm.names = &ep->av->names;
+		LIST_INSERT_HEAD(&ep->av->names.rdms, &ep->rdm, names_entry);
 		return 0;
 	case FI_CLASS_STX_CTX:
 		return flags ? -FI_EINVAL : switch_stx_bind(ep, bfid);
@@ -131,7 +136,7 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 	if (!bfid)
 		return -FI_EINVAL;
-	if (ep->enabled)
+	if (ep->local.enabled)
 		return -FI_EOPBADSTATE;
 	if (bfid->fclass == FI_CLASS_EQ) {
 		if (flags)
@@ -154,33 +159,32 @@ static bool srx_fits(const struct switch_ep *ep)
 	const struct switch_ep *other;
 
 	LIST_FOREACH (other, &ep->srx->eps, srx_link)
-		if (other->enabled && other->av != ep->av)
+		if (other->local.enabled && other->av != ep->av)
 			return false;
 	return true;
 }
 
 static int enable_locked(struct switch_ep *ep)
 {
-	int ret = 0;
+	int ret;
 
-	if (ep->enabled)
+	if (ep->local.enabled)
 		return 0;
 	if (!ep->tx_cq && !ep->rx_cq && !ep->tx_cntr && !ep->rx_cntr)
 		return -FI_ENOCQ;
 	if ((ep->sends && !ep->tx_cq && !ep->tx_cntr) ||
 	    (ep->receives && !ep->rx_cq && !ep->rx_cntr))
 		return -FI_ENOCQ;
-	if (ep->type == FI_EP_MSG && !ep->eq)
+	if (ep->kind->needs_eq && !ep->local.events)
 		return -FI_ENOEQ;
-	if (ep->type == FI_EP_RDM && !ep->av)
+	if (ep->kind->needs_av && !ep->av)
 		return -FI_ENOAV;
 	if ((ep->wants_srx && !ep->srx) || (ep->wants_stx && !ep->stx))
 		return -FI_EOPBADSTATE;
 	if (ep->srx && !srx_fits(ep))
 		return -FI_EINVAL;
-	if (ep->type == FI_EP_RDM)
-		ret = switch_rdm_enable(ep);
-	ep->enabled = !ret;
+	ret = ep->local.role->enable(&ep->local);
+	ep->local.enabled = !ret;
 	return ret;
 }
 
@@ -207,7 +211,7 @@ static int ep_getopt(fid_t fid, int level, int optname, void *optval, size_t *op
 		return -FI_ENOPROTOOPT;
 	if (optname != FI_OPT_CM_DATA_SIZE)
 		return switch_rx_getopt(&ep->own_rx, optname, optval, optlen);
-	return switch_opt_size(switch_cm_size(ep->domain->pump.core.caps->cm_data_size) -
+	return switch_opt_size(switch_data_size(ep->domain->pump.core.caps->cm_data_size) -
 				       SESS_PREAMBLE_LEN,
 			       optval, optlen);
 }
@@ -252,7 +256,7 @@ static int wait_idle(struct switch_ep *ep)
 		now = switch_now();
 		before = busy;
 		switch_pump_progress(&domain->pump);
-		busy = sess_ep_busy(ep->sess_ep);
+		busy = sess_ep_busy(ep->local.sess_ep);
 		if (!busy)
 			break;
 		if (now < deadline) {
@@ -260,7 +264,7 @@ static int wait_idle(struct switch_ep *ep)
 		} else if (!aborted) {
 			aborted = true;
 			deadline = switch_now() + linger;
-			sess_ep_abort(ep->sess_ep, FI_ECANCELED);
+			sess_ep_abort(ep->local.sess_ep, FI_ECANCELED);
 			switch_pump_perform(&domain->pump);
 		} else if (busy >= before && ++looks >= LAST_LOOKS) {
 			SW_WARN(EP_CTRL, "not closed: the core still uses memory of unfinished "
@@ -273,25 +277,10 @@ static int wait_idle(struct switch_ep *ep)
 	return ret;
 }
 
-/* Sessions linger in the domain until their peers have everything. */
-static void leave_conns(struct switch_ep *ep)
-{
-	struct switch_link *link;
-
-	LIST_FOREACH (link, &ep->domain->pump.links, entry) {
-		struct switch_conn *conn = switch_conn_of(link);
-
-		if (conn->ep != ep)
-			continue;
-		switch_rdm_forget_conn(conn);
-		conn->ep = NULL;
-	}
-}
-
 static void unbind(struct switch_ep *ep)
 {
 	if (ep->av)
-		switch_av_unbind_ep(ep->av, ep);
+		LIST_REMOVE(&ep->rdm, names_entry);
 	if (ep->tx_cq)
 		ep->tx_cq->refs--;
 	if (ep->rx_cq)
@@ -307,9 +296,9 @@ static void unbind(struct switch_ep *ep)
 
 static void ep_free(struct switch_ep *ep)
 {
-	fi_freeinfo(ep->core_info);
-	fi_freeinfo(ep->info);
-	free(ep->conns);
+	fi_freeinfo(ep->local.core_info);
+	fi_freeinfo(ep->local.info);
+	ep->local.role->fini(&ep->local);
 	free(ep);
 }
 
@@ -324,34 +313,31 @@ static int ep_close(struct fid *fid)
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	if (!ep->closing) {
-		ep->closing = true;
-		ep->shut_down = true; /* nobody hears of events any more */
-		sess_ep_close(ep->sess_ep, FI_ECANCELED);
+	if (!ep->local.closing) {
+		ep->local.closing = true;
+		sess_ep_close(ep->local.sess_ep, FI_ECANCELED);
 	}
 	if (wait_idle(ep)) {
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
 	/* Not before: a peer's crossing connect may be what sends wait for. */
-	if (ep->listener)
-		domain->pump.core.ops->listener_close(ep->listener);
+	ep->local.role->close(&ep->local);
 	switch_stats_format(ep, &stats);
-	leave_conns(ep);
+	switch_conn_leave(&ep->local);
 	switch_op_forget(&domain->ops, ep, &ep->own_rx);
-	sess_ep_destroy(ep->sess_ep);
+	sess_ep_destroy(ep->local.sess_ep);
 	switch_pump_perform(&domain->pump);
 	switch_pump_wake(&domain->pump);
-	switch_msg_close(ep);
 	unbind(ep);
 	LIST_REMOVE(ep, link);
 	if (LIST_EMPTY(&domain->eps))
 		switch_pump_rest(&domain->pump);
 	domain->refs--;
 	switch_pump_unlock(&domain->pump);
-	if (ep->eq) {
-		switch_events_remove(ep->eq, &ep->face.fid.fid);
-		switch_events_refer(ep->eq, -1);
+	if (ep->local.events) {
+		switch_events_remove(ep->local.events, &ep->face.fid.fid);
+		switch_events_refer(ep->local.events, -1);
 	}
 	switch_stats_write(&stats);
 	ep_free(ep);
@@ -384,11 +370,9 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	const uint64_t caps = info->caps;
 	const bool both = !(caps & (FI_SEND | FI_RECV));
 
-	ep->type = info->ep_attr->type;
 	ep->sends = both || caps & FI_SEND;
 	ep->receives = both || caps & FI_RECV;
 	ep->source = caps & FI_SOURCE;
-	ep->source_err = ep->source && caps & FI_SOURCE_ERR;
 	ep->own_rx.directed = caps & FI_DIRECTED_RECV;
 	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
 	ep->own_rx.left =
@@ -409,38 +393,111 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 		ep->inject_size = info->tx_attr->inject_size;
 }
 
-static int take_handle(struct switch_ep *ep, fid_t handle)
+static int rdm_take_handle(struct switch_ep *ep, fid_t handle)
 {
-	if (!handle)
-		return 0;
-	if (ep->type == FI_EP_MSG && handle->fclass == FI_CLASS_PEP)
-		return switch_msg_take_address(
-			ep, container_of(handle, struct switch_pep, pep_fid.fid));
-	if (ep->type != FI_EP_MSG || handle->fclass != FI_CLASS_CONNREQ)
+	(void)ep, (void)handle;
+	return -FI_EINVAL;
+}
+
+static int msg_take_handle(struct switch_ep *ep, fid_t handle)
+{
+	struct switch_connreq *connreq = container_of(handle, struct switch_connreq, fid);
+	struct switch_pep *pep = container_of(handle, struct switch_pep, pep_fid.fid);
+
+	if (handle->fclass == FI_CLASS_PEP)
+		return pep->fabric == ep->domain->fabric
+			       ? switch_msg_take_address(&ep->msg, &pep->passive)
+			       : -FI_EINVAL;
+	if (handle->fclass != FI_CLASS_CONNREQ)
 		return -FI_EINVAL;
-	ep->connreq = container_of(handle, struct switch_connreq, fid);
-	if (ep->connreq->ep)
+	ep->msg.connreq = connreq;
+	if (connreq->msg)
 		return -FI_EBUSY;
-	ep->connreq->ep = ep;
+	connreq->msg = &ep->msg;
 	return 0;
+}
+
+static int own_addr(const struct switch_local *local, struct switch_addr *name)
+{
+	return switch_core_own_addr(container_of(local, struct switch_ep, local)->domain->fabric,
+				    name);
+}
+
+static void rdm_setup(struct switch_ep *ep, uint64_t caps)
+{
+	LIST_INIT(&ep->rdm.unnamed);
+	ep->rdm.sources = &ep->domain->sources;
+	ep->rdm.source_err = caps & FI_SOURCE && caps & FI_SOURCE_ERR;
+	ep->domain->sources.wanted |= ep->rdm.source_err;
+	ep->rdm.own_addr = own_addr;
+}
+
+/* A connected endpoint needs nothing that zeros are not. */
+static void msg_setup(struct switch_ep *ep, uint64_t caps)
+{
+	(void)ep, (void)caps;
+}
+
+static const struct switch_ep_kind kinds[] = {
+	{
+		.type = FI_EP_RDM,
+		.name = "rdm",
+		.role = &switch_rdm_role,
+		.cm = &switch_rdm_cm_ops,
+		.needs_av = true,
+		.listens = true,
+		.setup = rdm_setup,
+		.take_handle = rdm_take_handle,
+	},
+	{
+		.type = FI_EP_MSG,
+		.name = "msg",
+		.role = &switch_msg_role,
+		.cm = &switch_msg_cm_ops,
+		.needs_eq = true,
+		.early_receives = true,
+		.setup = msg_setup,
+		.take_handle = msg_take_handle,
+	},
+};
+
+/* Of a type that switch_attr_check_ep() lets pass. */
+static const struct switch_ep_kind *kind_of(enum fi_ep_type type)
+{
+	const struct switch_ep_kind *kind = kinds;
+
+	while (kind->type != type)
+		kind++;
+	return kind;
+}
+
+/* What its kind has of its own. */
+static void setup_role(struct switch_ep *ep, const struct fi_info *info)
+{
+	ep->kind = kind_of(info->ep_attr->type);
+	ep->local.role = ep->kind->role;
+	ep->local.pump = &ep->domain->pump;
+	ep->local.fid = &ep->face.fid.fid;
+	ep->face.fid.cm = ep->kind->cm;
+	ep->kind->setup(ep, info->caps);
 }
 
 static int ep_setup(struct switch_ep *ep, struct fi_info *info)
 {
 	int ret;
 
-	ep->info = fi_dupinfo(info);
-	if (!ep->info)
+	ep->local.info = fi_dupinfo(info);
+	if (!ep->local.info)
 		return -FI_ENOMEM;
-	ret = switch_core_info(ep->domain->fabric, info, ep->type == FI_EP_RDM, &ep->core_info);
+	ret = switch_core_info(ep->domain->fabric, info, ep->kind->listens, &ep->local.core_info);
 	if (!ret)
-		ret = sess_ep_create(ep->domain->pump.engine, ep, &ep->sess_ep);
+		ret = sess_ep_create(ep->domain->pump.engine, ep, &ep->local.sess_ep);
 	if (ret)
 		return ret;
-	ep->own_rx.sess_rx = sess_ep_rx(ep->sess_ep);
-	ret = take_handle(ep, info->handle);
+	ep->own_rx.sess_rx = sess_ep_rx(ep->local.sess_ep);
+	ret = info->handle ? ep->kind->take_handle(ep, info->handle) : 0;
 	if (ret)
-		sess_ep_destroy(ep->sess_ep);
+		sess_ep_destroy(ep->local.sess_ep);
 	return ret;
 }
 
@@ -460,7 +517,6 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	if (!ep)
 		return -FI_ENOMEM;
 	ep->domain = domain;
-	LIST_INIT(&ep->unnamed);
 	ep->face.fid.fid.fclass = FI_CLASS_EP;
 	ep->face.fid.fid.context = context;
 	ep->face.fid.fid.ops = &ep_fid_ops;
@@ -473,12 +529,11 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	ep->own_rx.ep = ep;
 	ep->own_rx.domain = domain;
 	take_attrs(ep, info);
-	ep->face.fid.cm = ep->type == FI_EP_MSG ? &switch_msg_cm_ops : &switch_rdm_cm_ops;
 	switch_pump_lock(&domain->pump);
+	setup_role(ep, info);
 	ret = ep_setup(ep, info);
 	if (!ret) {
 		LIST_INSERT_HEAD(&domain->eps, ep, link);
-		domain->names_sources |= ep->source_err;
 		domain->refs++;
 	}
 	switch_pump_unlock(&domain->pump);

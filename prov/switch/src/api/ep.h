@@ -18,14 +18,14 @@
 #include "base/addr.h"
 #include "base/compat.h"
 #include "core/core.h"
+#include "peer/cm.h"
+#include "peer/local.h"
+#include "peer/rdm.h"
 #include "switch_session.h"
 
 struct switch_av;
-struct switch_conn;
-struct switch_connreq;
 struct switch_count;
 struct switch_domain;
-struct switch_events;
 struct switch_queue;
 struct switch_stx;
 
@@ -65,19 +65,37 @@ static inline struct switch_ep *switch_ep_of(struct fid *fid)
 	return switch_face_of(fid)->ep;
 }
 
+/* What endpoints of one type have that those of the other do not; api/ep.c has both. */
+struct switch_ep_kind {
+	enum fi_ep_type type;
+	const char *name; /* in statistics */
+	const struct switch_role *role;
+	struct fi_ops_cm *cm;
+	bool needs_eq, needs_av; /* to be enabled; an address vector may be bound or must not */
+	bool listens;
+	/* Receives may be posted before it is enabled: nothing that comes right behind the
+	 * connection is to find none. */
+	bool early_receives;
+	/* What it has of its own, for these capabilities. */
+	void (*setup)(struct switch_ep *ep, uint64_t caps);
+	/* info->handle, of a passive endpoint or a request: 0 or a negative errno. */
+	int (*take_handle)(struct switch_ep *ep, fid_t handle);
+};
+
 struct switch_ep {
 	struct switch_face face;
 	unsigned aliases; /* faces beside its own */
 	struct switch_domain *domain;
 	LIST_ENTRY(switch_ep) link;
-	LIST_ENTRY(switch_ep) av_link;
-	struct fi_info *info;
-	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
-	enum fi_ep_type type;
-	bool enabled, sends, receives, closing;
-	bool source, source_err; /* completions say who sent; those of strangers, too */
+	const struct switch_ep_kind *kind;
+	union { /* the end of its sessions, as its kind has it */
+		struct switch_local local;
+		struct switch_rdm rdm;
+		struct switch_msg msg;
+	};
+	bool sends, receives;
+	bool source; /* completions say who sent */
 	struct switch_av *av;
-	struct switch_events *eq;
 	struct switch_queue *tx_cq, *rx_cq;
 	struct switch_count *tx_cntr, *rx_cntr;
 	struct switch_count *rma_cntr[4]; /* bound, never counted yet */
@@ -85,29 +103,12 @@ struct switch_ep {
 	bool tx_selective, rx_selective;
 	size_t max_msg_size, inject_size;
 	size_t tx_left; /* sends that may still be posted */
-	struct sess_ep *sess_ep;
 
 	struct switch_rx own_rx;
 	bool wants_srx, wants_stx; /* attributes ask for shared contexts */
 	struct switch_rx *srx;	   /* bound, instead of its own */
 	LIST_ENTRY(switch_ep) srx_link;
 	struct switch_stx *stx;
-
-	/* RDM: connections by fi_addr, and those of peers not in the AV */
-	struct switch_conn **conns;
-	size_t conn_cnt;
-	LIST_HEAD(, switch_conn) unnamed;
-	struct core_listener *listener;
-	bool told_misfit; /* somebody did not fit, and the log says so */
-	bool everywhere;  /* listens on every interface; the name is that of one */
-	struct switch_addr name;
-
-	/* MSG */
-	struct switch_conn *conn;
-	struct switch_connreq *connreq; /* to be accepted */
-	struct core_listener *origin;	/* of a passive endpoint, whose address it takes over */
-	bool tried;			/* to connect or accept: once in its life */
-	bool shut_down;			/* FI_SHUTDOWN was told */
 };
 
 /* fi_control of an endpoint or an alias but FI_ENABLE: aliases and the flags of

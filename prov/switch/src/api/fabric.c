@@ -17,12 +17,12 @@
 #include "api/eq.h"
 #include "api/fabric.h"
 #include "api/no.h"
+#include "api/pep.h"
 #include "api/trywait.h"
 #include "api/wait_set.h"
 #include "base/compat.h"
 #include "base/switch.h"
 #include "discover/info.h"
-#include "peer/pep.h"
 #include "progress/hub.h"
 #include "progress/pump.h"
 

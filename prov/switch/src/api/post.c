@@ -12,7 +12,6 @@
 #include "api/ep.h"
 #include "api/mr.h"
 #include "api/post.h"
-#include "peer/conn.h"
 #include "peer/rdm.h"
 #include "progress/op.h"
 #include "progress/pump.h"
@@ -56,16 +55,6 @@ static void fill_iov(const struct switch_domain *domain, struct sess_op *op,
 
 /* -- sends ------------------------------------------------------------------------- */
 
-static int find_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
-{
-	if (ep->type == FI_EP_RDM)
-		return switch_rdm_sess(ep, fi_addr, sess);
-	if (!ep->conn)
-		return -FI_ENOTCONN;
-	*sess = ep->conn->link.sess;
-	return 0;
-}
-
 static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args, uint64_t flags)
 {
 	struct switch_domain *domain = ep->domain;
@@ -75,7 +64,7 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 
 	if (!ep->tx_left)
 		return -FI_EAGAIN;
-	ret = find_sess(ep, args->addr, &sess);
+	ret = ep->local.role->sess(&ep->local, args->addr, &sess);
 	if (ret)
 		return ret;
 	op = switch_op_alloc(&domain->ops);
@@ -114,7 +103,7 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 
 	if (!ep)
 		return -FI_ENOSYS; /* a shared receive context */
-	if (!ep->enabled)
+	if (!ep->local.enabled)
 		return -FI_EOPBADSTATE;
 	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->sends)
 		return -FI_EINVAL;
@@ -142,7 +131,7 @@ static uint64_t find_source(const struct switch_rx *rx, fi_addr_t fi_addr)
 	if (!rx->directed || fi_addr == FI_ADDR_UNSPEC)
 		return SESS_SOURCE_ANY;
 	ep = switch_rx_ep(rx);
-	return ep && ep->av ? switch_rdm_first(ep, fi_addr) : fi_addr;
+	return ep && ep->av ? switch_rdm_first(&ep->rdm, fi_addr) : fi_addr;
 }
 
 static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args, uint64_t flags)
@@ -188,11 +177,9 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 	return 0;
 }
 
-/* A connected endpoint takes receives before it is enabled: nothing that comes
- * right behind the connection is to find none. */
 static bool may_post(const struct switch_ep *ep)
 {
-	return ep->enabled || (ep->type == FI_EP_MSG && (ep->rx_cq || ep->rx_cntr));
+	return ep->local.enabled || (ep->kind->early_receives && (ep->rx_cq || ep->rx_cntr));
 }
 
 ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, uint64_t flags)

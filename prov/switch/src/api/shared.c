@@ -125,7 +125,7 @@ int switch_srx_bind(struct switch_ep *ep, struct fid *fid)
 		return -FI_EBUSY;
 	ep->srx = rx;
 	LIST_INSERT_HEAD(&rx->eps, ep, srx_link);
-	sess_ep_share_rx(ep->sess_ep, rx->sess_rx);
+	sess_ep_share_rx(ep->local.sess_ep, rx->sess_rx);
 	return 0;
 }
 
@@ -145,7 +145,7 @@ const struct switch_ep *switch_rx_ep(const struct switch_rx *rx)
 
 	if (!ep)
 		LIST_FOREACH (ep, &rx->eps, srx_link)
-			if (ep->enabled && (ep->rx_cq || ep->rx_cntr))
+			if (ep->local.enabled && (ep->rx_cq || ep->rx_cntr))
 				break;
 	return ep;
 }

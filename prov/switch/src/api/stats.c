@@ -57,7 +57,7 @@ static uint64_t count_sessions(const struct switch_ep *ep)
 	uint64_t cnt = 0;
 
 	LIST_FOREACH (link, &ep->domain->pump.links, entry)
-		cnt += switch_conn_of(link)->ep == ep;
+		cnt += switch_conn_of(link)->local == &ep->local;
 	return cnt;
 }
 
@@ -68,7 +68,7 @@ static int ep_stats(struct fid_ep *fid, struct fi_switch_stats *stats)
 	uint64_t sessions;
 
 	switch_pump_lock(&ep->domain->pump);
-	sess_ep_stats(ep->sess_ep, &sum);
+	sess_ep_stats(ep->local.sess_ep, &sum);
 	sessions = count_sessions(ep);
 	switch_pump_unlock(&ep->domain->pump);
 	return give(&sum, sessions, stats);
@@ -77,12 +77,11 @@ static int ep_stats(struct fid_ep *fid, struct fi_switch_stats *stats)
 static int peer_stats(struct fid_ep *fid, fi_addr_t fi_addr, struct fi_switch_stats *stats)
 {
 	struct switch_ep *ep = switch_ep_of(&fid->fid);
-	struct switch_conn *conn = ep->conn;
+	struct switch_conn *conn;
 	struct sess_stats part;
 
 	switch_pump_lock(&ep->domain->pump);
-	if (ep->type == FI_EP_RDM)
-		conn = fi_addr < ep->conn_cnt ? ep->conns[fi_addr] : NULL;
+	conn = ep->local.role->find(&ep->local, fi_addr);
 	if (conn)
 		sess_stats(conn->link.sess, &part);
 	switch_pump_unlock(&ep->domain->pump);
@@ -140,9 +139,9 @@ void switch_stats_format(const struct switch_ep *ep, struct switch_stats_line *l
 	line->len = 0;
 	if (!switch_params.stats)
 		return;
-	sess_ep_stats(ep->sess_ep, s);
+	sess_ep_stats(ep->local.sess_ep, s);
 	len = snprintf(line->text, sizeof(line->text), "{\"pid\": %ld, \"type\": \"%s\"",
-		       (long)getpid(), ep->type == FI_EP_MSG ? "msg" : "rdm");
+		       (long)getpid(), ep->kind->name);
 	line->len = (size_t)len;
 	line_add_ways(line, "tx", s->tx_msgs, s->tx_bytes);
 	line_add_ways(line, "rx", s->rx_msgs, s->rx_bytes);

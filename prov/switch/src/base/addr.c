@@ -19,12 +19,12 @@
 #include <rdma/fi_errno.h>
 
 #include "base/addr.h"
-#include "core/core.h"
+#include "base/compat.h"
 
 /* Its addresses are of either family. */
 static bool has_both(uint32_t format)
 {
-	return format == FI_SOCKADDR || format == CORE_SOCKADDR_IP;
+	return format == FI_SOCKADDR || format == SWITCH_SOCKADDR_IP;
 }
 
 bool switch_addr_is_socket(uint32_t format)
@@ -60,7 +60,7 @@ size_t switch_addr_room(const struct fi_info *info)
 		return sizeof(struct sockaddr_in);
 	case FI_SOCKADDR:
 	case FI_SOCKADDR_IN6:
-	case CORE_SOCKADDR_IP:
+	case SWITCH_SOCKADDR_IP:
 		return sizeof(struct sockaddr_in6);
 	case FI_ADDR_STR:
 		return most;
@@ -449,7 +449,7 @@ size_t switch_addr_text(const struct fi_info *info, const void *addr, char *buf,
 {
 	const uint32_t format = info->addr_format;
 	const uint8_t *bytes = addr;
-	char hex[2 * CORE_ADDR_MAX + 1];
+	char hex[2 * SWITCH_ADDR_MAX + 1];
 	size_t len;
 	int family;
 

@@ -12,12 +12,12 @@
 
 #include <rdma/fabric.h>
 
-#include "core/core.h"
+#define SWITCH_ADDR_MAX 128 /* bytes of a struct switch_addr */
 
 /* An address: a sockaddr or what else the core's format has. */
 struct switch_addr {
 	uint8_t len;
-	uint8_t bytes[CORE_ADDR_MAX - 1];
+	uint8_t bytes[SWITCH_ADDR_MAX - 1];
 };
 
 /* Copies one, without what two equal addresses may differ in. */

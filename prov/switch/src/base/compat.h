@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include <rdma/fabric.h>
+
 /* The headers of 1.17 bring one, those of 2.x do not. */
 #ifndef container_of
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -18,6 +20,9 @@
  * warns wherever FI_MR_BASIC and FI_MR_SCALABLE are. */
 #define SWITCH_MR_BASIC	   (1 << 0)
 #define SWITCH_MR_SCALABLE (1 << 1)
+
+/* FI_SOCKADDR_IP: newer headers have it. */
+#define SWITCH_SOCKADDR_IP (FI_ADDR_CXI + 2)
 
 /* FI_PROGRESS_CONTROL_UNIFIED, the last of enum fi_progress in 2.x. */
 #define SWITCH_PROGRESS_LAST 3

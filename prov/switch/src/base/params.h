@@ -11,12 +11,10 @@
 
 #include <rdma/fabric.h>
 
-#include "switch_session.h"
-
 struct switch_costs; /* discover/costs.h */
 
 struct switch_params {
-	enum sess_way transfer; /* SESS_AUTO, READ, WRITE or COPY */
+	int transfer; /* enum sess_way: SESS_AUTO, READ, WRITE or COPY */
 	bool rdma_read, rdma_write;
 	bool rma_target; /* memory of this side may be read and written by peers */
 	size_t buffer_size, initial;

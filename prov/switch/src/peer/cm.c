@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Connection management as the application sees it: connect, accept, reject,
- * shutdown and their events, passive endpoints, names.  The application's own
- * bytes travel behind our preamble and are handed out without it.
+ * The role of connected endpoints: one session, made by connecting or by accepting, and the
+ * events that tell the application of it.  Its own bytes travel behind our preamble and are
+ * handed out without it.  The lock is held.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <rdma/fabric.h>
-#include <rdma/fi_cm.h>
-#include <rdma/fi_endpoint.h>
 #include <rdma/fi_eq.h>
 #include <rdma/fi_errno.h>
 
-#include "api/domain.h"
-#include "api/ep.h"
-#include "api/fabric.h"
-#include "api/no.h"
 #include "base/addr.h"
+#include "base/compat.h"
 #include "base/switch.h"
 #include "core/core.h"
 #include "peer/cm.h"
 #include "peer/conn.h"
-#include "peer/pep.h"
+#include "peer/data.h"
+#include "peer/local.h"
+#include "peer/passive.h"
 #include "progress/events.h"
 #include "progress/link.h"
 #include "progress/pump.h"
 #include "switch_session.h"
 
-size_t switch_cm_size(size_t core_size)
+static struct switch_msg *msg_of(struct switch_local *local)
 {
-	return core_size < SWITCH_CM_DATA_MAX ? core_size : SWITCH_CM_DATA_MAX;
+	return container_of(local, struct switch_msg, local);
+}
+
+/* It was told of the end, or is being closed: nobody hears of events any more. */
+static bool is_mute(const struct switch_msg *msg)
+{
+	return msg->shut_down || msg->local.closing;
 }
 
 /* -- events ------------------------------------------------------------------------ */
@@ -55,148 +58,129 @@ static void push_cm_event(struct switch_events *eq, uint32_t event, fid_t fid, s
 	}
 }
 
-void switch_msg_connected(struct switch_conn *conn)
+static void msg_up(struct switch_conn *conn)
 {
-	struct switch_ep *ep = conn->ep;
+	struct switch_msg *msg = msg_of(conn->local);
 
-	if (ep->shut_down)
-		return;
-	push_cm_event(ep->eq, FI_CONNECTED, &ep->face.fid.fid, NULL, conn->cm_data,
-		      conn->cm_data_len);
+	if (!is_mute(msg))
+		push_cm_event(msg->local.events, FI_CONNECTED, msg->local.fid, NULL, conn->cm_data,
+			      conn->cm_data_len);
 }
 
-void switch_msg_shutdown(struct switch_conn *conn)
+static void msg_bye(struct switch_conn *conn)
 {
-	struct switch_ep *ep = conn->ep;
+	struct switch_msg *msg = msg_of(conn->local);
 
-	if (ep->shut_down)
+	if (is_mute(msg))
 		return;
-	ep->shut_down = true;
-	sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
-	push_cm_event(ep->eq, FI_SHUTDOWN, &ep->face.fid.fid, NULL, NULL, 0);
+	msg->shut_down = true;
+	sess_ep_end(msg->local.sess_ep, FI_ESHUTDOWN);
+	push_cm_event(msg->local.events, FI_SHUTDOWN, msg->local.fid, NULL, NULL, 0);
 }
 
-void switch_msg_failed(struct switch_conn *conn, int error)
+static void failed(struct switch_conn *conn, int error)
 {
-	struct switch_ep *ep = conn->ep;
+	struct switch_msg *msg = msg_of(conn->local);
 
-	sess_ep_end(ep->sess_ep, error ? error : FI_ECONNABORTED);
-	if (ep->shut_down)
+	sess_ep_end(msg->local.sess_ep, error ? error : FI_ECONNABORTED);
+	if (is_mute(msg))
 		return;
-	if (switch_events_push_error(ep->eq, &ep->face.fid.fid, ep->face.fid.fid.context,
+	if (switch_events_push_error(msg->local.events, msg->local.fid, msg->local.fid->context,
 				     error ? error : FI_ECONNABORTED, error, conn->cm_data,
 				     conn->cm_data_len))
 		SW_WARN(EQ, "no memory to tell that a connection failed\n");
 }
 
-/* -- the address of a passive endpoint ------------------------------------------------- */
-
-static void return_address(struct switch_ep *ep, bool taken)
+static void msg_down(struct switch_conn *conn, int error)
 {
-	if (!ep->origin)
-		return;
-	ep->core_info->handle = NULL;
-	ep->domain->pump.core.ops->passive_return(ep->origin, taken);
-	ep->origin = NULL;
+	if (conn->link.was_up)
+		msg_bye(conn);
+	else
+		failed(conn, error);
 }
 
-int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep)
+/* -- the address of a passive endpoint ------------------------------------------------- */
+
+static void return_address(struct switch_msg *msg, bool taken)
 {
+	if (!msg->origin)
+		return;
+	msg->local.core_info->handle = NULL;
+	msg->local.pump->core.ops->passive_return(msg->origin, taken);
+	msg->origin = NULL;
+}
+
+int switch_msg_take_address(struct switch_msg *msg, struct switch_passive *passive)
+{
+	struct fi_info *info = msg->local.info, *core_info = msg->local.core_info;
 	uint8_t addr[CORE_ADDR_MAX];
 	size_t len = sizeof(addr);
 	struct fid *handle;
 	int ret;
 
-	if (pep->fabric != ep->domain->fabric)
-		return -FI_EINVAL;
-	ret = pep->fabric->core_ops->listener_name(pep->listener, addr, &len);
+	ret = passive->core_ops->listener_name(passive->listener, addr, &len);
 	if (!ret)
-		ret = switch_info_set_addr(&ep->info->src_addr, &ep->info->src_addrlen, addr, len);
+		ret = switch_info_set_addr(&info->src_addr, &info->src_addrlen, addr, len);
 	if (!ret)
-		ret = switch_info_set_addr(&ep->core_info->src_addr, &ep->core_info->src_addrlen,
-					   addr, len);
+		ret = switch_info_set_addr(&core_info->src_addr, &core_info->src_addrlen, addr,
+					   len);
 	if (ret)
 		return ret;
-	handle = pep->fabric->core_ops->passive_lend(pep->listener);
+	handle = passive->core_ops->passive_lend(passive->listener);
 	if (!handle)
 		return -FI_EBUSY;
-	ep->origin = pep->listener;
-	ep->core_info->handle = handle;
+	msg->origin = passive->listener;
+	core_info->handle = handle;
 	return 0;
 }
 
-/* -- active endpoints ---------------------------------------------------------------- */
+/* -- connecting ---------------------------------------------------------------------- */
 
-static int msg_connect_locked(struct switch_ep *ep, const void *addr, size_t addr_len,
-			      const void *param, size_t paramlen)
+int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len, const void *param,
+		       size_t paramlen)
 {
 	struct switch_conn *conn;
 	int ret;
 
-	if (!ep->enabled || ep->tried || ep->connreq)
+	if (!msg->local.enabled || msg->tried || msg->connreq)
 		return -FI_EOPBADSTATE;
-	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
+	conn = switch_conn_create(&msg->local, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_connect(ep->sess_ep, conn->link.core->sess, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
+	ret = sess_connect(msg->local.sess_ep, conn->link.core->sess, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
 	if (!ret) {
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
-		return_address(ep, true); /* the path has it, or had */
+		return_address(msg, true); /* the path has it, or had */
 	}
 	if (ret) {
 		switch_link_end(&conn->link);
 		return ret;
 	}
-	ep->conn = conn;
-	ep->tried = true;
+	msg->conn = conn;
+	msg->tried = true;
 	return 0;
 }
 
-static int enable_if_needed(struct switch_ep *ep)
+int switch_msg_accept(struct switch_msg *msg, const void *param, size_t paramlen)
 {
-	return ep->enabled ? 0 : fi_enable(&ep->face.fid);
-}
-
-static int msg_connect(struct fid_ep *fid, const void *addr, const void *param, size_t paramlen)
-{
-	struct switch_ep *ep = switch_ep_of(&fid->fid);
-	size_t addr_len = ep->info->dest_addrlen;
-	int ret = enable_if_needed(ep);
-
-	if (ret)
-		return ret;
-	if (!addr)
-		addr = ep->info->dest_addr;
-	if (!addr || (paramlen && !param))
-		return -FI_EINVAL;
-	if (addr != ep->info->dest_addr)
-		addr_len = switch_addr_len(ep->info, addr);
-	switch_pump_lock(&ep->domain->pump);
-	ret = msg_connect_locked(ep, addr, addr_len, param, paramlen);
-	switch_pump_perform(&ep->domain->pump);
-	switch_pump_unlock(&ep->domain->pump);
-	return ret;
-}
-
-static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t paramlen)
-{
-	struct switch_connreq *connreq = ep->connreq;
+	struct switch_connreq *connreq = msg->connreq;
 	struct core_request *request;
 	struct switch_conn *conn;
 	int ret;
 
-	if (!ep->enabled || ep->conn || !connreq)
+	if (!msg->local.enabled || msg->conn || !connreq)
 		return -FI_EOPBADSTATE;
-	if (paramlen > switch_cm_size(ep->domain->pump.core.caps->cm_data_size) - SESS_PREAMBLE_LEN)
+	if (paramlen >
+	    switch_data_size(msg->local.pump->core.caps->cm_data_size) - SESS_PREAMBLE_LEN)
 		return -FI_EINVAL;
-	conn = switch_conn_create(ep, FI_ADDR_NOTAVAIL);
+	conn = switch_conn_create(&msg->local, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_accept(ep->sess_ep, conn->link.core->sess, &connreq->preamble, &conn->link,
-			  SESS_SOURCE_ANY, &conn->link.sess);
+	ret = sess_accept(msg->local.sess_ep, conn->link.core->sess, &connreq->preamble, &conn->link, SESS_SOURCE_ANY,
+			  &conn->link.sess);
 	if (!ret) {
 		request = connreq->request;
-		ep->connreq = NULL;
+		msg->connreq = NULL;
 		free(connreq);
 		ret = switch_conn_accept_path(conn, request, param, paramlen);
 	}
@@ -204,148 +188,120 @@ static int msg_accept_locked(struct switch_ep *ep, const void *param, size_t par
 		switch_link_end(&conn->link);
 		return ret;
 	}
-	ep->conn = conn;
-	ep->tried = true;
+	msg->conn = conn;
+	msg->tried = true;
 	return 0;
 }
 
-static int msg_accept(struct fid_ep *fid, const void *param, size_t paramlen)
+int switch_msg_shutdown(struct switch_msg *msg)
 {
-	struct switch_ep *ep = switch_ep_of(&fid->fid);
-	int ret = enable_if_needed(ep);
-
-	if (ret)
-		return ret;
-	if (paramlen && !param)
-		return -FI_EINVAL;
-	switch_pump_lock(&ep->domain->pump);
-	ret = msg_accept_locked(ep, param, paramlen);
-	switch_pump_perform(&ep->domain->pump);
-	switch_pump_unlock(&ep->domain->pump);
-	return ret;
+	if (!msg->conn)
+		return is_mute(msg) ? 0 : -FI_ENOTCONN;
+	sess_ep_end(msg->local.sess_ep, FI_ESHUTDOWN);
+	sess_close(msg->conn->link.sess);
+	switch_pump_wake(msg->local.pump);
+	switch_pump_submitted(msg->local.pump);
+	return 0;
 }
 
-static int msg_shutdown(struct fid_ep *fid, uint64_t flags)
-{
-	struct switch_ep *ep = switch_ep_of(&fid->fid);
-	int ret = 0;
+/* -- the role -------------------------------------------------------------------------- */
 
-	if (flags)
-		return -FI_EINVAL;
-	switch_pump_lock(&ep->domain->pump);
-	if (ep->conn) {
-		sess_ep_end(ep->sess_ep, FI_ESHUTDOWN);
-		sess_close(ep->conn->link.sess);
-		switch_pump_wake(&ep->domain->pump);
-		switch_pump_submitted(&ep->domain->pump);
-	} else if (!ep->shut_down) {
-		ret = -FI_ENOTCONN;
-	}
-	switch_pump_unlock(&ep->domain->pump);
-	return ret;
+/* It has a session once it is connected. */
+static int msg_enable(struct switch_local *local)
+{
+	(void)local;
+	return 0;
 }
 
-/* The endpoint is closed before it connected or answered. */
-void switch_msg_close(struct switch_ep *ep)
+static int msg_sess(struct switch_local *local, fi_addr_t fi_addr, struct sess **sess)
 {
-	return_address(ep, false);
-	if (!ep->connreq)
+	const struct switch_conn *conn = msg_of(local)->conn;
+
+	(void)fi_addr;
+	if (!conn)
+		return -FI_ENOTCONN;
+	*sess = conn->link.sess;
+	return 0;
+}
+
+static struct switch_conn *msg_find(const struct switch_local *local, fi_addr_t fi_addr)
+{
+	(void)fi_addr;
+	return container_of(local, struct switch_msg, local)->conn;
+}
+
+/* It does not listen. */
+static struct core_listener *msg_listener(const struct switch_local *local)
+{
+	(void)local;
+	return NULL;
+}
+
+static uint16_t msg_port(const struct switch_local *local)
+{
+	(void)local;
+	return 0;
+}
+
+static const struct switch_addr *msg_name_for(const struct switch_local *local,
+					      const struct switch_addr *peer)
+{
+	(void)local, (void)peer;
+	return NULL;
+}
+
+/* Whatever the refusal says, the connection has failed. */
+static bool msg_refused(const void *data, size_t len)
+{
+	(void)data, (void)len;
+	return false;
+}
+
+/* There is but this one. */
+static void msg_forget(struct switch_conn *conn)
+{
+	(void)conn;
+}
+
+static void msg_gone(struct switch_conn *conn)
+{
+	struct switch_msg *msg = msg_of(conn->local);
+
+	if (msg->conn == conn)
+		msg->conn = NULL;
+}
+
+/* Before it connected or answered, perhaps. */
+static void msg_close(struct switch_local *local)
+{
+	struct switch_msg *msg = msg_of(local);
+
+	return_address(msg, false);
+	if (!msg->connreq)
 		return;
-	ep->connreq->core_ops->reject(ep->connreq->request, NULL, 0);
-	free(ep->connreq);
-	ep->connreq = NULL;
+	msg->connreq->core_ops->reject(msg->connreq->request, NULL, 0);
+	free(msg->connreq);
+	msg->connreq = NULL;
 }
 
-/* -- names ----------------------------------------------------------------------------- */
-
-static int give_addr(const void *from, size_t from_len, void *addr, size_t *addrlen)
+static void msg_fini(struct switch_local *local)
 {
-	size_t room = addrlen ? *addrlen : 0;
-
-	if (!addrlen || (room && !addr))
-		return -FI_EINVAL;
-	if (!from)
-		return -FI_EADDRNOTAVAIL;
-	*addrlen = from_len;
-	if (room)
-		memcpy(addr, from, room < from_len ? room : from_len);
-	return room < from_len ? -FI_ETOOSMALL : 0;
+	(void)local;
 }
 
-static int msg_getname(fid_t fid, void *addr, size_t *addrlen)
-{
-	struct switch_ep *ep = switch_ep_of(fid);
-	struct switch_addr name;
-	size_t len = sizeof(name.bytes);
-	int ret = -FI_EADDRNOTAVAIL;
-
-	switch_pump_lock(&ep->domain->pump);
-	if (ep->conn && ep->conn->link.path)
-		ret = ep->domain->pump.core.ops->path_name(ep->conn->link.path, name.bytes, &len);
-	switch_pump_unlock(&ep->domain->pump);
-	return ret ? give_addr(ep->info->src_addr, ep->info->src_addrlen, addr, addrlen)
-		   : give_addr(name.bytes, len, addr, addrlen);
-}
-
-static int msg_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
-{
-	struct switch_ep *ep = switch_ep_of(&fid->fid);
-	struct switch_addr name;
-	size_t len = sizeof(name.bytes);
-	int ret = -FI_ENOTCONN;
-
-	switch_pump_lock(&ep->domain->pump);
-	if (ep->conn && ep->conn->link.path)
-		ret = ep->domain->pump.core.ops->path_peer(ep->conn->link.path, name.bytes, &len);
-	switch_pump_unlock(&ep->domain->pump);
-	return ret ? ret : give_addr(name.bytes, len, addr, addrlen);
-}
-
-static int rdm_getname(fid_t fid, void *addr, size_t *addrlen)
-{
-	struct switch_ep *ep = switch_ep_of(fid);
-
-	if (!ep->listener)
-		return -FI_EOPBADSTATE;
-	return give_addr(ep->name.bytes, ep->name.len, addr, addrlen);
-}
-
-static int ep_setname(fid_t fid, void *addr, size_t addrlen)
-{
-	struct switch_ep *ep = switch_ep_of(fid);
-
-	if (ep->enabled || ep->origin)
-		return -FI_EOPBADSTATE;
-	if (!addr || addrlen < sizeof(uint16_t) || addrlen > CORE_ADDR_MAX)
-		return -FI_EINVAL;
-	return switch_info_set_addr(&ep->core_info->src_addr, &ep->core_info->src_addrlen, addr,
-				    addrlen);
-}
-
-/* -- tables ------------------------------------------------------------------------------- */
-
-struct fi_ops_cm switch_msg_cm_ops = {
-	.size = sizeof(struct fi_ops_cm),
-	.setname = ep_setname,
-	.getname = msg_getname,
-	.getpeer = msg_getpeer,
-	.connect = msg_connect,
-	.listen = switch_no_listen,
-	.accept = msg_accept,
-	.reject = switch_no_reject,
-	.shutdown = msg_shutdown,
-	.join = switch_no_join,
-};
-
-struct fi_ops_cm switch_rdm_cm_ops = {
-	.size = sizeof(struct fi_ops_cm),
-	.setname = ep_setname,
-	.getname = rdm_getname,
-	.getpeer = switch_no_getpeer,
-	.connect = switch_no_connect,
-	.listen = switch_no_listen,
-	.accept = switch_no_accept,
-	.reject = switch_no_reject,
-	.shutdown = switch_no_shutdown,
-	.join = switch_no_join,
+const struct switch_role switch_msg_role = {
+	.enable = msg_enable,
+	.sess = msg_sess,
+	.find = msg_find,
+	.listener = msg_listener,
+	.port = msg_port,
+	.name_for = msg_name_for,
+	.up = msg_up,
+	.bye = msg_bye,
+	.down = msg_down,
+	.refused = msg_refused,
+	.forget = msg_forget,
+	.gone = msg_gone,
+	.close = msg_close,
+	.fini = msg_fini,
 };

@@ -1,33 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Connections as MSG applications see them.
+ * Connected endpoints: one session, made by connecting or by accepting.
  */
 #ifndef SWITCH_CM_H
 #define SWITCH_CM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#include <rdma/fabric.h>
-#include <rdma/fi_cm.h>
-#include <rdma/fi_endpoint.h>
+#include "core/core.h"
+#include "peer/local.h"
 
 struct switch_conn;
-struct switch_ep;
-struct switch_pep;
+struct switch_connreq;
+struct switch_passive;
 
-void switch_msg_close(struct switch_ep *ep);
-/* The endpoint takes over the address of a passive endpoint (info->handle).  0
- * or a negative errno. */
-int switch_msg_take_address(struct switch_ep *ep, struct switch_pep *pep);
-/* Bytes that travel with a connection if the core takes core_size of them, our preamble
- * included. */
-size_t switch_cm_size(size_t core_size);
+struct switch_msg {
+	struct switch_local local; /* first */
+	struct switch_conn *conn;
+	struct switch_connreq *connreq; /* to be accepted */
+	struct core_listener *origin;	/* of a passive endpoint, whose address it takes over */
+	bool tried;			/* to connect or accept: once in its life */
+	bool shut_down;			/* FI_SHUTDOWN was told */
+};
 
-/* MSG (peer/cm.c): events for the application. */
-void switch_msg_connected(struct switch_conn *conn);
-void switch_msg_shutdown(struct switch_conn *conn);
-void switch_msg_failed(struct switch_conn *conn, int error);
+extern const struct switch_role switch_msg_role;
 
-extern struct fi_ops_cm switch_msg_cm_ops, switch_rdm_cm_ops;
+/* What the calls do; 0 or a negative errno.  The caller performs. */
+int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len, const void *param,
+		       size_t paramlen);
+int switch_msg_accept(struct switch_msg *msg, const void *param, size_t paramlen);
+int switch_msg_shutdown(struct switch_msg *msg);
+/* The endpoint takes over the address of a passive one of the same fabric
+ * (info->handle). */
+int switch_msg_take_address(struct switch_msg *msg, struct switch_passive *passive);
 
 #endif

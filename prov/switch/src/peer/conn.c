@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A session and the core path under it: how the path comes and goes, and what
- * core and engine have to say about it.  What that means to the application
- * is in peer/rdm.c and peer/cm.c.  The domain's lock is held.
+ * A link to a peer: opening its path, and what that means to the endpoint whose it is, as its
+ * role has it.  Called by the roles, and by the pump.  The lock is held.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,57 +10,31 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_errno.h>
 
-#include "api/domain.h"
-#include "api/ep.h"
 #include "base/addr.h"
+#include "base/compat.h"
 #include "base/switch.h"
-#include "peer/cm.h"
+#include "core/core.h"
 #include "peer/conn.h"
-#include "peer/rdm.h"
+#include "peer/data.h"
+#include "peer/local.h"
 #include "peer/source.h"
 #include "progress/link.h"
+#include "progress/pump.h"
 #include "switch_session.h"
 
-struct switch_conn *switch_conn_create(struct switch_ep *ep, fi_addr_t fi_addr)
+_Static_assert(SWITCH_ADDR_MAX == CORE_ADDR_MAX, "an address of a core fits");
+_Static_assert(SWITCH_SOCKADDR_IP == CORE_SOCKADDR_IP, "as cores call it");
+
+struct switch_conn *switch_conn_create(struct switch_local *local, fi_addr_t fi_addr)
 {
 	struct switch_conn *conn = calloc(1, sizeof(*conn));
 
 	if (!conn)
 		return NULL;
-	conn->domain = ep->domain;
-	conn->ep = ep;
+	conn->local = local;
 	conn->fi_addr = fi_addr;
-	switch_link_init(&conn->link, &ep->domain->pump);
+	switch_link_init(&conn->link, local->pump);
 	return conn;
-}
-
-/* Our preamble, then the application's bytes.  Returns the length, or a
- * negative errno where the core does not carry so much. */
-static ssize_t cm_data(const struct switch_conn *conn, const void *data, size_t len, uint8_t *buf,
-		       size_t size)
-{
-	const struct switch_ep *ep = conn->ep;
-	uint16_t port = 0;
-
-	if (len > size - SESS_PREAMBLE_LEN)
-		return -FI_EINVAL;
-	if (ep->type == FI_EP_RDM)
-		port = switch_addr_port(&ep->name);
-	sess_preamble(sess_link(conn->link.sess), port, buf);
-	if (len)
-		memcpy(buf + SESS_PREAMBLE_LEN, data, len);
-	return (ssize_t)(SESS_PREAMBLE_LEN + len);
-}
-
-/* An endpoint that listens on every interface connects from the address that is its
- * name, by which peers know it, and not from the one that the route would have.  It has
- * no name for peers of the other family, and one of this link alone is none for others. */
-static bool name_is_for(const struct switch_ep *ep, const struct switch_addr *peer)
-{
-	const enum switch_reach reach = switch_addr_reach(&ep->name);
-
-	return ep->everywhere && switch_addr_same_family(&ep->name, peer) &&
-	       (reach == SWITCH_REACH_NET || reach == switch_addr_reach(peer));
 }
 
 /* The two ends of a path, as the core is told them. */
@@ -70,11 +43,12 @@ struct ends {
 };
 
 /* Of socket addresses.  0, or a negative errno: there is no path from here to there. */
-static int find_ends(const struct switch_ep *ep, const void *addr, size_t addr_len,
+static int find_ends(const struct switch_local *local, const void *addr, size_t addr_len,
 		     struct ends *ends)
 {
-	const uint32_t format = ep->info->addr_format;
-	const struct fi_info *info = ep->core_info;
+	const uint32_t format = local->info->addr_format;
+	const struct fi_info *info = local->core_info;
+	const struct switch_addr *name;
 	bool bound;
 
 	if (switch_addr_set(format, addr, addr_len, &ends->peer))
@@ -84,8 +58,9 @@ static int find_ends(const struct switch_ep *ep, const void *addr, size_t addr_l
 		SW_WARN(EP_CTRL, "cannot connect: a link-local address without a scope id\n");
 		return -FI_EADDRNOTAVAIL;
 	}
-	if (name_is_for(ep, &ends->peer)) {
-		ends->source = ep->name;
+	name = local->role->name_for(local, &ends->peer);
+	if (name) {
+		ends->source = *name;
 		switch_addr_set_port(&ends->source, 0);
 		return 0;
 	}
@@ -101,22 +76,31 @@ static int find_ends(const struct switch_ep *ep, const void *addr, size_t addr_l
 	return 0;
 }
 
+/* Returns the length, or a negative errno where the core does not carry so much. */
+static ssize_t write_data(const struct switch_conn *conn, const void *data, size_t len,
+			  uint8_t *buf)
+{
+	const struct switch_local *local = conn->local;
+
+	return switch_data_write(conn->link.sess, local->role->port(local), data, len, buf,
+				 switch_data_size(conn->link.core->caps->cm_data_size));
+}
+
 int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t addr_len,
 			  const void *data, size_t len)
 {
-	struct switch_domain *domain = conn->domain;
-	struct fi_info info = *conn->ep->core_info;
+	const struct switch_local *local = conn->local;
+	struct fi_info info = *local->core_info;
 	struct ends ends;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
-	ssize_t buf_len =
-		cm_data(conn, data, len, buf, switch_cm_size(domain->pump.core.caps->cm_data_size));
+	ssize_t buf_len = write_data(conn, data, len, buf);
 	int ret;
 
 	if (buf_len < 0)
 		return (int)buf_len;
-	if (switch_addr_is_socket(conn->ep->info->addr_format) &&
-	    !domain->pump.core.caps->addr_is_name) {
-		ret = find_ends(conn->ep, addr, addr_len, &ends);
+	if (switch_addr_is_socket(local->info->addr_format) &&
+	    !conn->link.core->caps->addr_is_name) {
+		ret = find_ends(local, addr, addr_len, &ends);
 		if (ret)
 			return ret;
 		info.src_addr = ends.source.len ? ends.source.bytes : NULL;
@@ -124,24 +108,38 @@ int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t add
 		addr = ends.peer.bytes;
 		addr_len = ends.peer.len;
 	}
-	return switch_link_connect(&conn->link, conn->ep->listener, &info, addr, addr_len, buf,
-				   (size_t)buf_len);
+	return switch_link_connect(&conn->link, local->role->listener(local), &info, addr, addr_len,
+				   buf, (size_t)buf_len);
 }
 
 int switch_conn_accept_path(struct switch_conn *conn, struct core_request *request,
 			    const void *data, size_t len)
 {
-	struct switch_domain *domain = conn->domain;
 	uint8_t buf[SWITCH_CM_DATA_MAX];
-	ssize_t buf_len =
-		cm_data(conn, data, len, buf, switch_cm_size(domain->pump.core.caps->cm_data_size));
+	ssize_t buf_len = write_data(conn, data, len, buf);
 
 	if (buf_len < 0) {
-		domain->pump.core.ops->reject(request, NULL, 0);
+		conn->link.core->ops->reject(request, NULL, 0);
 		return (int)buf_len;
 	}
 	return switch_link_accept(&conn->link, request, buf, (size_t)buf_len);
 }
+
+void switch_conn_leave(struct switch_local *local)
+{
+	struct switch_link *link;
+
+	LIST_FOREACH (link, &local->pump->links, entry) {
+		struct switch_conn *conn = switch_conn_of(link);
+
+		if (conn->local != local)
+			continue;
+		local->role->forget(conn);
+		conn->local = NULL;
+	}
+}
+
+/* -- what the pump tells ------------------------------------------------------------ */
 
 static int keep_cm_data(struct switch_conn *conn, const void *data, size_t len)
 {
@@ -155,32 +153,6 @@ static int keep_cm_data(struct switch_conn *conn, const void *data, size_t len)
 	return 0;
 }
 
-void switch_conn_stranger(bool *told)
-{
-	if (!*told)
-		SW_WARN(EP_CTRL, "refused a peer that is no switch, or over another kind "
-				 "of core: its request has no preamble\n");
-	*told = true;
-}
-
-/* Two that do not agree, or a peer that is broken, are not what happens every day: the
- * first of them that an endpoint meets is a warning. */
-static void log_end(const struct switch_conn *conn, int error)
-{
-	const bool misfit = error == EPROTO || (conn->link.met && !conn->link.was_up);
-
-	if (misfit && conn->ep && !conn->ep->told_misfit) {
-		SW_WARN(EP_CTRL, "session %#x ended: %s (%s)\n", conn->link.session_id,
-			sess_reason(conn->link.sess), fi_strerror(error));
-		conn->ep->told_misfit = true;
-		return;
-	}
-	SW_INFO(EP_CTRL, "session %#x ended: %s (%s)\n", conn->link.session_id,
-		sess_reason(conn->link.sess), fi_strerror(error));
-}
-
-/* -- what the pump tells ------------------------------------------------------------ */
-
 int switch_conn_data(struct switch_link *link, const void *data, size_t len)
 {
 	return -keep_cm_data(switch_conn_of(link), data, len);
@@ -190,8 +162,7 @@ bool switch_conn_refused(struct switch_link *link, const void *data, size_t len)
 {
 	struct switch_conn *conn = switch_conn_of(link);
 
-	/* The peer's own connection is on its way, and wins. */
-	if (conn->ep && conn->ep->type == FI_EP_RDM && switch_refusal_is_crossing(data, len))
+	if (conn->local && conn->local->role->refused(data, len))
 		return true;
 	if (keep_cm_data(conn, data, len))
 		SW_WARN(EP_CTRL, "no memory for the data of a refusal\n");
@@ -202,17 +173,32 @@ void switch_conn_up(struct switch_link *link)
 {
 	struct switch_conn *conn = switch_conn_of(link);
 
-	if (conn->ep && conn->ep->type == FI_EP_MSG)
-		switch_msg_connected(conn);
+	if (conn->local)
+		conn->local->role->up(conn);
 }
 
 void switch_conn_bye(struct switch_link *link)
 {
 	struct switch_conn *conn = switch_conn_of(link);
 
-	switch_rdm_forget_conn(conn);
-	if (conn->ep && conn->ep->type == FI_EP_MSG)
-		switch_msg_shutdown(conn);
+	if (conn->local)
+		conn->local->role->bye(conn);
+}
+
+/* Two that do not agree, or a peer that is broken, are not what happens every day: the
+ * first of them that an endpoint meets is a warning. */
+static void log_end(const struct switch_conn *conn, int error)
+{
+	const bool misfit = error == EPROTO || (conn->link.met && !conn->link.was_up);
+
+	if (misfit && conn->local && !conn->local->warned) {
+		SW_WARN(EP_CTRL, "session %#x ended: %s (%s)\n", conn->link.session_id,
+			sess_reason(conn->link.sess), fi_strerror(error));
+		conn->local->warned = true;
+		return;
+	}
+	SW_INFO(EP_CTRL, "session %#x ended: %s (%s)\n", conn->link.session_id,
+		sess_reason(conn->link.sess), fi_strerror(error));
 }
 
 void switch_conn_down(struct switch_link *link, int error)
@@ -221,23 +207,17 @@ void switch_conn_down(struct switch_link *link, int error)
 
 	if (error)
 		log_end(conn, error);
-	switch_rdm_forget_conn(conn);
-	if (conn->ep && conn->ep->type == FI_EP_MSG) {
-		if (link->was_up)
-			switch_msg_shutdown(conn);
-		else
-			switch_msg_failed(conn, error);
-	}
+	if (conn->local)
+		conn->local->role->down(conn, error);
 }
 
 void switch_conn_gone(struct switch_link *link)
 {
 	struct switch_conn *conn = switch_conn_of(link);
 
-	switch_rdm_forget_conn(conn);
-	if (conn->ep && conn->ep->conn == conn)
-		conn->ep->conn = NULL;
-	switch_source_forget(conn);
+	if (conn->local)
+		conn->local->role->gone(conn);
+	switch_stranger_release(conn->stranger);
 	free(conn->cm_data);
 	free(conn);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A session and the core path under it.
+ * A link to a peer, and as whom this side knows it.
  */
 #ifndef SWITCH_CONN_H
 #define SWITCH_CONN_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <sys/queue.h>
 
 #include <rdma/fabric.h>
 
@@ -16,20 +14,17 @@
 #include "base/compat.h"
 #include "core/core.h"
 #include "progress/link.h"
-#include "switch_session.h"
 
-struct switch_domain;
-struct switch_ep;
+struct switch_local;
 struct switch_stranger;
 
 /*
- * A link to a peer, and as whom this side knows it.  Owned by the domain from its making
- * until the link is gone: longer than its endpoint if that is closed first.
+ * Owned by the pump from its making until the link is gone: longer than its endpoint if
+ * that is closed first.
  */
 struct switch_conn {
-	struct switch_link link; /* first */
-	struct switch_domain *domain;
-	struct switch_ep *ep; /* NULL once it is closed */
+	struct switch_link link;    /* first */
+	struct switch_local *local; /* NULL once it is closed */
 
 	/* RDM */
 	fi_addr_t fi_addr;		 /* the peer's, FI_ADDR_NOTAVAIL if unknown */
@@ -48,9 +43,8 @@ static inline struct switch_conn *switch_conn_of(struct switch_link *link)
 	return container_of(link, struct switch_conn, link);
 }
 
-/* A new conn without session or path, linked into the domain; NULL when
- * memory is short. */
-struct switch_conn *switch_conn_create(struct switch_ep *ep, fi_addr_t fi_addr);
+/* A new conn without session or path; NULL when memory is short. */
+struct switch_conn *switch_conn_create(struct switch_local *local, fi_addr_t fi_addr);
 /* Opens a path for a conn whose session connects; data follow our preamble.
  * 0 or a negative errno with nothing changed. */
 int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t addr_len,
@@ -58,8 +52,9 @@ int switch_conn_open_path(struct switch_conn *conn, const void *addr, size_t add
 /* Answers a request for a conn whose session accepts.  Consumes the request. */
 int switch_conn_accept_path(struct switch_conn *conn, struct core_request *request,
 			    const void *data, size_t len);
-/* A request without a preamble was refused: said once, as anybody may send many. */
-void switch_conn_stranger(bool *told);
+/* The endpoint is closed: its sessions linger without it. */
+void switch_conn_leave(struct switch_local *local);
+
 /* Slots of struct switch_front. */
 int switch_conn_data(struct switch_link *link, const void *data, size_t len);
 void switch_conn_up(struct switch_link *link);

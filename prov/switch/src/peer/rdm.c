@@ -10,76 +10,70 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_errno.h>
 
-#include "api/av.h"
-#include "api/domain.h"
-#include "api/ep.h"
 #include "base/addr.h"
+#include "base/compat.h"
 #include "base/switch.h"
 #include "core/core.h"
-#include "discover/info.h"
 #include "peer/conn.h"
+#include "peer/data.h"
+#include "peer/local.h"
+#include "peer/names.h"
 #include "peer/rdm.h"
 #include "peer/source.h"
+#include "progress/core.h"
 #include "progress/link.h"
 #include "progress/pump.h"
 #include "switch_session.h"
 
-/* What a refusal carries: why.  The peer of a crossing connect must not give
- * up, for our own connection to it goes on. */
-static const uint8_t refusal_crossing[] = {'O', 'F', 'S', 'W', 1};
-static const uint8_t refusal_closing[] = {'O', 'F', 'S', 'W', 2};
-
-bool switch_refusal_is_crossing(const void *data, size_t len)
+static struct switch_rdm *rdm_of(struct switch_local *local)
 {
-	return len >= sizeof(refusal_crossing) &&
-	       !memcmp(data, refusal_crossing, sizeof(refusal_crossing));
+	return container_of(local, struct switch_rdm, local);
 }
 
 /* -- connections by address -------------------------------------------------------- */
 
 /* Room for an entry by fi_addr. */
-static int conns_reserve(struct switch_ep *ep, fi_addr_t fi_addr)
+static int conns_reserve(struct switch_rdm *rdm, fi_addr_t fi_addr)
 {
-	size_t cnt = ep->conn_cnt ? ep->conn_cnt : 16;
+	size_t cnt = rdm->conn_cnt ? rdm->conn_cnt : 16;
 	struct switch_conn **conns;
 
-	if (fi_addr < ep->conn_cnt)
+	if (fi_addr < rdm->conn_cnt)
 		return 0;
 	while (cnt <= fi_addr)
 		cnt *= 2;
-	conns = realloc(ep->conns, cnt * sizeof(*conns));
+	conns = realloc(rdm->conns, cnt * sizeof(*conns));
 	if (!conns)
 		return -FI_ENOMEM;
-	memset(conns + ep->conn_cnt, 0, (cnt - ep->conn_cnt) * sizeof(*conns));
-	ep->conns = conns;
-	ep->conn_cnt = cnt;
+	memset(conns + rdm->conn_cnt, 0, (cnt - rdm->conn_cnt) * sizeof(*conns));
+	rdm->conns = conns;
+	rdm->conn_cnt = cnt;
 	return 0;
 }
 
 static void conn_set_unnamed(struct switch_conn *conn)
 {
 	conn->is_unnamed = true;
-	LIST_INSERT_HEAD(&conn->ep->unnamed, conn, unnamed);
+	LIST_INSERT_HEAD(&rdm_of(conn->local)->unnamed, conn, unnamed);
 }
 
-void switch_rdm_forget_conn(struct switch_conn *conn)
+static void rdm_forget(struct switch_conn *conn)
 {
-	struct switch_ep *ep = conn->ep;
+	struct switch_rdm *rdm = rdm_of(conn->local);
 
 	if (conn->is_unnamed) {
 		LIST_REMOVE(conn, unnamed);
 		conn->is_unnamed = false;
 	}
-	if (ep && ep->type == FI_EP_RDM && conn->fi_addr < ep->conn_cnt &&
-	    ep->conns[conn->fi_addr] == conn)
-		ep->conns[conn->fi_addr] = NULL;
+	if (conn->fi_addr < rdm->conn_cnt && rdm->conns[conn->fi_addr] == conn)
+		rdm->conns[conn->fi_addr] = NULL;
 }
 
-static struct switch_conn *find_unnamed(struct switch_ep *ep, const struct switch_addr *addr)
+static struct switch_conn *find_unnamed(struct switch_rdm *rdm, const struct switch_addr *addr)
 {
 	struct switch_conn *conn;
 
-	LIST_FOREACH (conn, &ep->unnamed, unnamed)
+	LIST_FOREACH (conn, &rdm->unnamed, unnamed)
 		if (switch_addr_equal(&conn->addr, addr))
 			return conn;
 	return NULL;
@@ -88,59 +82,70 @@ static struct switch_conn *find_unnamed(struct switch_ep *ep, const struct switc
 /* A peer that was in no address vector is there now. */
 static int conn_name(struct switch_conn *conn, fi_addr_t fi_addr)
 {
-	int ret = conns_reserve(conn->ep, fi_addr);
+	struct switch_rdm *rdm = rdm_of(conn->local);
+	int ret = conns_reserve(rdm, fi_addr);
 
 	if (ret)
 		return ret;
-	switch_rdm_forget_conn(conn);
+	rdm_forget(conn);
 	conn->fi_addr = fi_addr;
-	conn->ep->conns[fi_addr] = conn;
+	rdm->conns[fi_addr] = conn;
 	sess_set_source(conn->link.sess, fi_addr);
-	switch_source_forget(conn);
+	switch_stranger_release(conn->stranger);
+	conn->stranger = NULL;
 	return 0;
 }
 
-void switch_ep_av_inserted(struct switch_ep *ep, fi_addr_t fi_addr)
+/* The engine's key for the peer of a conn. */
+static uint64_t source_key(struct switch_rdm *rdm, struct switch_conn *conn)
 {
-	const struct switch_addr *addr = switch_av_get(ep->av, fi_addr);
-	struct switch_conn *conn = addr ? find_unnamed(ep, addr) : NULL;
+	if (conn->fi_addr != FI_ADDR_NOTAVAIL)
+		return conn->fi_addr;
+	return rdm->source_err ? switch_source_key(rdm->sources, &conn->addr, &conn->stranger)
+			       : SESS_SOURCE_ANY;
+}
+
+void switch_rdm_named(struct switch_rdm *rdm, fi_addr_t fi_addr)
+{
+	const struct switch_addr *addr = switch_names_get(rdm->names, fi_addr);
+	struct switch_conn *conn = addr ? find_unnamed(rdm, addr) : NULL;
 
 	if (conn && conn_name(conn, fi_addr))
 		SW_WARN(AV, "no memory to name a peer that is connected\n");
 }
 
-void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr)
+void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr)
 {
-	struct switch_conn *conn = fi_addr < ep->conn_cnt ? ep->conns[fi_addr] : NULL;
+	struct switch_conn *conn = fi_addr < rdm->conn_cnt ? rdm->conns[fi_addr] : NULL;
 
 	if (!conn)
 		return;
-	ep->conns[fi_addr] = NULL;
+	rdm->conns[fi_addr] = NULL;
 	conn->fi_addr = FI_ADDR_NOTAVAIL;
-	sess_set_source(conn->link.sess, switch_source_key(conn));
+	sess_set_source(conn->link.sess, source_key(rdm, conn));
 	conn_set_unnamed(conn);
 }
 
 /* -- opening ------------------------------------------------------------------------- */
 
-static bool is_own_address(const struct switch_ep *ep, const struct switch_addr *addr)
+static bool is_own_address(const struct switch_rdm *rdm, const struct switch_addr *addr)
 {
-	return switch_addr_equal(&ep->name, addr);
+	return switch_addr_equal(&rdm->name, addr);
 }
 
-static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch_addr *addr,
+static int rdm_open(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct switch_addr *addr,
 		    struct switch_conn **out)
 {
-	struct switch_conn *conn = switch_conn_create(ep, fi_addr);
+	struct switch_conn *conn = switch_conn_create(&rdm->local, fi_addr);
 	int ret;
 
 	if (!conn)
 		return -FI_ENOMEM;
 	memcpy(&conn->addr, addr, offsetof(struct switch_addr, bytes) + addr->len);
-	if (is_own_address(ep, addr)) {
-		ret = sess_connect_self(ep->sess_ep, &conn->link, fi_addr, &conn->link.sess);
+	if (is_own_address(rdm, addr)) {
+		ret = sess_connect_self(rdm->local.sess_ep, &conn->link, fi_addr, &conn->link.sess);
 	} else {
-		ret = sess_connect(ep->sess_ep, conn->link.core->sess, &conn->link, fi_addr, &conn->link.sess);
+		ret = sess_connect(rdm->local.sess_ep, conn->link.core->sess, &conn->link, fi_addr, &conn->link.sess);
 		if (!ret)
 			ret = switch_conn_open_path(conn, addr->bytes, addr->len, NULL, 0);
 	}
@@ -148,44 +153,45 @@ static int rdm_open(struct switch_ep *ep, fi_addr_t fi_addr, const struct switch
 		switch_link_end(&conn->link);
 		return ret;
 	}
-	ep->conns[fi_addr] = conn;
+	rdm->conns[fi_addr] = conn;
 	*out = conn;
 	return 0;
 }
 
-fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr)
+fi_addr_t switch_rdm_first(const struct switch_rdm *rdm, fi_addr_t fi_addr)
 {
 	const struct switch_addr *addr;
 	fi_addr_t first;
 
-	if (fi_addr < ep->conn_cnt && ep->conns[fi_addr])
+	if (fi_addr < rdm->conn_cnt && rdm->conns[fi_addr])
 		return fi_addr; /* connections are of the first only */
-	addr = switch_av_get(ep->av, fi_addr);
-	first = addr ? switch_av_find(ep->av, addr->bytes, addr->len) : FI_ADDR_NOTAVAIL;
+	addr = switch_names_get(rdm->names, fi_addr);
+	first = addr ? switch_names_find(rdm->names, addr->bytes, addr->len) : FI_ADDR_NOTAVAIL;
 	return first == FI_ADDR_NOTAVAIL ? fi_addr : first;
 }
 
-int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
+static int rdm_sess(struct switch_local *local, fi_addr_t fi_addr, struct sess **sess)
 {
+	struct switch_rdm *rdm = rdm_of(local);
 	const struct switch_addr *addr;
 	struct switch_conn *conn;
 	int ret;
 
-	conn = fi_addr < ep->conn_cnt ? ep->conns[fi_addr] : NULL;
+	conn = fi_addr < rdm->conn_cnt ? rdm->conns[fi_addr] : NULL;
 	if (!conn) {
-		addr = switch_av_get(ep->av, fi_addr);
+		addr = switch_names_get(rdm->names, fi_addr);
 		if (!addr)
 			return -FI_EINVAL;
-		fi_addr = switch_rdm_first(ep, fi_addr);
-		if (fi_addr < ep->conn_cnt && ep->conns[fi_addr]) {
-			*sess = ep->conns[fi_addr]->link.sess;
+		fi_addr = switch_rdm_first(rdm, fi_addr);
+		if (fi_addr < rdm->conn_cnt && rdm->conns[fi_addr]) {
+			*sess = rdm->conns[fi_addr]->link.sess;
 			return 0;
 		}
-		ret = conns_reserve(ep, fi_addr);
+		ret = conns_reserve(rdm, fi_addr);
 		if (ret)
 			return ret;
-		conn = find_unnamed(ep, addr);
-		ret = conn ? conn_name(conn, fi_addr) : rdm_open(ep, fi_addr, addr, &conn);
+		conn = find_unnamed(rdm, addr);
+		ret = conn ? conn_name(conn, fi_addr) : rdm_open(rdm, fi_addr, addr, &conn);
 		if (ret)
 			return ret;
 	}
@@ -197,12 +203,12 @@ int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess)
 
 /* The peer's name: what the core says, or else its IP address as the core saw it,
  * and its listener's port. */
-static int peer_name(const struct switch_ep *ep, const struct core_event *event,
+static int peer_name(const struct switch_rdm *rdm, const struct core_event *event,
 		     const struct sess_request *request, struct switch_addr *name)
 {
-	int ret = switch_addr_set(ep->info->addr_format, event->addr, event->addr_len, name);
+	int ret = switch_addr_set(rdm->local.info->addr_format, event->addr, event->addr_len, name);
 
-	if (ret || ep->domain->pump.core.caps->addr_is_name)
+	if (ret || rdm->local.pump->core.caps->addr_is_name)
 		return ret;
 	if (!switch_addr_port(name))
 		return FI_EADDRNOTAVAIL;
@@ -210,55 +216,58 @@ static int peer_name(const struct switch_ep *ep, const struct core_event *event,
 	return 0;
 }
 
-static struct switch_conn *find_maker(struct switch_ep *ep, const struct sess_request *request)
+static struct switch_conn *find_maker(struct switch_rdm *rdm, const struct sess_request *request)
 {
 	struct switch_link *link;
 
-	LIST_FOREACH (link, &ep->domain->pump.links, entry) {
+	LIST_FOREACH (link, &rdm->local.pump->links, entry) {
 		struct switch_conn *conn = switch_conn_of(link);
 
-		if (conn->ep == ep && !conn->link.down &&
+		if (conn->local == &rdm->local && !conn->link.down &&
 		    sess_made_request(conn->link.sess, request))
 			return conn;
 	}
 	return NULL;
 }
 
-static void refuse(struct switch_ep *ep, struct core_event *event, const uint8_t *why, size_t len)
+static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch_refusal why)
 {
-	ep->domain->pump.core.ops->reject(event->request, why, len);
+	size_t len;
+	const void *data = switch_refusal_data(why, &len);
+
+	rdm->local.pump->core.ops->reject(event->request, data, len);
 	event->request = NULL;
 }
 
 /* The request of one of our own sessions, whose peer is this endpoint; or of
  * somebody who says so. */
-static void meet_self(struct switch_ep *ep, struct core_event *event,
+static void meet_self(struct switch_rdm *rdm, struct core_event *event,
 		      const struct sess_request *request)
 {
-	struct switch_conn *conn = find_maker(ep, request);
+	struct switch_conn *conn = find_maker(rdm, request);
 
-	refuse(ep, event, refusal_closing, sizeof(refusal_closing));
+	refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
 	if (!conn)
 		return;
 	sess_adopt_self(conn->link.sess);
 	switch_link_drop_path(&conn->link);
 }
 
-static void accept_new(struct switch_ep *ep, struct core_event *event,
+static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 		       const struct sess_request *request, const struct switch_addr *name)
 {
-	fi_addr_t fi_addr = switch_av_find(ep->av, name->bytes, name->len);
+	fi_addr_t fi_addr = switch_names_find(rdm->names, name->bytes, name->len);
 	struct core_request *core_request = event->request;
-	struct switch_conn *conn = switch_conn_create(ep, fi_addr);
+	struct switch_conn *conn = switch_conn_create(&rdm->local, fi_addr);
 
 	if (conn)
 		conn->addr = *name;
 	if (!conn ||
-	    sess_accept(ep->sess_ep, conn->link.core->sess, request, &conn->link, switch_source_key(conn),
+	    sess_accept(rdm->local.sess_ep, conn->link.core->sess, request, &conn->link, source_key(rdm, conn),
 			&conn->link.sess) ||
-	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(ep, fi_addr))) {
+	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(rdm, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
-		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
+		refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
 		if (conn)
 			switch_link_end(&conn->link);
 		return;
@@ -271,7 +280,7 @@ static void accept_new(struct switch_ep *ep, struct core_event *event,
 	if (fi_addr == FI_ADDR_NOTAVAIL)
 		conn_set_unnamed(conn);
 	else
-		ep->conns[fi_addr] = conn;
+		rdm->conns[fi_addr] = conn;
 }
 
 /* Our attempt gives way to the peer's. */
@@ -289,54 +298,54 @@ static void adopt(struct switch_conn *conn, struct core_event *event,
 		sess_path_down(sess_link(conn->link.sess), -ret);
 }
 
-static struct switch_conn *find_peer(struct switch_ep *ep, const struct switch_addr *name)
+static struct switch_conn *find_peer(struct switch_rdm *rdm, const struct switch_addr *name)
 {
-	fi_addr_t fi_addr = switch_av_find(ep->av, name->bytes, name->len);
+	fi_addr_t fi_addr = switch_names_find(rdm->names, name->bytes, name->len);
 
-	if (fi_addr < ep->conn_cnt && ep->conns[fi_addr])
-		return ep->conns[fi_addr];
-	return find_unnamed(ep, name);
+	if (fi_addr < rdm->conn_cnt && rdm->conns[fi_addr])
+		return rdm->conns[fi_addr];
+	return find_unnamed(rdm, name);
 }
 
 void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 {
-	struct switch_ep *ep = event->user;
+	struct switch_rdm *rdm = event->user;
 	struct sess_request request;
 	struct switch_addr name;
 	struct switch_conn *conn;
 
 	(void)pump;
 	if (sess_request_parse(event->data, event->len, &request) ||
-	    peer_name(ep, event, &request, &name)) {
-		switch_conn_stranger(&ep->told_misfit);
-		refuse(ep, event, NULL, 0);
+	    peer_name(rdm, event, &request, &name)) {
+		switch_refusal_warn(&rdm->local.warned);
+		refuse(rdm, event, SWITCH_REFUSAL_NONE);
 		return;
 	}
-	if (sess_ep_is_self(ep->sess_ep, &request)) {
-		meet_self(ep, event, &request);
+	if (sess_ep_is_self(rdm->local.sess_ep, &request)) {
+		meet_self(rdm, event, &request);
 		return;
 	}
-	conn = find_peer(ep, &name);
-	if (ep->closing &&
+	conn = find_peer(rdm, &name);
+	if (rdm->local.closing &&
 	    (!conn || sess_crossing(conn->link.sess, &request) != SESS_CROSS_ADOPT)) {
-		refuse(ep, event, refusal_closing, sizeof(refusal_closing));
+		refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
 		return;
 	}
 	if (!conn) {
-		accept_new(ep, event, &request, &name);
+		accept_new(rdm, event, &request, &name);
 		return;
 	}
 	switch (sess_crossing(conn->link.sess, &request)) {
 	case SESS_CROSS_REFUSE:
-		refuse(ep, event, refusal_crossing, sizeof(refusal_crossing));
+		refuse(rdm, event, SWITCH_REFUSAL_CROSSING);
 		break;
 	case SESS_CROSS_ADOPT:
 		adopt(conn, event, &request);
 		break;
 	case SESS_CROSS_RENEW:
-		switch_rdm_forget_conn(conn);
+		rdm_forget(conn);
 		sess_abort(conn->link.sess, FI_ECONNRESET);
-		accept_new(ep, event, &request, &name);
+		accept_new(rdm, event, &request, &name);
 		break;
 	case SESS_CROSS_SELF: /* taken care of above */
 		break;
@@ -345,31 +354,108 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 
 /* -- enabling ---------------------------------------------------------------------------- */
 
-int switch_rdm_enable(struct switch_ep *ep)
+static int rdm_enable(struct switch_local *local)
 {
-	struct switch_domain *domain = ep->domain;
+	struct switch_rdm *rdm = rdm_of(local);
+	const struct switch_core *core = &local->pump->core;
 	uint8_t name[CORE_ADDR_MAX];
 	size_t len = sizeof(name);
 	int ret;
 
-	ret = domain->pump.core.ops->listen(domain->pump.core.domain, ep->core_info, ep,
-					    &ep->listener);
+	ret = core->ops->listen(core->domain, local->core_info, rdm, &rdm->listener);
 	if (ret) {
 		SW_WARN(EP_CTRL, "the core cannot listen: %s\n", fi_strerror(-ret));
 		return ret;
 	}
-	ret = domain->pump.core.ops->listener_name(ep->listener, name, &len);
+	ret = core->ops->listener_name(rdm->listener, name, &len);
 	if (!ret)
-		ret = -switch_addr_set(ep->info->addr_format, name, len, &ep->name);
-	ep->everywhere =
-		!ret && switch_addr_is_any(ep->info->addr_format, ep->name.bytes, ep->name.len);
-	if (ep->everywhere)
-		ret = switch_core_own_addr(domain->fabric, &ep->name);
+		ret = -switch_addr_set(local->info->addr_format, name, len, &rdm->name);
+	rdm->everywhere = !ret && switch_addr_is_any(local->info->addr_format, rdm->name.bytes,
+						     rdm->name.len);
+	if (rdm->everywhere)
+		ret = rdm->own_addr(local, &rdm->name);
 	if (ret) {
-		domain->pump.core.ops->listener_close(ep->listener);
-		ep->listener = NULL;
+		core->ops->listener_close(rdm->listener);
+		rdm->listener = NULL;
 		return ret;
 	}
-	sess_ep_set_name(ep->sess_ep, ep->name.bytes, ep->name.len);
+	sess_ep_set_name(local->sess_ep, rdm->name.bytes, rdm->name.len);
 	return 0;
 }
+
+/* -- the role ------------------------------------------------------------------------------ */
+
+static struct switch_conn *rdm_find(const struct switch_local *local, fi_addr_t fi_addr)
+{
+	const struct switch_rdm *rdm = container_of(local, struct switch_rdm, local);
+
+	return fi_addr < rdm->conn_cnt ? rdm->conns[fi_addr] : NULL;
+}
+
+static struct core_listener *rdm_listener(const struct switch_local *local)
+{
+	return container_of(local, struct switch_rdm, local)->listener;
+}
+
+static uint16_t rdm_port(const struct switch_local *local)
+{
+	return switch_addr_port(&container_of(local, struct switch_rdm, local)->name);
+}
+
+/* An endpoint that listens on every interface connects from the address that is its
+ * name, by which peers know it, and not from the one that the route would have.  It has
+ * no name for peers of the other family, and one of this link alone is none for others. */
+static const struct switch_addr *rdm_name_for(const struct switch_local *local,
+					      const struct switch_addr *peer)
+{
+	const struct switch_rdm *rdm = container_of(local, struct switch_rdm, local);
+	const enum switch_reach reach = switch_addr_reach(&rdm->name);
+
+	return rdm->everywhere && switch_addr_same_family(&rdm->name, peer) &&
+			       (reach == SWITCH_REACH_NET || reach == switch_addr_reach(peer))
+		       ? &rdm->name
+		       : NULL;
+}
+
+/* Nobody asks when a session comes up: what was sent waits for it in the engine. */
+static void rdm_up(struct switch_conn *conn)
+{
+	(void)conn;
+}
+
+static void rdm_down(struct switch_conn *conn, int error)
+{
+	(void)error;
+	rdm_forget(conn);
+}
+
+static void rdm_close(struct switch_local *local)
+{
+	struct switch_rdm *rdm = rdm_of(local);
+
+	if (rdm->listener)
+		local->pump->core.ops->listener_close(rdm->listener);
+	rdm->listener = NULL;
+}
+
+static void rdm_fini(struct switch_local *local)
+{
+	free(rdm_of(local)->conns);
+}
+
+const struct switch_role switch_rdm_role = {
+	.enable = rdm_enable,
+	.sess = rdm_sess,
+	.find = rdm_find,
+	.listener = rdm_listener,
+	.port = rdm_port,
+	.name_for = rdm_name_for,
+	.up = rdm_up,
+	.bye = rdm_forget,
+	.down = rdm_down,
+	.refused = switch_refusal_is_crossing, /* the peer's own is on its way, and wins */
+	.forget = rdm_forget,
+	.gone = rdm_forget,
+	.close = rdm_close,
+	.fini = rdm_fini,
+};

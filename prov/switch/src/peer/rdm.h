@@ -1,38 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Sessions of reliable datagram endpoints, by address.
+ * Reliable datagrams: sessions on demand, by address.
  */
 #ifndef SWITCH_RDM_H
 #define SWITCH_RDM_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <sys/queue.h>
 
 #include <rdma/fabric.h>
 
+#include "base/addr.h"
 #include "core/core.h"
-#include "switch_session.h"
+#include "peer/local.h"
 
 struct switch_conn;
-struct switch_ep;
+struct switch_names;
 struct switch_pump;
+struct switch_sources;
 
-/* RDM (peer/rdm.c): the session with a peer, made if there is none.  0 or a
- * negative errno. */
-int switch_rdm_sess(struct switch_ep *ep, fi_addr_t fi_addr, struct sess **sess);
+struct switch_rdm {
+	struct switch_local local;  /* first */
+	struct switch_names *names; /* of its address vector */
+	LIST_ENTRY(switch_rdm) names_entry;
+	struct switch_sources *sources;
+	bool source_err; /* sources in no address vector are told, as errors */
+	/* Replaces the wildcard address of an endpoint that listens on every interface by
+	 * the one that carries furthest; 0 or a negative errno. */
+	int (*own_addr)(const struct switch_local *local, struct switch_addr *name);
+	struct switch_conn **conns; /* by fi_addr */
+	size_t conn_cnt;
+	LIST_HEAD(, switch_conn) unnamed; /* of peers that are not in the address vector */
+	struct core_listener *listener;
+	bool everywhere; /* listens on every interface; the name is that of one */
+	struct switch_addr name;
+};
+
+extern const struct switch_role switch_rdm_role;
+
 /* An address inserted twice is one peer: the entry that stands for it. */
-fi_addr_t switch_rdm_first(const struct switch_ep *ep, fi_addr_t fi_addr);
-/* Somebody connects to an RDM endpoint. */
+fi_addr_t switch_rdm_first(const struct switch_rdm *rdm, fi_addr_t fi_addr);
+/* Somebody connects to an RDM endpoint (struct switch_front). */
 void switch_rdm_request(struct switch_pump *pump, struct core_event *event);
-/* Its peer's next send needs a new one. */
-void switch_rdm_forget_conn(struct switch_conn *conn);
-int switch_rdm_enable(struct switch_ep *ep);
-/* Data of a refused connection: the peer's own is on its way. */
-bool switch_refusal_is_crossing(const void *data, size_t len);
-
-/* Called with the domain's lock for every endpoint bound when entries come or go. */
-void switch_ep_av_inserted(struct switch_ep *ep, fi_addr_t fi_addr);
-void switch_ep_av_removed(struct switch_ep *ep, fi_addr_t fi_addr);
+/* An entry of its address vector came, or went. */
+void switch_rdm_named(struct switch_rdm *rdm, fi_addr_t fi_addr);
+void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr);
 
 #endif

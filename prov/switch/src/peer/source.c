@@ -17,12 +17,9 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_errno.h>
 
-#include "api/av.h"
-#include "api/domain.h"
-#include "api/ep.h"
 #include "base/addr.h"
 #include "base/switch.h"
-#include "peer/conn.h"
+#include "peer/names.h"
 #include "peer/source.h"
 #include "progress/op.h"
 #include "switch_session.h"
@@ -39,6 +36,7 @@ struct switch_stranger {
 	TAILQ_ENTRY(switch_stranger) idle;
 	unsigned refs;
 	uint64_t id;
+	struct switch_sources *sources; /* that it is one of */
 	struct switch_addr addr;
 };
 
@@ -49,127 +47,126 @@ const struct switch_addr *switch_stranger_addr(const struct switch_stranger *str
 
 /* -- remembering ------------------------------------------------------------------- */
 
-static struct switch_stranger *find(const struct switch_domain *domain,
+static struct switch_stranger *find(const struct switch_sources *sources,
 				    const struct switch_addr *addr)
 {
 	struct switch_stranger *stranger;
 
-	HASH_FIND(hh, domain->strangers, addr->bytes, addr->len, stranger);
+	HASH_FIND(hh, sources->by_addr, addr->bytes, addr->len, stranger);
 	return stranger;
 }
 
-static struct switch_stranger *find_id(const struct switch_domain *domain, uint64_t id)
+static struct switch_stranger *find_id(const struct switch_sources *sources, uint64_t id)
 {
 	struct switch_stranger *stranger;
 
-	HASH_FIND(hh_id, domain->stranger_id, &id, sizeof(id), stranger);
+	HASH_FIND(hh_id, sources->by_id, &id, sizeof(id), stranger);
 	return stranger;
 }
 
 /* Of whatever it is in. */
-static void stranger_free(struct switch_domain *domain, struct switch_stranger *stranger)
+static void stranger_free(struct switch_sources *sources, struct switch_stranger *stranger)
 {
 	if (stranger->hh.tbl)
-		HASH_DEL(domain->strangers, stranger);
+		HASH_DEL(sources->by_addr, stranger);
 	if (stranger->hh_id.tbl)
-		HASH_DELETE(hh_id, domain->stranger_id, stranger);
+		HASH_DELETE(hh_id, sources->by_id, stranger);
 	free(stranger);
 }
 
-static void set_idle(struct switch_domain *domain, struct switch_stranger *stranger)
+static void set_idle(struct switch_sources *sources, struct switch_stranger *stranger)
 {
 	struct switch_stranger *oldest;
 
-	TAILQ_INSERT_TAIL(&domain->idle_strangers, stranger, idle);
-	if (++domain->idle_stranger_cnt <= IDLE_MAX)
+	TAILQ_INSERT_TAIL(&sources->idle, stranger, idle);
+	if (++sources->idle_cnt <= IDLE_MAX)
 		return;
-	oldest = TAILQ_FIRST(&domain->idle_strangers);
-	TAILQ_REMOVE(&domain->idle_strangers, oldest, idle);
-	domain->idle_stranger_cnt--;
-	stranger_free(domain, oldest);
+	oldest = TAILQ_FIRST(&sources->idle);
+	TAILQ_REMOVE(&sources->idle, oldest, idle);
+	sources->idle_cnt--;
+	stranger_free(sources, oldest);
 }
 
 /* With a reference. */
-static struct switch_stranger *add(struct switch_domain *domain, const struct switch_addr *addr)
+static struct switch_stranger *add(struct switch_sources *sources, const struct switch_addr *addr)
 {
 	struct switch_stranger *stranger = calloc(1, sizeof(*stranger));
 
 	if (!stranger)
 		return NULL;
 	stranger->refs = 1;
-	stranger->id = ++domain->last_stranger;
+	stranger->sources = sources;
+	stranger->id = ++sources->last_id;
 	stranger->addr = *addr;
-	HASH_ADD_KEYPTR(hh, domain->strangers, stranger->addr.bytes, addr->len, stranger);
+	HASH_ADD_KEYPTR(hh, sources->by_addr, stranger->addr.bytes, addr->len, stranger);
 	if (stranger->hh.tbl)
-		HASH_ADD(hh_id, domain->stranger_id, id, sizeof(stranger->id), stranger);
+		HASH_ADD(hh_id, sources->by_id, id, sizeof(stranger->id), stranger);
 	if (!stranger->hh_id.tbl) {
-		stranger_free(domain, stranger);
+		stranger_free(sources, stranger);
 		return NULL;
 	}
 	return stranger;
 }
 
-static struct switch_stranger *refer(struct switch_domain *domain, struct switch_stranger *stranger)
+static struct switch_stranger *refer(struct switch_sources *sources,
+				     struct switch_stranger *stranger)
 {
 	if (!stranger->refs++) {
-		TAILQ_REMOVE(&domain->idle_strangers, stranger, idle);
-		domain->idle_stranger_cnt--;
+		TAILQ_REMOVE(&sources->idle, stranger, idle);
+		sources->idle_cnt--;
 	}
 	return stranger;
 }
 
-void switch_stranger_release(struct switch_domain *domain, struct switch_stranger *stranger)
+void switch_stranger_release(struct switch_stranger *stranger)
 {
 	if (stranger && !--stranger->refs)
-		set_idle(domain, stranger);
+		set_idle(stranger->sources, stranger);
 }
 
 /* -- sources ------------------------------------------------------------------------- */
 
-uint64_t switch_source_key(struct switch_conn *conn)
+uint64_t switch_source_key(struct switch_sources *sources, const struct switch_addr *addr,
+			   struct switch_stranger **held)
 {
-	struct switch_domain *domain = conn->domain;
-	struct switch_stranger *stranger;
+	struct switch_stranger *stranger = find(sources, addr);
 
-	if (conn->fi_addr != FI_ADDR_NOTAVAIL || !conn->ep->source_err)
-		return conn->fi_addr == FI_ADDR_NOTAVAIL ? SESS_SOURCE_ANY : conn->fi_addr;
-	stranger = find(domain, &conn->addr);
-	stranger = stranger ? refer(domain, stranger) : add(domain, &conn->addr);
-	switch_source_forget(conn);
-	conn->stranger = stranger;
+	stranger = stranger ? refer(sources, stranger) : add(sources, addr);
+	switch_stranger_release(*held);
+	*held = stranger;
 	if (!stranger)
 		SW_WARN(AV, "no memory for the address of a peer in no address vector\n");
 	return STRANGER | (stranger ? stranger->id : 0);
 }
 
-void switch_source_forget(struct switch_conn *conn)
-{
-	switch_stranger_release(conn->domain, conn->stranger);
-	conn->stranger = NULL;
-}
-
-void switch_name_source(struct switch_op *op, const struct switch_ep *ep)
+void switch_source_name(struct switch_sources *sources, const struct switch_names *names,
+			struct switch_op *op)
 {
 	const uint64_t key = op->sess.source;
 
-	if (key == SESS_SOURCE_ANY || !ep->av)
+	if (key == SESS_SOURCE_ANY)
 		return;
 	if (!(key & STRANGER)) {
-		op->sess.source = switch_av_user_id(ep->av, key);
+		op->sess.source = switch_names_user_id(names, key);
 		return;
 	}
 	op->sess.source = FI_ADDR_NOTAVAIL;
 	if (op->sess.flags & SESS_PEEK || (!op->wants_entry && !op->sess.error))
 		return;
-	op->stranger = find_id(ep->domain, key & ~STRANGER);
+	op->stranger = find_id(sources, key & ~STRANGER);
 	if (op->stranger)
-		refer(ep->domain, op->stranger);
+		refer(sources, op->stranger);
 	if (!op->sess.error) /* one that was truncated, say, stays that */
 		op->sess.error = FI_EADDRNOTAVAIL;
 }
 
-void switch_strangers_free(struct switch_domain *domain)
+void switch_sources_init(struct switch_sources *sources)
 {
-	while (domain->strangers)
-		stranger_free(domain, domain->strangers);
+	TAILQ_INIT(&sources->idle);
+}
+
+void switch_sources_fini(struct switch_sources *sources)
+{
+	while (sources->by_addr)
+		stranger_free(sources, sources->by_addr);
 }

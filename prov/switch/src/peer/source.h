@@ -5,27 +5,40 @@
 #ifndef SWITCH_SOURCE_H
 #define SWITCH_SOURCE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/addr.h"
 
-struct switch_conn;
-struct switch_domain;
-struct switch_ep;
+struct switch_names;
 struct switch_op;
 struct switch_stranger;
 
-/* Sources (peer/source.c): the engine's key for the peer of a conn, by its
- * entry or, if that is FI_ADDR_NOTAVAIL, by its address.  The conn refers to the
- * stranger that it is then, until it is forgotten. */
-uint64_t switch_source_key(struct switch_conn *conn);
-void switch_source_forget(struct switch_conn *conn);
-/* A receive of ep is complete: puts the name for the application into the
- * place of the key, or makes it the error FI_EADDRNOTAVAIL unless it is another. */
-void switch_name_source(struct switch_op *op, const struct switch_ep *ep);
-const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger);
+/* The unknown sources of a domain.  Its lock covers them. */
+struct switch_sources {
+	struct switch_stranger *by_addr;    /* uthash */
+	struct switch_stranger *by_id;	    /* uthash: the same by number */
+	TAILQ_HEAD(, switch_stranger) idle; /* without references, oldest first */
+	size_t idle_cnt;
+	uint64_t last_id;
+	bool wanted; /* completions need switch_source_name() */
+};
+
+void switch_sources_init(struct switch_sources *sources);
+void switch_sources_fini(struct switch_sources *sources);
+/* The engine's key for a peer of this address that is in no address vector.  *held refers
+ * to it from then on, and no more to what it did before; NULL when memory is short. */
+uint64_t switch_source_key(struct switch_sources *sources, const struct switch_addr *addr,
+			   struct switch_stranger **held);
 /* A reference less; NULL is fine. */
-void switch_stranger_release(struct switch_domain *domain, struct switch_stranger *stranger);
-void switch_strangers_free(struct switch_domain *domain);
+void switch_stranger_release(struct switch_stranger *stranger);
+const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger);
+/* A receive is complete: puts the name for the application into the place of the key, or
+ * makes it the error FI_EADDRNOTAVAIL unless it is another.  names: of the address vector
+ * that its endpoint has. */
+void switch_source_name(struct switch_sources *sources, const struct switch_names *names,
+			struct switch_op *op);
 
 #endif

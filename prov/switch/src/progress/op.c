@@ -12,7 +12,6 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_errno.h>
 
-#include "api/ep.h"
 #include "base/compat.h"
 #include "progress/op.h"
 #include "switch_session.h"

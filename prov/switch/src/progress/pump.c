@@ -218,3 +218,24 @@ void switch_pump_progress(struct switch_pump *pump)
 	}
 	switch_pump_perform(pump);
 }
+
+void switch_pump_init(struct switch_pump *pump, const struct switch_front *front)
+{
+	pump->front = front;
+	pump->timer_fd = pump->progress_fd = -1;
+	pthread_mutex_init(&pump->lock, NULL);
+	LIST_INIT(&pump->links);
+}
+
+void switch_pump_fini(struct switch_pump *pump)
+{
+	if (pump->core.sess)
+		sess_core_destroy(pump->core.sess);
+	if (pump->engine)
+		sess_engine_destroy(pump->engine);
+	if (pump->core.domain)
+		pump->core.ops->domain_close(pump->core.domain);
+	switch_pump_timer_close(pump);
+	fi_freeinfo(pump->core.info);
+	pthread_mutex_destroy(&pump->lock);
+}

@@ -91,6 +91,11 @@ static inline void switch_pump_unlock(struct switch_pump *pump)
 		pthread_mutex_unlock(&pump->lock);
 }
 
+/* The pump is zeros; its core, engine and timer are opened behind this. */
+void switch_pump_init(struct switch_pump *pump, const struct switch_front *front);
+/* Closes whatever of them is open; no link may be left. */
+void switch_pump_fini(struct switch_pump *pump);
+
 /* Polls the core, feeds the engine, performs its actions, writes completions. */
 void switch_pump_progress(struct switch_pump *pump);
 /* Performs what the engine asks for, without polling: after a submission. */

@@ -6,10 +6,9 @@
 
 #include "api/av.h"
 #include "api/complete.h"
-#include "api/ep.h"
 #include "base/addr.h"
 #include "lib/switch_fixture.h"
-#include "peer/conn.h"
+#include "peer/names.h"
 #include "peer/source.h"
 #include "progress/op.h"
 
@@ -62,7 +61,7 @@ static fi_addr_t find(uint32_t i)
 {
 	const struct sockaddr_in in = peer(i);
 
-	return switch_av_find(the_av(), &in, sizeof(in));
+	return switch_names_find(&the_av()->names, &in, sizeof(in));
 }
 
 TestSuite(av, .init = av_setup, .fini = av_teardown);
@@ -79,9 +78,9 @@ Test(av, indices_are_in_order_and_lead_back)
 	cr_assert_eq(memcmp(&got, &want, len), 0);
 	cr_assert_eq(find(1), 1);
 	cr_assert_eq(find(2), FI_ADDR_NOTAVAIL);
-	cr_assert_null(switch_av_get(the_av(), 2));
-	cr_assert_null(switch_av_get(the_av(), FI_ADDR_UNSPEC));
-	cr_assert_eq((uintptr_t)switch_av_get(the_av(), 0)->bytes % 8, 0);
+	cr_assert_null(switch_names_get(&the_av()->names, 2));
+	cr_assert_null(switch_names_get(&the_av()->names, FI_ADDR_UNSPEC));
+	cr_assert_eq((uintptr_t)switch_names_get(&the_av()->names, 0)->bytes % 8, 0);
 }
 
 Test(av, lookup_truncates_and_says_the_full_length)
@@ -171,7 +170,8 @@ Test(av, symmetric_insertion_goes_node_by_node)
 	for (size_t i = 0; i < 4; i++) {
 		size_t len = sizeof(text);
 
-		fi_av_straddr(av, switch_av_get(the_av(), fi_addr[i])->bytes, text, &len);
+		fi_av_straddr(av, switch_names_get(&the_av()->names, fi_addr[i])->bytes, text,
+			      &len);
 		cr_assert_str_eq(text, want[i]);
 	}
 	cr_assert_eq(fi_av_insertsym(av, "10.1.1.1", 1, "65535", 2, fi_addr, 0, NULL), 1);
@@ -262,7 +262,7 @@ Test(av, what_is_not_offered_is_refused)
 }
 
 /* A message from this address is received: what its source becomes. */
-static struct switch_op *message(struct switch_ep *ep, uint64_t key)
+static struct switch_op *message(uint64_t key)
 {
 	struct switch_op *op = switch_op_alloc(&the_domain()->ops);
 
@@ -272,7 +272,7 @@ static struct switch_op *message(struct switch_ep *ep, uint64_t key)
 	op->sess.flags = SESS_RECV;
 	op->sess.error = 0;
 	op->sess.source = key;
-	switch_name_source(op, ep);
+	switch_source_name(&the_domain()->sources, &the_av()->names, op);
 	cr_assert_eq(op->sess.source, FI_ADDR_NOTAVAIL);
 	cr_assert_eq(op->sess.error, FI_EADDRNOTAVAIL);
 	return op;
@@ -290,33 +290,34 @@ static bool is_from(const struct switch_op *op, uint32_t i)
 Test(av, strangers_are_never_too_many)
 {
 	enum { CNT = 10000, KEPT = 4096 };
-	struct switch_ep ep = {.domain = the_domain(), .av = the_av(), .source_err = true};
-	struct switch_conn conn = {.domain = the_domain(), .ep = &ep, .fi_addr = FI_ADDR_NOTAVAIL};
+	struct switch_stranger *held = NULL;
+	struct switch_addr name;
 	struct switch_op *op, *unread = NULL;
 	struct sockaddr_in addr;
 	uint64_t key, first = 0;
 
 	for (uint32_t i = 1; i <= CNT; i++) {
 		addr = peer(i);
-		switch_addr_set(FI_SOCKADDR_IN, &addr, sizeof(addr), &conn.addr);
-		key = switch_source_key(&conn);
-		op = message(&ep, key);
+		switch_addr_set(FI_SOCKADDR_IN, &addr, sizeof(addr), &name);
+		key = switch_source_key(&the_domain()->sources, &name, &held);
+		op = message(key);
 		cr_assert(is_from(op, i));
 		if (i == 1)
 			first = key;
-		switch_source_forget(&conn); /* its session ends; the message waits */
+		switch_stranger_release(held); /* its session ends; the message waits */
+		held = NULL;
 		if (i == 2)
 			unread = op;
 		else
 			switch_op_drop(the_domain(), op);
-		cr_assert_leq(the_domain()->idle_stranger_cnt, KEPT);
+		cr_assert_leq(the_domain()->sources.idle_cnt, KEPT);
 	}
 	cr_assert(is_from(unread, 2));
 	switch_op_drop(the_domain(), unread);
-	op = message(&ep, key);
+	op = message(key);
 	cr_assert(is_from(op, CNT));
 	switch_op_drop(the_domain(), op);
-	op = message(&ep, first);
+	op = message(first);
 	cr_assert_null(op->stranger, "the oldest is forgotten");
 	switch_op_drop(the_domain(), op);
 }

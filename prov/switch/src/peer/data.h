@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What travels in the data of connections: our preamble, then the bytes of the application; and
+ * in refusals, why.
+ */
+#ifndef SWITCH_DATA_H
+#define SWITCH_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "switch_session.h"
+
+/* Bytes that travel with a connection if the core takes core_size of them, our preamble
+ * included. */
+size_t switch_data_size(size_t core_size);
+/* Our preamble for this session, then the application's bytes, in buf.  port: of this
+ * side's name, or 0.  Returns the length, or -FI_EINVAL: more than size. */
+ssize_t switch_data_write(const struct sess *sess, uint16_t port, const void *data, size_t len,
+			  uint8_t *buf, size_t size);
+
+/* Why a peer is refused. */
+enum switch_refusal {
+	SWITCH_REFUSAL_NONE,	 /* not said */
+	SWITCH_REFUSAL_CROSSING, /* our own connection to it goes on: it must not give up */
+	SWITCH_REFUSAL_CLOSING,
+};
+/* The bytes that say so; returns them, or NULL with a length of 0. */
+const void *switch_refusal_data(enum switch_refusal why, size_t *len);
+bool switch_refusal_is_crossing(const void *data, size_t len);
+/* A request without a preamble was refused: said once, as anybody may send many. */
+void switch_refusal_warn(bool *warned);
+
+#endif

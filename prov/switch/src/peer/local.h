@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The local end of sessions: an endpoint, as far as peers are concerned.
+ */
+#ifndef SWITCH_LOCAL_H
+#define SWITCH_LOCAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rdma/fabric.h>
+
+#include "base/addr.h"
+#include "core/core.h"
+#include "switch_session.h"
+
+struct switch_conn;
+struct switch_events;
+struct switch_local;
+struct switch_pump;
+
+/*
+ * What an endpoint of one type does in another way than one of the other: reliable
+ * datagrams (peer/rdm.c), connections (peer/cm.c).  All slots are required; the lock is
+ * held.
+ */
+struct switch_role {
+	/* The endpoint is enabled: 0 or a negative errno. */
+	int (*enable)(struct switch_local *local);
+	/* The session to send by: 0 or a negative errno. */
+	int (*sess)(struct switch_local *local, fi_addr_t fi_addr, struct sess **sess);
+	/* The connection that there is; NULL: none. */
+	struct switch_conn *(*find)(const struct switch_local *local, fi_addr_t fi_addr);
+	/* Where its paths begin, the port by which peers know it, and its name for paths to
+	 * this peer: NULL, 0, NULL where it has none. */
+	struct core_listener *(*listener)(const struct switch_local *local);
+	uint16_t (*port)(const struct switch_local *local);
+	const struct switch_addr *(*name_for)(const struct switch_local *local,
+					      const struct switch_addr *peer);
+	/* Of a connection of the endpoint's, what the pump tells (struct switch_front). */
+	void (*up)(struct switch_conn *conn);
+	void (*bye)(struct switch_conn *conn);
+	void (*down)(struct switch_conn *conn, int error);
+	bool (*refused)(const void *data, size_t len);
+	/* The peer's next message needs another connection. */
+	void (*forget)(struct switch_conn *conn);
+	/* The connection is freed. */
+	void (*gone)(struct switch_conn *conn);
+	/* The endpoint is being closed: no more requests, nor what was never answered. */
+	void (*close)(struct switch_local *local);
+	/* It is closed: frees what it has. */
+	void (*fini)(struct switch_local *local);
+};
+
+/* Embedded in an endpoint, at the beginning of what its role adds.  The lock covers it. */
+struct switch_local {
+	const struct switch_role *role;
+	struct switch_pump *pump;
+	struct sess_ep *sess_ep;
+	struct fid *fid;	      /* the endpoint, in events */
+	struct switch_events *events; /* or NULL */
+	struct fi_info *info;
+	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
+	bool enabled, closing;
+	bool warned; /* somebody did not fit, and the log says so */
+};
+
+#endif
