@@ -17,11 +17,12 @@
 #include "core/core.h"
 #include "peer/cm.h"
 #include "peer/conn.h"
+#include "peer/local.h"
 #include "progress/pump.h"
 
 static int enable_if_needed(struct switch_ep *ep)
 {
-	return ep->local.enabled ? 0 : fi_enable(&ep->face.fid);
+	return ep->local.life != SWITCH_OPEN ? 0 : fi_enable(&ep->face.fid);
 }
 
 static int msg_connect(struct fid_ep *fid, const void *addr, const void *param, size_t paramlen)
@@ -134,7 +135,7 @@ static int ep_setname(fid_t fid, void *addr, size_t addrlen)
 {
 	struct switch_ep *ep = switch_ep_of(fid);
 
-	if (ep->local.enabled || ep->local.core_info->handle)
+	if (ep->local.life != SWITCH_OPEN || ep->local.core_info->handle)
 		return -FI_EOPBADSTATE;
 	if (!addr || addrlen < sizeof(uint16_t) || addrlen > CORE_ADDR_MAX)
 		return -FI_EINVAL;

@@ -34,7 +34,7 @@ void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep)
 {
 	op->queue = ep->rx_cq;
 	op->count = op->sess.flags & SESS_PEEK ? NULL : ep->rx_cntr;
-	op->wants_entry |= !ep->rx_selective;
+	op->wants_entry |= !(ep->traits & SWITCH_EP_RX_SELECTIVE);
 }
 
 /* A receive of a shared context reports to the endpoint that its message came
@@ -50,7 +50,7 @@ static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 		if (ep)
 			switch_op_report_to(op, ep);
 	}
-	if (ep && !ep->source)
+	if (ep && !(ep->traits & SWITCH_EP_SOURCE))
 		op->sess.source = FI_ADDR_NOTAVAIL;
 	else if (ep && ep->av && domain->sources.wanted)
 		switch_source_name(&domain->sources, &ep->av->names, op);

@@ -55,12 +55,14 @@ static int bind_cq(struct switch_ep *ep, struct switch_cq *cq, uint64_t flags)
 		return -FI_EBUSY;
 	if (flags & FI_TRANSMIT) {
 		ep->tx_cq = &cq->queue;
-		ep->tx_selective = flags & FI_SELECTIVE_COMPLETION;
+		if (flags & FI_SELECTIVE_COMPLETION)
+			ep->traits |= SWITCH_EP_TX_SELECTIVE;
 		cq->queue.refs++;
 	}
 	if (flags & FI_RECV) {
 		ep->rx_cq = &cq->queue;
-		ep->rx_selective = flags & FI_SELECTIVE_COMPLETION;
+		if (flags & FI_SELECTIVE_COMPLETION)
+			ep->traits |= SWITCH_EP_RX_SELECTIVE;
 		cq->queue.refs++;
 	}
 	return 0;
@@ -136,7 +138,7 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 	if (!bfid)
 		return -FI_EINVAL;
-	if (ep->local.enabled)
+	if (ep->local.life != SWITCH_OPEN)
 		return -FI_EOPBADSTATE;
 	if (bfid->fclass == FI_CLASS_EQ) {
 		if (flags)
@@ -159,7 +161,7 @@ static bool srx_fits(const struct switch_ep *ep)
 	const struct switch_ep *other;
 
 	LIST_FOREACH (other, &ep->srx->eps, srx_link)
-		if (other->local.enabled && other->av != ep->av)
+		if (other->local.life != SWITCH_OPEN && other->av != ep->av)
 			return false;
 	return true;
 }
@@ -168,23 +170,25 @@ static int enable_locked(struct switch_ep *ep)
 {
 	int ret;
 
-	if (ep->local.enabled)
+	if (ep->local.life != SWITCH_OPEN)
 		return 0;
 	if (!ep->tx_cq && !ep->rx_cq && !ep->tx_cntr && !ep->rx_cntr)
 		return -FI_ENOCQ;
-	if ((ep->sends && !ep->tx_cq && !ep->tx_cntr) ||
-	    (ep->receives && !ep->rx_cq && !ep->rx_cntr))
+	if ((ep->traits & SWITCH_EP_SENDS && !ep->tx_cq && !ep->tx_cntr) ||
+	    (ep->traits & SWITCH_EP_RECEIVES && !ep->rx_cq && !ep->rx_cntr))
 		return -FI_ENOCQ;
 	if (ep->kind->needs_eq && !ep->local.events)
 		return -FI_ENOEQ;
 	if (ep->kind->needs_av && !ep->av)
 		return -FI_ENOAV;
-	if ((ep->wants_srx && !ep->srx) || (ep->wants_stx && !ep->stx))
+	if ((ep->traits & SWITCH_EP_SHARED_RX && !ep->srx) ||
+	    (ep->traits & SWITCH_EP_SHARED_TX && !ep->stx))
 		return -FI_EOPBADSTATE;
 	if (ep->srx && !srx_fits(ep))
 		return -FI_EINVAL;
 	ret = ep->local.role->enable(&ep->local);
-	ep->local.enabled = !ret;
+	if (!ret)
+		ep->local.life = SWITCH_ENABLED;
 	return ret;
 }
 
@@ -313,8 +317,8 @@ static int ep_close(struct fid *fid)
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	if (!ep->local.closing) {
-		ep->local.closing = true;
+	if (ep->local.life != SWITCH_CLOSING) {
+		ep->local.life = SWITCH_CLOSING;
 		sess_ep_close(ep->local.sess_ep, FI_ECANCELED);
 	}
 	if (wait_idle(ep)) {
@@ -370,15 +374,15 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	const uint64_t caps = info->caps;
 	const bool both = !(caps & (FI_SEND | FI_RECV));
 
-	ep->sends = both || caps & FI_SEND;
-	ep->receives = both || caps & FI_RECV;
-	ep->source = caps & FI_SOURCE;
+	ep->traits = (both || caps & FI_SEND ? SWITCH_EP_SENDS : 0) |
+		     (both || caps & FI_RECV ? SWITCH_EP_RECEIVES : 0) |
+		     (caps & FI_SOURCE ? SWITCH_EP_SOURCE : 0) |
+		     (info->ep_attr->tx_ctx_cnt == FI_SHARED_CONTEXT ? SWITCH_EP_SHARED_TX : 0) |
+		     (info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT ? SWITCH_EP_SHARED_RX : 0);
 	ep->own_rx.directed = caps & FI_DIRECTED_RECV;
 	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
 	ep->own_rx.left =
 		info->rx_attr && info->rx_attr->size ? info->rx_attr->size : SWITCH_RX_SIZE;
-	ep->wants_srx = info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT;
-	ep->wants_stx = info->ep_attr->tx_ctx_cnt == FI_SHARED_CONTEXT;
 	ep->face.tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
 	ep->face.rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
 	ep->tx_left = info->tx_attr && info->tx_attr->size ? info->tx_attr->size : SWITCH_TX_SIZE;

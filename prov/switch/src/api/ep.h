@@ -82,6 +82,17 @@ struct switch_ep_kind {
 	int (*take_handle)(struct switch_ep *ep, fid_t handle);
 };
 
+/* What an endpoint is opened for, and how it is bound. */
+enum switch_ep_trait {
+	SWITCH_EP_SENDS = 1 << 0,
+	SWITCH_EP_RECEIVES = 1 << 1,
+	SWITCH_EP_SOURCE = 1 << 2,	 /* completions say who sent */
+	SWITCH_EP_SHARED_TX = 1 << 3,	 /* attributes ask for a shared transmit context */
+	SWITCH_EP_SHARED_RX = 1 << 4,	 /* and for a shared receive context */
+	SWITCH_EP_TX_SELECTIVE = 1 << 5, /* entries for sends that ask for one only */
+	SWITCH_EP_RX_SELECTIVE = 1 << 6,
+};
+
 struct switch_ep {
 	struct switch_face face;
 	unsigned aliases; /* faces beside its own */
@@ -93,20 +104,17 @@ struct switch_ep {
 		struct switch_rdm rdm;
 		struct switch_msg msg;
 	};
-	bool sends, receives;
-	bool source; /* completions say who sent */
+	unsigned traits; /* enum switch_ep_trait */
 	struct switch_av *av;
 	struct switch_queue *tx_cq, *rx_cq;
 	struct switch_count *tx_cntr, *rx_cntr;
 	struct switch_count *rma_cntr[4]; /* bound, never counted yet */
 	unsigned rma_cntrs;
-	bool tx_selective, rx_selective;
 	size_t max_msg_size, inject_size;
 	size_t tx_left; /* sends that may still be posted */
 
 	struct switch_rx own_rx;
-	bool wants_srx, wants_stx; /* attributes ask for shared contexts */
-	struct switch_rx *srx;	   /* bound, instead of its own */
+	struct switch_rx *srx; /* bound, instead of its own */
 	LIST_ENTRY(switch_ep) srx_link;
 	struct switch_stx *stx;
 };

@@ -12,6 +12,7 @@
 #include "api/ep.h"
 #include "api/mr.h"
 #include "api/post.h"
+#include "peer/local.h"
 #include "peer/rdm.h"
 #include "progress/op.h"
 #include "progress/pump.h"
@@ -83,7 +84,8 @@ static ssize_t send_locked(struct switch_ep *ep, const struct switch_args *args,
 	op->context = args->context;
 	op->cq_flags = FI_SEND | (args->tagged ? FI_TAGGED : FI_MSG);
 	op->silent = args->silent;
-	op->wants_entry = !args->silent && (!ep->tx_selective || flags & FI_COMPLETION);
+	op->wants_entry =
+		!args->silent && (!(ep->traits & SWITCH_EP_TX_SELECTIVE) || flags & FI_COMPLETION);
 	ret = sess_send(sess, &op->sess);
 	if (ret) {
 		switch_op_free(&domain->ops, op);
@@ -103,9 +105,10 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 
 	if (!ep)
 		return -FI_ENOSYS; /* a shared receive context */
-	if (!ep->local.enabled)
+	if (ep->local.life == SWITCH_OPEN)
 		return -FI_EOPBADSTATE;
-	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) || !ep->sends)
+	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov) ||
+	    !(ep->traits & SWITCH_EP_SENDS))
 		return -FI_EINVAL;
 	if (flags & ~SEND_FLAGS)
 		return -FI_EBADFLAGS;
@@ -179,7 +182,8 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 
 static bool may_post(const struct switch_ep *ep)
 {
-	return ep->local.enabled || (ep->kind->early_receives && (ep->rx_cq || ep->rx_cntr));
+	return ep->local.life != SWITCH_OPEN ||
+	       (ep->kind->early_receives && (ep->rx_cq || ep->rx_cntr));
 }
 
 ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, uint64_t flags)
@@ -190,7 +194,8 @@ ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, u
 
 	if (rx->ep && !may_post(rx->ep))
 		return -FI_EOPBADSTATE;
-	if (rx->ep && (rx->ep->wants_srx || !rx->ep->receives))
+	if (rx->ep &&
+	    (rx->ep->traits & SWITCH_EP_SHARED_RX || !(rx->ep->traits & SWITCH_EP_RECEIVES)))
 		return -FI_EINVAL;
 	if (args->iov_cnt > SESS_IOV_MAX || (args->iov_cnt && !args->iov))
 		return -FI_EINVAL;

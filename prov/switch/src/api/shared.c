@@ -23,6 +23,7 @@
 #include "base/compat.h"
 #include "base/switch.h"
 #include "discover/attr.h"
+#include "peer/local.h"
 #include "progress/op.h"
 #include "progress/pump.h"
 #include "switch_session.h"
@@ -104,7 +105,7 @@ int switch_stx_bind(struct switch_ep *ep, struct fid *fid)
 {
 	struct switch_stx *stx = container_of(fid, struct switch_stx, stx_fid.fid);
 
-	if (!ep->wants_stx || stx->domain != ep->domain)
+	if (!(ep->traits & SWITCH_EP_SHARED_TX) || stx->domain != ep->domain)
 		return -FI_EINVAL;
 	if (ep->stx)
 		return -FI_EBUSY;
@@ -119,7 +120,7 @@ int switch_srx_bind(struct switch_ep *ep, struct fid *fid)
 {
 	struct switch_rx *rx = switch_face_of(fid)->rx;
 
-	if (!ep->wants_srx || rx->domain != ep->domain)
+	if (!(ep->traits & SWITCH_EP_SHARED_RX) || rx->domain != ep->domain)
 		return -FI_EINVAL;
 	if (ep->srx)
 		return -FI_EBUSY;
@@ -145,7 +146,7 @@ const struct switch_ep *switch_rx_ep(const struct switch_rx *rx)
 
 	if (!ep)
 		LIST_FOREACH (ep, &rx->eps, srx_link)
-			if (ep->local.enabled && (ep->rx_cq || ep->rx_cntr))
+			if (ep->local.life != SWITCH_OPEN && (ep->rx_cq || ep->rx_cntr))
 				break;
 	return ep;
 }

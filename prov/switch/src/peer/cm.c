@@ -33,7 +33,7 @@ static struct switch_msg *msg_of(struct switch_local *local)
 /* It was told of the end, or is being closed: nobody hears of events any more. */
 static bool is_mute(const struct switch_msg *msg)
 {
-	return msg->shut_down || msg->local.closing;
+	return msg->state == SWITCH_MSG_ENDED || msg->local.life == SWITCH_CLOSING;
 }
 
 /* -- events ------------------------------------------------------------------------ */
@@ -73,7 +73,7 @@ static void msg_bye(struct switch_conn *conn)
 
 	if (is_mute(msg))
 		return;
-	msg->shut_down = true;
+	msg->state = SWITCH_MSG_ENDED;
 	sess_ep_end(msg->local.sess_ep, FI_ESHUTDOWN);
 	push_cm_event(msg->local.events, FI_SHUTDOWN, msg->local.fid, NULL, NULL, 0);
 }
@@ -142,7 +142,7 @@ int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len
 	struct switch_conn *conn;
 	int ret;
 
-	if (!msg->local.enabled || msg->tried || msg->connreq)
+	if (msg->local.life == SWITCH_OPEN || msg->state != SWITCH_MSG_FRESH || msg->connreq)
 		return -FI_EOPBADSTATE;
 	conn = switch_conn_create(&msg->local, FI_ADDR_NOTAVAIL);
 	if (!conn)
@@ -157,7 +157,7 @@ int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len
 		return ret;
 	}
 	msg->conn = conn;
-	msg->tried = true;
+	msg->state = SWITCH_MSG_TRIED;
 	return 0;
 }
 
@@ -168,7 +168,7 @@ int switch_msg_accept(struct switch_msg *msg, const void *param, size_t paramlen
 	struct switch_conn *conn;
 	int ret;
 
-	if (!msg->local.enabled || msg->conn || !connreq)
+	if (msg->local.life == SWITCH_OPEN || msg->conn || !connreq)
 		return -FI_EOPBADSTATE;
 	if (paramlen >
 	    switch_data_size(msg->local.pump->core.caps->cm_data_size) - SESS_PREAMBLE_LEN)
@@ -189,7 +189,7 @@ int switch_msg_accept(struct switch_msg *msg, const void *param, size_t paramlen
 		return ret;
 	}
 	msg->conn = conn;
-	msg->tried = true;
+	msg->state = SWITCH_MSG_TRIED;
 	return 0;
 }
 

@@ -15,13 +15,19 @@ struct switch_conn;
 struct switch_connreq;
 struct switch_passive;
 
+/* A connected endpoint connects or accepts once in its life. */
+enum switch_msg_state {
+	SWITCH_MSG_FRESH, /* waits for fi_connect or fi_accept */
+	SWITCH_MSG_TRIED, /* connects, is connected, or failed to */
+	SWITCH_MSG_ENDED, /* FI_SHUTDOWN was told */
+};
+
 struct switch_msg {
 	struct switch_local local; /* first */
 	struct switch_conn *conn;
 	struct switch_connreq *connreq; /* to be accepted */
 	struct core_listener *origin;	/* of a passive endpoint, whose address it takes over */
-	bool tried;			/* to connect or accept: once in its life */
-	bool shut_down;			/* FI_SHUTDOWN was told */
+	enum switch_msg_state state;
 };
 
 extern const struct switch_role switch_msg_role;

@@ -53,6 +53,14 @@ struct switch_role {
 	void (*fini)(struct switch_local *local);
 };
 
+/* Where an endpoint is in its life. */
+enum switch_life {
+	SWITCH_OPEN,	/* objects are bound to it; waits for fi_enable */
+	SWITCH_ENABLED, /* may send and receive; waits for fi_close */
+	SWITCH_CLOSING, /* fi_close was called, and may have to be called again; nobody hears of
+			   events any more */
+};
+
 /* Embedded in an endpoint, at the beginning of what its role adds.  The lock covers it. */
 struct switch_local {
 	const struct switch_role *role;
@@ -62,7 +70,7 @@ struct switch_local {
 	struct switch_events *events; /* or NULL */
 	struct fi_info *info;
 	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
-	bool enabled, closing;
+	enum switch_life life;
 	bool warned; /* somebody did not fit, and the log says so */
 };
 

@@ -326,7 +326,7 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 		return;
 	}
 	conn = find_peer(rdm, &name);
-	if (rdm->local.closing &&
+	if (rdm->local.life == SWITCH_CLOSING &&
 	    (!conn || sess_crossing(conn->link.sess, &request) != SESS_CROSS_ADOPT)) {
 		refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
 		return;
