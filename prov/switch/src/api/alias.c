@@ -18,23 +18,23 @@
 
 /* The flags that are meant: of sends or of receives; NULL if not just one of
  * both, or with a flag that no such call may have. */
-static uint64_t *which_flags(struct switch_face *face, uint64_t flags)
+static uint64_t *which_flags(struct switch_handle *handle, uint64_t flags)
 {
 	const uint64_t more = flags & ~(FI_TRANSMIT | FI_RECV);
 
 	switch (flags & (FI_TRANSMIT | FI_RECV)) {
 	case FI_TRANSMIT:
-		return more & ~SWITCH_TX_OP_FLAGS ? NULL : &face->tx_op_flags;
+		return more & ~SWITCH_TX_OP_FLAGS ? NULL : &handle->tx_op_flags;
 	case FI_RECV:
-		return more & ~SWITCH_RX_OP_FLAGS ? NULL : &face->rx_op_flags;
+		return more & ~SWITCH_RX_OP_FLAGS ? NULL : &handle->rx_op_flags;
 	default:
 		return NULL;
 	}
 }
 
-static int set_flags(struct switch_face *face, uint64_t flags)
+static int set_flags(struct switch_handle *handle, uint64_t flags)
 {
-	uint64_t *mine = which_flags(face, flags);
+	uint64_t *mine = which_flags(handle, flags);
 
 	if (!mine)
 		return -FI_EINVAL;
@@ -42,9 +42,9 @@ static int set_flags(struct switch_face *face, uint64_t flags)
 	return 0;
 }
 
-static int get_flags(struct switch_face *face, uint64_t *flags)
+static int get_flags(struct switch_handle *handle, uint64_t *flags)
 {
-	const uint64_t *mine = which_flags(face, *flags & (FI_TRANSMIT | FI_RECV));
+	const uint64_t *mine = which_flags(handle, *flags & (FI_TRANSMIT | FI_RECV));
 
 	if (!mine)
 		return -FI_EINVAL;
@@ -54,7 +54,7 @@ static int get_flags(struct switch_face *face, uint64_t *flags)
 
 static int alias_close(struct fid *fid)
 {
-	struct switch_face *alias = switch_face_of(fid);
+	struct switch_handle *alias = switch_handle_of(fid);
 	struct switch_domain *domain = alias->ep->domain;
 
 	switch_pump_lock(&domain->pump);
@@ -66,14 +66,14 @@ static int alias_close(struct fid *fid)
 
 static int alias_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
-	return fi_ep_bind(&switch_ep_of(fid)->face.fid, bfid, flags);
+	return fi_ep_bind(&switch_ep_of(fid)->handle.fid, bfid, flags);
 }
 
 static int alias_control(struct fid *fid, int command, void *arg)
 {
 	if (command == FI_ENABLE)
-		return fi_enable(&switch_ep_of(fid)->face.fid);
-	return switch_face_control(switch_face_of(fid), command, arg);
+		return fi_enable(&switch_ep_of(fid)->handle.fid);
+	return switch_handle_control(switch_handle_of(fid), command, arg);
 }
 
 static struct fi_ops alias_fid_ops = {
@@ -84,16 +84,16 @@ static struct fi_ops alias_fid_ops = {
 	.ops_open = switch_ep_ops_open,
 };
 
-static int alias_open(struct switch_face *face, const struct fi_alias *request)
+static int alias_open(struct switch_handle *handle, const struct fi_alias *request)
 {
-	struct switch_face *alias;
+	struct switch_handle *alias;
 
-	if (!request || !request->fid || !which_flags(face, request->flags))
+	if (!request || !request->fid || !which_flags(handle, request->flags))
 		return -FI_EINVAL;
 	alias = malloc(sizeof(*alias));
 	if (!alias)
 		return -FI_ENOMEM;
-	*alias = *face;
+	*alias = *handle;
 	alias->fid.fid.ops = &alias_fid_ops;
 	set_flags(alias, request->flags);
 	switch_pump_lock(&alias->ep->domain->pump);
@@ -103,15 +103,15 @@ static int alias_open(struct switch_face *face, const struct fi_alias *request)
 	return 0;
 }
 
-int switch_face_control(struct switch_face *face, int command, void *arg)
+int switch_handle_control(struct switch_handle *handle, int command, void *arg)
 {
 	switch (command) {
 	case FI_ALIAS:
-		return alias_open(face, arg);
+		return alias_open(handle, arg);
 	case FI_GETOPSFLAG:
-		return arg ? get_flags(face, arg) : -FI_EINVAL;
+		return arg ? get_flags(handle, arg) : -FI_EINVAL;
 	case FI_SETOPSFLAG:
-		return arg ? set_flags(face, *(uint64_t *)arg) : -FI_EINVAL;
+		return arg ? set_flags(handle, *(uint64_t *)arg) : -FI_EINVAL;
 	default:
 		return -FI_ENOSYS;
 	}

@@ -22,7 +22,7 @@
 
 static int enable_if_needed(struct switch_ep *ep)
 {
-	return ep->local.life != SWITCH_OPEN ? 0 : fi_enable(&ep->face.fid);
+	return ep->local.life != SWITCH_OPEN ? 0 : fi_enable(&ep->handle.fid);
 }
 
 static int msg_connect(struct fid_ep *fid, const void *addr, const void *param, size_t paramlen)

@@ -24,9 +24,9 @@
 
 void switch_op_drop(struct switch_domain *domain, struct switch_op *op)
 {
-	if (op->stranger)
-		switch_stranger_release(op->stranger);
-	op->stranger = NULL;
+	if (op->unknown)
+		switch_unknown_release(op->unknown);
+	op->unknown = NULL;
 	switch_op_free(&domain->ops, op);
 }
 
@@ -73,55 +73,55 @@ static void report(struct switch_domain *domain, struct switch_op *op)
 
 /* -- FI_MULTI_RECV ------------------------------------------------------------ */
 
-struct sess_op *switch_op_part(struct sess_op *sess_whole)
+struct sess_op *switch_op_slot(struct sess_op *sess_buffer)
 {
-	struct switch_op *whole = container_of(sess_whole, struct switch_op, sess);
-	struct switch_op *part = switch_op_alloc(&whole->rx->domain->ops);
+	struct switch_op *buffer = container_of(sess_buffer, struct switch_op, sess);
+	struct switch_op *slot = switch_op_alloc(&buffer->rx->domain->ops);
 
-	if (!part)
+	if (!slot)
 		return NULL;
-	part->rx = whole->rx;
-	part->queue = whole->queue;
-	part->count = whole->count;
-	part->context = whole->context;
-	part->cq_flags = whole->cq_flags;
-	part->wants_entry = whole->wants_entry;
-	part->whole = whole;
-	whole->parts++;
-	return &part->sess;
+	slot->rx = buffer->rx;
+	slot->queue = buffer->queue;
+	slot->count = buffer->count;
+	slot->context = buffer->context;
+	slot->cq_flags = buffer->cq_flags;
+	slot->wants_entry = buffer->wants_entry;
+	slot->buffer = buffer;
+	buffer->slots++;
+	return &slot->sess;
 }
 
-/* Both are complete, the part last: the application gets its memory back. */
-static void end_whole(struct switch_domain *domain, struct switch_op *whole)
+/* The buffer and its last slot are complete: the application gets its memory back. */
+static void buffer_complete(struct switch_domain *domain, struct switch_op *buffer)
 {
-	whole->cq_flags |= FI_MULTI_RECV;
-	report(domain, whole);
+	buffer->cq_flags |= FI_MULTI_RECV;
+	report(domain, buffer);
 }
 
-/* The last part says that the memory is free; an error has an entry of its own. */
-static void part_complete(struct switch_domain *domain, struct switch_op *part)
+/* The last slot says that the memory is free; an error has an entry of its own. */
+static void slot_complete(struct switch_domain *domain, struct switch_op *slot)
 {
-	struct switch_op *whole = part->whole;
-	const bool last = !--whole->parts && whole->ended;
+	struct switch_op *buffer = slot->buffer;
+	const bool last = !--buffer->slots && buffer->ended;
 
-	if (last && !whole->sess.error) {
-		part->cq_flags |= FI_MULTI_RECV;
-		part->wants_entry = true;
-		switch_op_drop(domain, whole);
+	if (last && !buffer->sess.error) {
+		slot->cq_flags |= FI_MULTI_RECV;
+		slot->wants_entry = true;
+		switch_op_drop(domain, buffer);
 	}
-	report(domain, part);
-	if (last && whole->sess.error)
-		end_whole(domain, whole);
+	report(domain, slot);
+	if (last && buffer->sess.error)
+		buffer_complete(domain, buffer);
 }
 
 void switch_op_complete(struct switch_domain *domain, struct switch_op *op)
 {
-	if (op->whole) {
-		part_complete(domain, op);
+	if (op->buffer) {
+		slot_complete(domain, op);
 	} else if (op->sess.flags & SESS_MULTI) {
 		op->ended = true;
-		if (!op->parts)
-			end_whole(domain, op);
+		if (!op->slots)
+			buffer_complete(domain, op);
 	} else {
 		report(domain, op);
 	}

@@ -17,8 +17,9 @@ extern const struct switch_front switch_objects_front;
 
 /* A receive reports to the queue and the counter of ep. */
 void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep);
-/* The engine asks for a part of a receive with FI_MULTI_RECV. */
-struct sess_op *switch_op_part(struct sess_op *whole);
+/* The engine asks for a slot of a multi-receive buffer: an operation for the message that
+ * it matched there. */
+struct sess_op *switch_op_slot(struct sess_op *buffer);
 /* Counts it, and queues it or drops it. */
 void switch_op_complete(struct switch_domain *domain, struct switch_op *op);
 /* Nobody will read it: gives back what it has. */

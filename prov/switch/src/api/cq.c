@@ -130,10 +130,10 @@ static ssize_t switch_cq_read(struct fid_cq *fid, void *buf, size_t count)
 	return switch_cq_readfrom(fid, buf, count, NULL);
 }
 
-static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_stranger *stranger,
+static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_unknown *unknown,
 			     bool has_size)
 {
-	const struct switch_addr *addr = stranger ? switch_stranger_addr(stranger) : NULL;
+	const struct switch_addr *addr = unknown ? switch_unknown_addr(unknown) : NULL;
 	const size_t room = has_size ? entry->err_data_size : 0;
 	const size_t len = addr ? addr->len : 0;
 
@@ -165,7 +165,7 @@ static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch
 	entry->olen = op->sess.full_len > op->sess.len ? op->sess.full_len - op->sess.len : 0;
 	entry->err = op->sess.error;
 	entry->prov_errno = op->sess.error;
-	write_error_data(entry, op->stranger, has_size);
+	write_error_data(entry, op->unknown, has_size);
 }
 
 static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *entry, uint64_t flags)
@@ -185,9 +185,9 @@ static ssize_t switch_cq_readerr(struct fid_cq *fid, struct fi_cq_err_entry *ent
 		struct switch_op *op = container_of(first, struct switch_op, sess);
 
 		entry_write_error(entry, op, FI_VERSION_GE(api, FI_VERSION(1, 5)));
-		switch_stranger_release(cq->shown);
-		cq->shown = op->stranger;
-		op->stranger = NULL;
+		switch_unknown_release(cq->shown);
+		cq->shown = op->unknown;
+		op->unknown = NULL;
 		switch_queue_pop(&cq->queue);
 		switch_op_free(&domain->ops, op);
 		ret = 1;
@@ -357,7 +357,7 @@ static void cq_clear(struct switch_cq *cq)
 		switch_queue_pop(&cq->queue);
 		switch_op_drop(cq->domain, container_of(op, struct switch_op, sess));
 	}
-	switch_stranger_release(cq->shown);
+	switch_unknown_release(cq->shown);
 	cq->shown = NULL;
 }
 

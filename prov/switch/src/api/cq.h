@@ -19,23 +19,20 @@
 #include "switch_session.h"
 
 struct switch_domain;
-struct switch_stranger;
+struct switch_unknown;
 
 struct switch_cq {
 	struct fid_cq cq_fid;
 	struct switch_domain *domain;
 	enum fi_cq_format format;
 	struct switch_queue queue;
-	bool signaled;		       /* fi_cq_signal, and nobody noticed yet */
-	uint64_t signals;	       /* how often */
-	bool threshold;		       /* FI_CQ_COND_THRESHOLD */
-	unsigned passes;	       /* reads that found entries waiting */
-	struct switch_stranger *shown; /* whose address the last error read points to */
+	bool signaled;		      /* fi_cq_signal, and nobody noticed yet */
+	uint64_t signals;	      /* how often */
+	bool threshold;		      /* FI_CQ_COND_THRESHOLD */
+	unsigned passes;	      /* reads that found entries waiting */
+	struct switch_unknown *shown; /* whose address the last error read points to */
 };
 
-/* fi_trywait: progresses and arms.  0 if its descriptor may be polled, else
- * -FI_EAGAIN; *ready: because the queue is. */
-int switch_cq_trywait(struct switch_cq *cq, bool *ready, bool *signaled);
 /* It has an entry, or was signaled; who asks has noticed. */
 bool switch_cq_polled(struct switch_cq *cq);
 

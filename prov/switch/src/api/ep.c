@@ -198,7 +198,7 @@ static int ep_control(struct fid *fid, int command, void *arg)
 	int ret;
 
 	if (command != FI_ENABLE)
-		return switch_face_control(&ep->face, command, arg);
+		return switch_handle_control(&ep->handle, command, arg);
 	switch_pump_lock(&ep->domain->pump);
 	ret = enable_locked(ep);
 	switch_pump_unlock(&ep->domain->pump);
@@ -264,7 +264,7 @@ static int wait_idle(struct switch_ep *ep)
 		if (!busy)
 			break;
 		if (now < deadline) {
-			switch_pump_doze(&domain->pump);
+			switch_pump_wait(&domain->pump);
 		} else if (!aborted) {
 			aborted = true;
 			deadline = switch_now() + linger;
@@ -340,7 +340,7 @@ static int ep_close(struct fid *fid)
 	domain->refs--;
 	switch_pump_unlock(&domain->pump);
 	if (ep->local.events) {
-		switch_events_remove(ep->local.events, &ep->face.fid.fid);
+		switch_events_remove(ep->local.events, &ep->handle.fid.fid);
 		switch_events_refer(ep->local.events, -1);
 	}
 	switch_stats_write(&stats);
@@ -383,8 +383,8 @@ static void take_attrs(struct switch_ep *ep, const struct fi_info *info)
 	ep->own_rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
 	ep->own_rx.left =
 		info->rx_attr && info->rx_attr->size ? info->rx_attr->size : SWITCH_RX_SIZE;
-	ep->face.tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
-	ep->face.rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
+	ep->handle.tx_op_flags = info->tx_attr ? info->tx_attr->op_flags : 0;
+	ep->handle.rx_op_flags = info->rx_attr ? info->rx_attr->op_flags : 0;
 	ep->tx_left = info->tx_attr && info->tx_attr->size ? info->tx_attr->size : SWITCH_TX_SIZE;
 	ep->max_msg_size = SIZE_MAX / 2;
 	if (info->ep_attr->max_msg_size && info->ep_attr->max_msg_size < ep->max_msg_size)
@@ -481,8 +481,8 @@ static void setup_role(struct switch_ep *ep, const struct fi_info *info)
 	ep->kind = kind_of(info->ep_attr->type);
 	ep->local.role = ep->kind->role;
 	ep->local.pump = &ep->domain->pump;
-	ep->local.fid = &ep->face.fid.fid;
-	ep->face.fid.cm = ep->kind->cm;
+	ep->local.fid = &ep->handle.fid.fid;
+	ep->handle.fid.cm = ep->kind->cm;
 	ep->kind->setup(ep, info->caps);
 }
 
@@ -521,15 +521,15 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 	if (!ep)
 		return -FI_ENOMEM;
 	ep->domain = domain;
-	ep->face.fid.fid.fclass = FI_CLASS_EP;
-	ep->face.fid.fid.context = context;
-	ep->face.fid.fid.ops = &ep_fid_ops;
-	ep->face.fid.ops = &ep_ops;
-	ep->face.fid.msg = &switch_msg_ops;
-	ep->face.fid.tagged = &switch_tagged_ops;
-	switch_no_one_sided(&ep->face.fid);
-	ep->face.ep = ep;
-	ep->face.rx = &ep->own_rx;
+	ep->handle.fid.fid.fclass = FI_CLASS_EP;
+	ep->handle.fid.fid.context = context;
+	ep->handle.fid.fid.ops = &ep_fid_ops;
+	ep->handle.fid.ops = &ep_ops;
+	ep->handle.fid.msg = &switch_msg_ops;
+	ep->handle.fid.tagged = &switch_tagged_ops;
+	switch_no_one_sided(&ep->handle.fid);
+	ep->handle.ep = ep;
+	ep->handle.rx = &ep->own_rx;
 	ep->own_rx.ep = ep;
 	ep->own_rx.domain = domain;
 	take_attrs(ep, info);
@@ -545,6 +545,6 @@ int switch_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct f
 		ep_free(ep);
 		return ret;
 	}
-	*out = &ep->face.fid;
+	*out = &ep->handle.fid;
 	return 0;
 }

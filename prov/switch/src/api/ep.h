@@ -48,21 +48,21 @@ const struct switch_ep *switch_rx_ep(const struct switch_rx *rx);
  * receive context: the object behind every fid_ep of this provider but passive
  * endpoints.
  */
-struct switch_face {
+struct switch_handle {
 	struct fid_ep fid;
 	struct switch_ep *ep; /* NULL: of a shared receive context */
 	struct switch_rx *rx;
 	uint64_t tx_op_flags, rx_op_flags;
 };
 
-static inline struct switch_face *switch_face_of(struct fid *fid)
+static inline struct switch_handle *switch_handle_of(struct fid *fid)
 {
-	return container_of(fid, struct switch_face, fid.fid);
+	return container_of(fid, struct switch_handle, fid.fid);
 }
 
 static inline struct switch_ep *switch_ep_of(struct fid *fid)
 {
-	return switch_face_of(fid)->ep;
+	return switch_handle_of(fid)->ep;
 }
 
 /* What endpoints of one type have that those of the other do not; api/ep.c has both. */
@@ -94,8 +94,8 @@ enum switch_ep_trait {
 };
 
 struct switch_ep {
-	struct switch_face face;
-	unsigned aliases; /* faces beside its own */
+	struct switch_handle handle;
+	unsigned aliases; /* handles beside its own */
 	struct switch_domain *domain;
 	LIST_ENTRY(switch_ep) link;
 	const struct switch_ep_kind *kind;
@@ -121,7 +121,7 @@ struct switch_ep {
 
 /* fi_control of an endpoint or an alias but FI_ENABLE: aliases and the flags of
  * operations (api/alias.c). */
-int switch_face_control(struct switch_face *face, int command, void *arg);
+int switch_handle_control(struct switch_handle *handle, int command, void *arg);
 
 int switch_ep_open(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
 		   void *context);

@@ -11,7 +11,7 @@
 static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, fi_addr_t src_addr,
 			void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -21,13 +21,13 @@ static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, f
 		.context = context,
 	};
 
-	return switch_post_recv(face->rx, &args, face->rx_op_flags);
+	return switch_post_recv(handle->rx, &args, handle->rx_op_flags);
 }
 
 static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
 			 fi_addr_t src_addr, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct switch_args args = {
 		.iov = iov,
 		.iov_cnt = count,
@@ -36,7 +36,7 @@ static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **des
 		.context = context,
 	};
 
-	return switch_post_recv(face->rx, &args, face->rx_op_flags);
+	return switch_post_recv(handle->rx, &args, handle->rx_op_flags);
 }
 
 static ssize_t msg_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)
@@ -49,13 +49,13 @@ static ssize_t msg_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_
 		.context = msg->context,
 	};
 
-	return switch_post_recv(switch_face_of(&fid->fid)->rx, &args, flags);
+	return switch_post_recv(switch_handle_of(&fid->fid)->rx, &args, flags);
 }
 
 static ssize_t msg_send(struct fid_ep *fid, const void *buf, size_t len, void *desc,
 			fi_addr_t dest_addr, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -65,13 +65,13 @@ static ssize_t msg_send(struct fid_ep *fid, const void *buf, size_t len, void *d
 		.context = context,
 	};
 
-	return switch_post_send(face->ep, &args, face->tx_op_flags);
+	return switch_post_send(handle->ep, &args, handle->tx_op_flags);
 }
 
 static ssize_t msg_sendv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
 			 fi_addr_t dest_addr, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct switch_args args = {
 		.iov = iov,
 		.iov_cnt = count,
@@ -80,7 +80,7 @@ static ssize_t msg_sendv(struct fid_ep *fid, const struct iovec *iov, void **des
 		.context = context,
 	};
 
-	return switch_post_send(face->ep, &args, face->tx_op_flags);
+	return switch_post_send(handle->ep, &args, handle->tx_op_flags);
 }
 
 static ssize_t msg_sendmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)
@@ -94,12 +94,12 @@ static ssize_t msg_sendmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_
 		.data = msg->data,
 	};
 
-	return switch_post_send(switch_face_of(&fid->fid)->ep, &args, flags);
+	return switch_post_send(switch_handle_of(&fid->fid)->ep, &args, flags);
 }
 
 static ssize_t msg_inject(struct fid_ep *fid, const void *buf, size_t len, fi_addr_t dest_addr)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -109,13 +109,13 @@ static ssize_t msg_inject(struct fid_ep *fid, const void *buf, size_t len, fi_ad
 		.silent = true,
 	};
 
-	return switch_post_send(face->ep, &args, FI_INJECT);
+	return switch_post_send(handle->ep, &args, FI_INJECT);
 }
 
 static ssize_t msg_senddata(struct fid_ep *fid, const void *buf, size_t len, void *desc,
 			    uint64_t data, fi_addr_t dest_addr, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -126,13 +126,13 @@ static ssize_t msg_senddata(struct fid_ep *fid, const void *buf, size_t len, voi
 		.data = data,
 	};
 
-	return switch_post_send(face->ep, &args, face->tx_op_flags | FI_REMOTE_CQ_DATA);
+	return switch_post_send(handle->ep, &args, handle->tx_op_flags | FI_REMOTE_CQ_DATA);
 }
 
 static ssize_t msg_injectdata(struct fid_ep *fid, const void *buf, size_t len, uint64_t data,
 			      fi_addr_t dest_addr)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -143,7 +143,7 @@ static ssize_t msg_injectdata(struct fid_ep *fid, const void *buf, size_t len, u
 		.silent = true,
 	};
 
-	return switch_post_send(face->ep, &args, FI_INJECT | FI_REMOTE_CQ_DATA);
+	return switch_post_send(handle->ep, &args, FI_INJECT | FI_REMOTE_CQ_DATA);
 }
 
 struct fi_ops_msg switch_msg_ops = {

@@ -161,7 +161,7 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 			   (flags & FI_DISCARD ? SESS_DISCARD : 0) |
 			   (flags & FI_MULTI_RECV ? SESS_MULTI : 0));
 	op->sess.multi_min = rx->min_multi_recv;
-	op->parts = 0;
+	op->slots = 0;
 	op->ended = false;
 	op->context = args->context;
 	op->cq_flags = FI_RECV | (args->tagged ? FI_TAGGED : FI_MSG);

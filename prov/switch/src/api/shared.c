@@ -34,9 +34,9 @@ struct switch_stx {
 	int refs; /* endpoints bound */
 };
 
-/* The face of its fid_ep, and the context. */
+/* The handle of its fid_ep, and the context. */
 struct switch_srx {
-	struct switch_face face;
+	struct switch_handle handle;
 	struct switch_rx rx;
 };
 
@@ -118,7 +118,7 @@ int switch_stx_bind(struct switch_ep *ep, struct fid *fid)
 
 int switch_srx_bind(struct switch_ep *ep, struct fid *fid)
 {
-	struct switch_rx *rx = switch_face_of(fid)->rx;
+	struct switch_rx *rx = switch_handle_of(fid)->rx;
 
 	if (!(ep->traits & SWITCH_EP_SHARED_RX) || rx->domain != ep->domain)
 		return -FI_EINVAL;
@@ -153,7 +153,7 @@ const struct switch_ep *switch_rx_ep(const struct switch_rx *rx)
 
 static int srx_close(struct fid *fid)
 {
-	struct switch_srx *srx = container_of(switch_face_of(fid), struct switch_srx, face);
+	struct switch_srx *srx = container_of(switch_handle_of(fid), struct switch_srx, handle);
 	struct switch_domain *domain = srx->rx.domain;
 
 	switch_pump_lock(&domain->pump);
@@ -173,7 +173,7 @@ static int srx_close(struct fid *fid)
 
 static ssize_t srx_cancel(fid_t fid, void *context)
 {
-	struct switch_rx *rx = switch_face_of(fid)->rx;
+	struct switch_rx *rx = switch_handle_of(fid)->rx;
 	ssize_t ret;
 
 	switch_pump_lock(&rx->domain->pump);
@@ -187,12 +187,12 @@ static int srx_getopt(fid_t fid, int level, int optname, void *optval, size_t *o
 {
 	if (level != FI_OPT_ENDPOINT)
 		return -FI_ENOPROTOOPT;
-	return switch_rx_getopt(switch_face_of(fid)->rx, optname, optval, optlen);
+	return switch_rx_getopt(switch_handle_of(fid)->rx, optname, optval, optlen);
 }
 
 static int srx_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)
 {
-	return switch_rx_setopt(switch_face_of(fid)->rx, level, optname, optval, optlen);
+	return switch_rx_setopt(switch_handle_of(fid)->rx, level, optname, optval, optlen);
 }
 
 /* It is enabled from the beginning. */
@@ -224,16 +224,16 @@ static struct fi_ops_ep srx_ep_ops = {
 static void srx_init(struct switch_srx *srx, struct switch_domain *domain,
 		     const struct fi_rx_attr *attr, void *context)
 {
-	srx->face.fid.fid.fclass = FI_CLASS_SRX_CTX;
-	srx->face.fid.fid.context = context;
-	srx->face.fid.fid.ops = &srx_fid_ops;
-	srx->face.fid.ops = &srx_ep_ops;
-	srx->face.fid.cm = &switch_no_cm_ops;
-	srx->face.fid.msg = &switch_msg_ops;
-	srx->face.fid.tagged = &switch_tagged_ops;
-	switch_no_one_sided(&srx->face.fid);
-	srx->face.rx = &srx->rx;
-	srx->face.rx_op_flags = attr ? attr->op_flags : 0;
+	srx->handle.fid.fid.fclass = FI_CLASS_SRX_CTX;
+	srx->handle.fid.fid.context = context;
+	srx->handle.fid.fid.ops = &srx_fid_ops;
+	srx->handle.fid.ops = &srx_ep_ops;
+	srx->handle.fid.cm = &switch_no_cm_ops;
+	srx->handle.fid.msg = &switch_msg_ops;
+	srx->handle.fid.tagged = &switch_tagged_ops;
+	switch_no_one_sided(&srx->handle.fid);
+	srx->handle.rx = &srx->rx;
+	srx->handle.rx_op_flags = attr ? attr->op_flags : 0;
 	srx->rx.domain = domain;
 	srx->rx.left = attr && attr->size ? attr->size : SWITCH_RX_SIZE;
 	srx->rx.min_multi_recv = SWITCH_MIN_MULTI_RECV;
@@ -261,6 +261,6 @@ int switch_srx_open(struct fid_domain *domain_fid, struct fi_rx_attr *attr, stru
 		return ret;
 	}
 	refer(domain);
-	*out = &srx->face.fid;
+	*out = &srx->handle.fid;
 	return 0;
 }

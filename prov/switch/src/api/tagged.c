@@ -12,7 +12,7 @@
 static ssize_t tagged_recv(struct fid_ep *fid, void *buf, size_t len, void *desc,
 			   fi_addr_t src_addr, uint64_t tag, uint64_t ignore, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -25,13 +25,13 @@ static ssize_t tagged_recv(struct fid_ep *fid, void *buf, size_t len, void *desc
 		.ignore = ignore,
 	};
 
-	return switch_post_recv(face->rx, &args, face->rx_op_flags & FI_COMPLETION);
+	return switch_post_recv(handle->rx, &args, handle->rx_op_flags & FI_COMPLETION);
 }
 
 static ssize_t tagged_recvv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
 			    fi_addr_t src_addr, uint64_t tag, uint64_t ignore, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct switch_args args = {
 		.iov = iov,
 		.iov_cnt = count,
@@ -43,7 +43,7 @@ static ssize_t tagged_recvv(struct fid_ep *fid, const struct iovec *iov, void **
 		.ignore = ignore,
 	};
 
-	return switch_post_recv(face->rx, &args, face->rx_op_flags & FI_COMPLETION);
+	return switch_post_recv(handle->rx, &args, handle->rx_op_flags & FI_COMPLETION);
 }
 
 static ssize_t tagged_recvmsg(struct fid_ep *fid, const struct fi_msg_tagged *msg, uint64_t flags)
@@ -59,13 +59,13 @@ static ssize_t tagged_recvmsg(struct fid_ep *fid, const struct fi_msg_tagged *ms
 		.ignore = msg->ignore,
 	};
 
-	return switch_post_recv(switch_face_of(&fid->fid)->rx, &args, flags);
+	return switch_post_recv(switch_handle_of(&fid->fid)->rx, &args, flags);
 }
 
 static ssize_t tagged_send(struct fid_ep *fid, const void *buf, size_t len, void *desc,
 			   fi_addr_t dest_addr, uint64_t tag, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -77,13 +77,13 @@ static ssize_t tagged_send(struct fid_ep *fid, const void *buf, size_t len, void
 		.tag = tag,
 	};
 
-	return switch_post_send(face->ep, &args, face->tx_op_flags);
+	return switch_post_send(handle->ep, &args, handle->tx_op_flags);
 }
 
 static ssize_t tagged_sendv(struct fid_ep *fid, const struct iovec *iov, void **desc, size_t count,
 			    fi_addr_t dest_addr, uint64_t tag, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct switch_args args = {
 		.iov = iov,
 		.iov_cnt = count,
@@ -94,7 +94,7 @@ static ssize_t tagged_sendv(struct fid_ep *fid, const struct iovec *iov, void **
 		.tag = tag,
 	};
 
-	return switch_post_send(face->ep, &args, face->tx_op_flags);
+	return switch_post_send(handle->ep, &args, handle->tx_op_flags);
 }
 
 static ssize_t tagged_sendmsg(struct fid_ep *fid, const struct fi_msg_tagged *msg, uint64_t flags)
@@ -110,13 +110,13 @@ static ssize_t tagged_sendmsg(struct fid_ep *fid, const struct fi_msg_tagged *ms
 		.tag = msg->tag,
 	};
 
-	return switch_post_send(switch_face_of(&fid->fid)->ep, &args, flags);
+	return switch_post_send(switch_handle_of(&fid->fid)->ep, &args, flags);
 }
 
 static ssize_t tagged_inject(struct fid_ep *fid, const void *buf, size_t len, fi_addr_t dest_addr,
 			     uint64_t tag)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -128,13 +128,13 @@ static ssize_t tagged_inject(struct fid_ep *fid, const void *buf, size_t len, fi
 		.tag = tag,
 	};
 
-	return switch_post_send(face->ep, &args, FI_INJECT);
+	return switch_post_send(handle->ep, &args, FI_INJECT);
 }
 
 static ssize_t tagged_senddata(struct fid_ep *fid, const void *buf, size_t len, void *desc,
 			       uint64_t data, fi_addr_t dest_addr, uint64_t tag, void *context)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -147,13 +147,13 @@ static ssize_t tagged_senddata(struct fid_ep *fid, const void *buf, size_t len, 
 		.tag = tag,
 	};
 
-	return switch_post_send(face->ep, &args, face->tx_op_flags | FI_REMOTE_CQ_DATA);
+	return switch_post_send(handle->ep, &args, handle->tx_op_flags | FI_REMOTE_CQ_DATA);
 }
 
 static ssize_t tagged_injectdata(struct fid_ep *fid, const void *buf, size_t len, uint64_t data,
 				 fi_addr_t dest_addr, uint64_t tag)
 {
-	struct switch_face *face = switch_face_of(&fid->fid);
+	struct switch_handle *handle = switch_handle_of(&fid->fid);
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 	const struct switch_args args = {
 		.iov = &iov,
@@ -166,7 +166,7 @@ static ssize_t tagged_injectdata(struct fid_ep *fid, const void *buf, size_t len
 		.tag = tag,
 	};
 
-	return switch_post_send(face->ep, &args, FI_INJECT | FI_REMOTE_CQ_DATA);
+	return switch_post_send(handle->ep, &args, FI_INJECT | FI_REMOTE_CQ_DATA);
 }
 
 struct fi_ops_tagged switch_tagged_ops = {

@@ -307,7 +307,7 @@ static int answer_mr_mode(uint32_t version, const struct fi_domain_attr *want)
 }
 
 /* What is asked for, else everything but what only some can live with: entries
- * of strangers that are errors. */
+ * of unknown sources that are errors. */
 static void answer_caps(struct fi_info *info, const struct fi_info *hints)
 {
 	const uint64_t tx = hints->tx_attr ? hints->tx_attr->caps & TX_CAPS : 0;

@@ -217,7 +217,7 @@ void switch_conn_gone(struct switch_link *link)
 
 	if (conn->local)
 		conn->local->role->gone(conn);
-	switch_stranger_release(conn->stranger);
+	switch_unknown_release(conn->unknown);
 	free(conn->cm_data);
 	free(conn);
 }

@@ -16,7 +16,7 @@
 #include "progress/link.h"
 
 struct switch_local;
-struct switch_stranger;
+struct switch_unknown;
 
 /*
  * Owned by the pump from its making until the link is gone: longer than its endpoint if
@@ -30,8 +30,8 @@ struct switch_conn {
 	fi_addr_t fi_addr;		 /* the peer's, FI_ADDR_NOTAVAIL if unknown */
 	LIST_ENTRY(switch_conn) unnamed; /* peers that are in no address vector */
 	bool is_unnamed;
-	struct switch_addr addr;	  /* the peer's name: its IP address, its listener's port */
-	struct switch_stranger *stranger; /* as whom the engine knows it, or NULL */
+	struct switch_addr addr;	/* the peer's name: its IP address, its listener's port */
+	struct switch_unknown *unknown; /* as whom the engine knows it, or NULL */
 
 	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
 	void *cm_data;

@@ -91,8 +91,8 @@ static int conn_name(struct switch_conn *conn, fi_addr_t fi_addr)
 	conn->fi_addr = fi_addr;
 	rdm->conns[fi_addr] = conn;
 	sess_set_source(conn->link.sess, fi_addr);
-	switch_stranger_release(conn->stranger);
-	conn->stranger = NULL;
+	switch_unknown_release(conn->unknown);
+	conn->unknown = NULL;
 	return 0;
 }
 
@@ -101,7 +101,7 @@ static uint64_t source_key(struct switch_rdm *rdm, struct switch_conn *conn)
 {
 	if (conn->fi_addr != FI_ADDR_NOTAVAIL)
 		return conn->fi_addr;
-	return rdm->source_err ? switch_source_key(rdm->sources, &conn->addr, &conn->stranger)
+	return rdm->source_err ? switch_source_key(rdm->sources, &conn->addr, &conn->unknown)
 			       : SESS_SOURCE_ANY;
 }
 

@@ -3,10 +3,10 @@
  * What a received message is said to be from: the entry of the address vector,
  * the number that the application gave that entry (FI_AV_USER_ID), or, where
  * the endpoint wants it (FI_SOURCE_ERR), the address of a peer that is in no
- * address vector.  The engine knows such a stranger by a key of its own, which
+ * address vector.  The engine knows such an unknown source by a key of its own, which
  * no fi_addr_t is.
  *
- * Strangers belong to the domain, by address and by the number in their key.
+ * Unknown sources belong to the domain, by address and by the number in their key.
  * Sessions and queued entries refer to them.  Of those without a reference the
  * last IDLE_MAX are kept: a message may be waiting for its receive when its
  * session has ended.  The domain's lock is held.
@@ -27,116 +27,115 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#define STRANGER (1ULL << 63) /* in a key, with a number; 0: one that is not remembered */
+#define UNKNOWN	 (1ULL << 63) /* in a key, with a number; 0: one that is not remembered */
 #define IDLE_MAX 4096
 
-struct switch_stranger {
+struct switch_unknown {
 	UT_hash_handle hh;    /* by address */
 	UT_hash_handle hh_id; /* by number */
-	TAILQ_ENTRY(switch_stranger) idle;
+	TAILQ_ENTRY(switch_unknown) idle;
 	unsigned refs;
 	uint64_t id;
 	struct switch_sources *sources; /* that it is one of */
 	struct switch_addr addr;
 };
 
-const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger)
+const struct switch_addr *switch_unknown_addr(const struct switch_unknown *unknown)
 {
-	return &stranger->addr;
+	return &unknown->addr;
 }
 
 /* -- remembering ------------------------------------------------------------------- */
 
-static struct switch_stranger *find(const struct switch_sources *sources,
-				    const struct switch_addr *addr)
+static struct switch_unknown *find(const struct switch_sources *sources,
+				   const struct switch_addr *addr)
 {
-	struct switch_stranger *stranger;
+	struct switch_unknown *unknown;
 
-	HASH_FIND(hh, sources->by_addr, addr->bytes, addr->len, stranger);
-	return stranger;
+	HASH_FIND(hh, sources->by_addr, addr->bytes, addr->len, unknown);
+	return unknown;
 }
 
-static struct switch_stranger *find_id(const struct switch_sources *sources, uint64_t id)
+static struct switch_unknown *find_id(const struct switch_sources *sources, uint64_t id)
 {
-	struct switch_stranger *stranger;
+	struct switch_unknown *unknown;
 
-	HASH_FIND(hh_id, sources->by_id, &id, sizeof(id), stranger);
-	return stranger;
+	HASH_FIND(hh_id, sources->by_id, &id, sizeof(id), unknown);
+	return unknown;
 }
 
 /* Of whatever it is in. */
-static void stranger_free(struct switch_sources *sources, struct switch_stranger *stranger)
+static void unknown_free(struct switch_sources *sources, struct switch_unknown *unknown)
 {
-	if (stranger->hh.tbl)
-		HASH_DEL(sources->by_addr, stranger);
-	if (stranger->hh_id.tbl)
-		HASH_DELETE(hh_id, sources->by_id, stranger);
-	free(stranger);
+	if (unknown->hh.tbl)
+		HASH_DEL(sources->by_addr, unknown);
+	if (unknown->hh_id.tbl)
+		HASH_DELETE(hh_id, sources->by_id, unknown);
+	free(unknown);
 }
 
-static void set_idle(struct switch_sources *sources, struct switch_stranger *stranger)
+static void set_idle(struct switch_sources *sources, struct switch_unknown *unknown)
 {
-	struct switch_stranger *oldest;
+	struct switch_unknown *oldest;
 
-	TAILQ_INSERT_TAIL(&sources->idle, stranger, idle);
+	TAILQ_INSERT_TAIL(&sources->idle, unknown, idle);
 	if (++sources->idle_cnt <= IDLE_MAX)
 		return;
 	oldest = TAILQ_FIRST(&sources->idle);
 	TAILQ_REMOVE(&sources->idle, oldest, idle);
 	sources->idle_cnt--;
-	stranger_free(sources, oldest);
+	unknown_free(sources, oldest);
 }
 
 /* With a reference. */
-static struct switch_stranger *add(struct switch_sources *sources, const struct switch_addr *addr)
+static struct switch_unknown *add(struct switch_sources *sources, const struct switch_addr *addr)
 {
-	struct switch_stranger *stranger = calloc(1, sizeof(*stranger));
+	struct switch_unknown *unknown = calloc(1, sizeof(*unknown));
 
-	if (!stranger)
+	if (!unknown)
 		return NULL;
-	stranger->refs = 1;
-	stranger->sources = sources;
-	stranger->id = ++sources->last_id;
-	stranger->addr = *addr;
-	HASH_ADD_KEYPTR(hh, sources->by_addr, stranger->addr.bytes, addr->len, stranger);
-	if (stranger->hh.tbl)
-		HASH_ADD(hh_id, sources->by_id, id, sizeof(stranger->id), stranger);
-	if (!stranger->hh_id.tbl) {
-		stranger_free(sources, stranger);
+	unknown->refs = 1;
+	unknown->sources = sources;
+	unknown->id = ++sources->last_id;
+	unknown->addr = *addr;
+	HASH_ADD_KEYPTR(hh, sources->by_addr, unknown->addr.bytes, addr->len, unknown);
+	if (unknown->hh.tbl)
+		HASH_ADD(hh_id, sources->by_id, id, sizeof(unknown->id), unknown);
+	if (!unknown->hh_id.tbl) {
+		unknown_free(sources, unknown);
 		return NULL;
 	}
-	return stranger;
+	return unknown;
 }
 
-static struct switch_stranger *refer(struct switch_sources *sources,
-				     struct switch_stranger *stranger)
+static struct switch_unknown *refer(struct switch_sources *sources, struct switch_unknown *unknown)
 {
-	if (!stranger->refs++) {
-		TAILQ_REMOVE(&sources->idle, stranger, idle);
+	if (!unknown->refs++) {
+		TAILQ_REMOVE(&sources->idle, unknown, idle);
 		sources->idle_cnt--;
 	}
-	return stranger;
+	return unknown;
 }
 
-void switch_stranger_release(struct switch_stranger *stranger)
+void switch_unknown_release(struct switch_unknown *unknown)
 {
-	if (stranger && !--stranger->refs)
-		set_idle(stranger->sources, stranger);
+	if (unknown && !--unknown->refs)
+		set_idle(unknown->sources, unknown);
 }
 
 /* -- sources ------------------------------------------------------------------------- */
 
 uint64_t switch_source_key(struct switch_sources *sources, const struct switch_addr *addr,
-			   struct switch_stranger **held)
+			   struct switch_unknown **held)
 {
-	struct switch_stranger *stranger = find(sources, addr);
+	struct switch_unknown *unknown = find(sources, addr);
 
-	stranger = stranger ? refer(sources, stranger) : add(sources, addr);
-	switch_stranger_release(*held);
-	*held = stranger;
-	if (!stranger)
+	unknown = unknown ? refer(sources, unknown) : add(sources, addr);
+	switch_unknown_release(*held);
+	*held = unknown;
+	if (!unknown)
 		SW_WARN(AV, "no memory for the address of a peer in no address vector\n");
-	return STRANGER | (stranger ? stranger->id : 0);
+	return UNKNOWN | (unknown ? unknown->id : 0);
 }
 
 void switch_source_name(struct switch_sources *sources, const struct switch_names *names,
@@ -146,16 +145,16 @@ void switch_source_name(struct switch_sources *sources, const struct switch_name
 
 	if (key == SESS_SOURCE_ANY)
 		return;
-	if (!(key & STRANGER)) {
+	if (!(key & UNKNOWN)) {
 		op->sess.source = switch_names_user_id(names, key);
 		return;
 	}
 	op->sess.source = FI_ADDR_NOTAVAIL;
 	if (op->sess.flags & SESS_PEEK || (!op->wants_entry && !op->sess.error))
 		return;
-	op->stranger = find_id(sources, key & ~STRANGER);
-	if (op->stranger)
-		refer(sources, op->stranger);
+	op->unknown = find_id(sources, key & ~UNKNOWN);
+	if (op->unknown)
+		refer(sources, op->unknown);
 	if (!op->sess.error) /* one that was truncated, say, stays that */
 		op->sess.error = FI_EADDRNOTAVAIL;
 }
@@ -168,5 +167,5 @@ void switch_sources_init(struct switch_sources *sources)
 void switch_sources_fini(struct switch_sources *sources)
 {
 	while (sources->by_addr)
-		stranger_free(sources, sources->by_addr);
+		unknown_free(sources, sources->by_addr);
 }

@@ -14,13 +14,13 @@
 
 struct switch_names;
 struct switch_op;
-struct switch_stranger;
+struct switch_unknown;
 
 /* The unknown sources of a domain.  Its lock covers them. */
 struct switch_sources {
-	struct switch_stranger *by_addr;    /* uthash */
-	struct switch_stranger *by_id;	    /* uthash: the same by number */
-	TAILQ_HEAD(, switch_stranger) idle; /* without references, oldest first */
+	struct switch_unknown *by_addr;	   /* uthash */
+	struct switch_unknown *by_id;	   /* uthash: the same by number */
+	TAILQ_HEAD(, switch_unknown) idle; /* without references, oldest first */
 	size_t idle_cnt;
 	uint64_t last_id;
 	bool wanted; /* completions need switch_source_name() */
@@ -31,10 +31,10 @@ void switch_sources_fini(struct switch_sources *sources);
 /* The engine's key for a peer of this address that is in no address vector.  *held refers
  * to it from then on, and no more to what it did before; NULL when memory is short. */
 uint64_t switch_source_key(struct switch_sources *sources, const struct switch_addr *addr,
-			   struct switch_stranger **held);
+			   struct switch_unknown **held);
 /* A reference less; NULL is fine. */
-void switch_stranger_release(struct switch_stranger *stranger);
-const struct switch_addr *switch_stranger_addr(const struct switch_stranger *stranger);
+void switch_unknown_release(struct switch_unknown *unknown);
+const struct switch_addr *switch_unknown_addr(const struct switch_unknown *unknown);
 /* A receive is complete: puts the name for the application into the place of the key, or
  * makes it the error FI_EADDRNOTAVAIL unless it is another.  names: of the address vector
  * that its endpoint has. */

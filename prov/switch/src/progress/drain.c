@@ -19,7 +19,7 @@ enum {
 	REST_SHARE = 10, /* of CLOSE_TIMEOUT, for fi_close of the last endpoint */
 };
 
-void switch_pump_doze(struct switch_pump *pump)
+void switch_pump_wait(struct switch_pump *pump)
 {
 	struct pollfd pollfds[SWITCH_PUMP_FDS];
 	int fds[SWITCH_PUMP_FDS],
@@ -60,7 +60,7 @@ static void drain_until(struct switch_pump *pump, uint64_t deadline)
 		if (!left || (now >= deadline && left >= before))
 			return;
 		if (now < deadline)
-			switch_pump_doze(pump);
+			switch_pump_wait(pump);
 	}
 }
 

@@ -60,9 +60,9 @@ struct switch_op *switch_op_alloc(struct switch_op_pool *pool)
 	STAILQ_REMOVE_HEAD(&pool->idle, link);
 	op->room = NULL;
 	op->rx = NULL;
-	op->whole = NULL;
+	op->buffer = NULL;
 	op->silent = false;
-	op->stranger = NULL;
+	op->unknown = NULL;
 	return op;
 }
 

@@ -17,7 +17,7 @@ struct switch_ep;
 struct switch_op_chunk;
 struct switch_queue;
 struct switch_rx;
-struct switch_stranger;
+struct switch_unknown;
 
 /*
  * An operation of the application, and its own entry in the completion
@@ -33,16 +33,16 @@ struct switch_op {
 	struct switch_queue *queue; /* NULL: no entry is wanted, errors included */
 	struct switch_count *count; /* or NULL */
 	void *context;
-	uint64_t cq_flags;		  /* FI_SEND | FI_TAGGED ... as the entry reports them */
-	bool wants_entry;		  /* false: an entry only on error */
-	bool silent;			  /* fi_inject and the like: no context to cancel it by */
-	struct switch_stranger *stranger; /* of an error: who sent it, if known as such */
+	uint64_t cq_flags;		/* FI_SEND | FI_TAGGED ... as the entry reports them */
+	bool wants_entry;		/* false: an entry only on error */
+	bool silent;			/* fi_inject and the like: no context to cancel it by */
+	struct switch_unknown *unknown; /* of an error: who sent it, if known as such */
 
-	/* FI_MULTI_RECV: of the receive, its parts that are not complete, and
-	 * whether it is itself; of a part, its receive */
-	unsigned parts;
+	/* FI_MULTI_RECV: of a buffer, its slots that are not complete, and whether it is
+	 * itself; of a slot, its buffer */
+	unsigned slots;
 	bool ended;
-	struct switch_op *whole;
+	struct switch_op *buffer;
 };
 
 /* All of a domain's. */
@@ -52,7 +52,7 @@ struct switch_op_pool {
 };
 
 void switch_op_init(struct switch_op_pool *pool);
-/* NULL when memory is short.  Its room, ep, rx and whole are NULL, it is not silent; the
+/* NULL when memory is short.  Its room, ep, rx and buffer are NULL, it is not silent; the
  * caller sets the rest. */
 struct switch_op *switch_op_alloc(struct switch_op_pool *pool);
 void switch_op_free(struct switch_op_pool *pool, struct switch_op *op);

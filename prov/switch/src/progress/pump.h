@@ -121,7 +121,7 @@ void switch_pump_thread_stop(struct switch_pump *pump);
 
 /* Waiting for what lingers (progress/drain.c).  Waits a moment, the lock dropped, unless
  * there is something to progress. */
-void switch_pump_doze(struct switch_pump *pump);
+void switch_pump_wait(struct switch_pump *pump);
 /* The last endpoint is closed: gives its peers a moment to take leave, where the core
  * would not tell them that this process has exited. */
 void switch_pump_rest(struct switch_pump *pump);

@@ -284,13 +284,13 @@ static bool is_from(const struct switch_op *op, uint32_t i)
 	struct switch_addr want;
 
 	cr_assert_eq(switch_addr_set(FI_SOCKADDR_IN, &addr, sizeof(addr), &want), 0);
-	return op->stranger && switch_addr_equal(switch_stranger_addr(op->stranger), &want);
+	return op->unknown && switch_addr_equal(switch_unknown_addr(op->unknown), &want);
 }
 
 Test(av, strangers_are_never_too_many)
 {
 	enum { CNT = 10000, KEPT = 4096 };
-	struct switch_stranger *held = NULL;
+	struct switch_unknown *held = NULL;
 	struct switch_addr name;
 	struct switch_op *op, *unread = NULL;
 	struct sockaddr_in addr;
@@ -304,7 +304,7 @@ Test(av, strangers_are_never_too_many)
 		cr_assert(is_from(op, i));
 		if (i == 1)
 			first = key;
-		switch_stranger_release(held); /* its session ends; the message waits */
+		switch_unknown_release(held); /* its session ends; the message waits */
 		held = NULL;
 		if (i == 2)
 			unread = op;
@@ -318,6 +318,6 @@ Test(av, strangers_are_never_too_many)
 	cr_assert(is_from(op, CNT));
 	switch_op_drop(the_domain(), op);
 	op = message(first);
-	cr_assert_null(op->stranger, "the oldest is forgotten");
+	cr_assert_null(op->unknown, "the oldest is forgotten");
 	switch_op_drop(the_domain(), op);
 }
