@@ -162,7 +162,8 @@ void link_path_request(struct link *link, const struct link_event *event)
 		case SESS_CROSS_SELF:
 			if (!sess_ep_is_self(node->ep, &request))
 				link_die(link, "an endpoint does not know itself");
-			sess_adopt_self(ours->sess);
+			if (sess_made_request(ours->sess, &request)) /* and was not closed since */
+				sess_adopt_self(ours->sess);
 			return;
 		case SESS_CROSS_ADOPT:
 			sess_adopt(ours->sess, &request);
