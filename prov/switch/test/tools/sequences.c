@@ -374,19 +374,25 @@ static void close_all(void)
 	link_destroy(net);
 }
 
-static struct link_op *send_from(struct link_end *end, size_t size, unsigned flags, const char *how)
+static struct link_op *send_over(struct link_node *node, struct sess *sess, size_t size,
+				 unsigned flags, const char *how)
 {
-	struct link_op *op = ops[op_cnt++] = link_op_create(end->node, size, 1);
+	struct link_op *op = ops[op_cnt++] = link_op_create(node, size, 1);
 
 	link_op_fill(op, op_cnt);
 	op->op.flags = (uint16_t)flags;
-	if (end->node == b)
+	if (node == b)
 		arrow(APP_B, ENGINE_B, "send %zu%s", size, how);
 	else
 		arrow(APP_A, ENGINE_A, "send %zu%s", size, how);
-	if (link_send(end->sess, op))
+	if (link_send(sess, op))
 		link_die(net, "a send was refused");
 	return op;
+}
+
+static struct link_op *send_from(struct link_end *end, size_t size, unsigned flags, const char *how)
+{
+	return send_over(end->node, end->sess, size, flags, how);
 }
 
 static struct link_op *recv_at(struct link_node *node, size_t size)
@@ -469,7 +475,8 @@ static struct link_config without_rma(void)
 {
 	struct link_config config = link_config();
 
-	config.core.can_read = config.core.can_write = config.core.read_target = config.core.write_target = false;
+	config.core.can_read = config.core.can_write = config.core.read_target =
+		config.core.write_target = false;
 	return config;
 }
 
@@ -514,6 +521,27 @@ static void to_itself(void)
 	send_from(ab, 64, 0, "");
 	link_run(net);
 	recv_at(a, 64);
+	link_run(net);
+}
+
+/* Both sides give up their link, in order; the next one is made by hand. */
+static void second_link(void)
+{
+	struct sess *first, *other;
+
+	open_alike(link_config());
+	first = ab->sess;
+	other = ba->sess;
+	arrow(APP_A, ENGINE_A, "close link");
+	sess_link_close(ab->link);
+	arrow(APP_B, ENGINE_B, "close link");
+	sess_link_close(ba->link);
+	link_run(net);
+	recv_at(b, 64);
+	send_over(a, first, 64, 0, "");
+	link_run(net);
+	arrow(APP_A, ENGINE_A, "connect again");
+	link_connect_again(a, first, b, other);
 	link_run(net);
 }
 
@@ -587,6 +615,11 @@ static const struct {
 	 "Both could read, but the core registers nothing.", unregistered},
 	{"To itself", "Nothing leaves the engine.", to_itself},
 	{"Cancel", "An announced send is called back, and ends when the peer agrees.", canceled},
+	{"A second link",
+	 "The link is closed in order while the session lives; what is sent meanwhile waits for "
+	 "the\n"
+	 "next link. Nothing in the provider does this yet: here each side does it by hand.",
+	 second_link},
 	{"Orderly close", "What was accepted goes first, then BYE both ways.", orderly},
 	{"Abort", "Both sides have announced a message that nobody receives yet.", aborted},
 };
