@@ -9,110 +9,24 @@
  * puts its own sess_next() and sess_done() in front of the engine's (--wrap).
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/link.h"
 #include "session/wire.h"
+#include "tools/draw.h"
 
-enum { APP_A, ENGINE_A, CORE, ENGINE_B, APP_B, LANES };
-
-static const unsigned lane_at[LANES] = {3, 27, 53, 79, 103};
-static const char *const lane_name[LANES] = {"app A", "engine A", "core", "engine B", "app B"};
-
-enum { WIDTH = 107, LABEL_MAX = 512, OPS_MAX = 16, RMA_MAX = 64 };
+enum { LABEL_MAX = 512, OPS_MAX = 16, RMA_MAX = 64 };
 
 static struct link *net;
 static struct link_node *a, *b;
 static struct link_end *ab, *ba;
 static struct link_op *ops[OPS_MAX];
-static unsigned op_cnt, lanes;
-static bool drawing, strange_hello;
+static unsigned op_cnt;
+static bool strange_hello;
 static const struct sess_io *rmas[RMA_MAX]; /* with the core */
 static const char *rma_names[RMA_MAX];
-
-/* -- drawing ------------------------------------------------------------------------ */
-
-static void row_clear(char row[WIDTH + 1])
-{
-	memset(row, ' ', WIDTH);
-	row[WIDTH] = '\0';
-	for (unsigned i = 0; i < lanes; i++)
-		row[lane_at[i]] = '|';
-}
-
-static void row_print(char row[WIDTH + 1])
-{
-	size_t len = WIDTH;
-
-	while (len && row[len - 1] == ' ')
-		len--;
-	if (drawing)
-		printf("%.*s\n", (int)len, row);
-}
-
-/* The label in the middle of what is between two lanes; across is what else is there. */
-static void row_label(char row[WIDTH + 1], unsigned from, unsigned to, const char *label,
-		      size_t len, char across)
-{
-	unsigned left = lane_at[from < to ? from : to] + 1;
-	unsigned room = lane_at[from < to ? to : from] - left;
-
-	if (len > room - 4)
-		len = room - 4;
-	if (across != ' ')
-		memset(row + left, across, room);
-	memset(row + left + (room - len) / 2 - 1, ' ', len + 2);
-	memcpy(row + left + (room - len) / 2, label, len);
-}
-
-/* An arrow, with a label that takes several lines if it is long. */
-static void __attribute__((format(printf, 3, 4)))
-arrow(unsigned from, unsigned to, const char *format, ...)
-{
-	unsigned room = lane_at[from < to ? to : from] - lane_at[from < to ? from : to] - 5;
-	char text[LABEL_MAX], row[WIDTH + 1], *label = text;
-	va_list args;
-	size_t len;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	while ((len = strlen(label)) > room) {
-		for (len = room; len && strncmp(label + len, " + ", 3);)
-			len--;
-		if (!len) /* one word, which is cut */
-			break;
-		row_clear(row);
-		row_label(row, from, to, label, len + 2, ' ');
-		row_print(row);
-		label += len + 3;
-	}
-	len = strlen(label);
-	row_clear(row);
-	row_label(row, from, to, label, len, '-');
-	if (from < to)
-		row[lane_at[to] - 1] = '>';
-	else
-		row[lane_at[to] + 1] = '<';
-	row_print(row);
-}
-
-static void heads(void)
-{
-	char row[WIDTH + 1];
-
-	memset(row, ' ', WIDTH);
-	row[WIDTH] = '\0';
-	for (unsigned i = 0; i < lanes; i++)
-		memcpy(row + lane_at[i] - strlen(lane_name[i]) / 2, lane_name[i],
-		       strlen(lane_name[i]));
-	row_print(row);
-	row_clear(row);
-	row_print(row);
-}
 
 static const char *error_name(int error)
 {
@@ -256,15 +170,12 @@ static void completed(unsigned engine, unsigned app, const struct sess_op *op)
 
 static void down(unsigned engine, unsigned app, const struct sess_action *action)
 {
-	char row[WIDTH + 1];
 	const char *reason = sess_reason(action->sess);
 
 	arrow(engine, app, "down: %s", error_name(action->error));
 	if (!*reason)
 		return;
-	row_clear(row);
-	row_label(row, ENGINE_A, ENGINE_B, reason, strlen(reason), ' ');
-	row_print(row);
+	remark(ENGINE_A, ENGINE_B, reason);
 }
 
 const struct sess_action *__wrap_sess_next(struct sess_engine *engine)
