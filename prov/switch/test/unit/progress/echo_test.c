@@ -181,9 +181,10 @@ static void echo_request(struct switch_pump *pump, struct core_event *event)
 		return;
 	}
 	line = add_line(node);
-	cr_assert_eq(
-		sess_accept(node->ep, &request, &line->link, SESS_SOURCE_ANY, &line->link.sess), 0);
-	sess_preamble(line->link.sess, 0, data);
+	cr_assert_eq(sess_accept(node->ep, node->pump.core.sess, &request, &line->link,
+				 SESS_SOURCE_ANY, &line->link.sess),
+		     0);
+	sess_preamble(sess_link(line->link.sess), 0, data);
 	memcpy(data + PREAMBLE, "hello", GREETING);
 	cr_assert_eq(switch_link_accept(&line->link, core_request, data, sizeof(data)), 0);
 }
@@ -246,25 +247,28 @@ static void open_core(struct node *node)
 
 static void open_node(struct node *node)
 {
-	struct sess_config config = {.random = switch_random, .key_len = sizeof(uint64_t)};
+	const struct sess_config config = {.random = switch_random};
+	struct sess_core_config core = {.key_len = sizeof(uint64_t)};
 	const struct core_caps *caps;
 
 	memset(node, 0, sizeof(*node));
 	switch_pump_init(&node->pump, &echo_front);
 	open_core(node);
 	caps = node->pump.core.caps;
-	config.credits = 64;
-	config.send_iov_limit = (uint32_t)caps->iov_limit;
-	config.rma_iov_limit = (uint32_t)caps->rma_iov_limit;
-	config.transfer = SESS_AUTO;
-	config.can_read = caps->can_read;
-	config.can_write = caps->can_write;
-	config.read_target = caps->read_target;
-	config.write_target = caps->write_target;
-	config.local_mem = caps->mr_local;
-	config.virtual_addr = caps->mr_virt_addr;
-	config.rma_max = caps->rma_max;
+	core.credits = 64;
+	core.send_iov_limit = (uint32_t)caps->iov_limit;
+	core.rma_iov_limit = (uint32_t)caps->rma_iov_limit;
+	core.can_read = caps->can_read;
+	core.can_write = caps->can_write;
+	core.read_target = caps->read_target;
+	core.write_target = caps->write_target;
+	core.local_mem = caps->mr_local;
+	core.virtual_addr = caps->mr_virt_addr;
+	core.rma_max = caps->rma_max;
 	cr_assert_eq(sess_engine_create(&config, &node->pump.engine), 0);
+	cr_assert_eq(sess_core_create(node->pump.engine, &core, &node->pump.core,
+				      &node->pump.core.sess),
+		     0);
 	cr_assert_eq(switch_pump_timer_open(&node->pump), 0);
 	cr_assert_eq(sess_ep_create(node->pump.engine, node, &node->ep), 0);
 	cr_assert_eq(node->pump.core.ops->listen(node->pump.core.domain, node->info, node,
@@ -318,8 +322,10 @@ static void call(void)
 	struct line *line = add_line(&client);
 
 	cr_assert_eq(server.pump.core.ops->listener_name(server.listener, addr, &len), 0);
-	cr_assert_eq(sess_connect(client.ep, &line->link, SESS_SOURCE_ANY, &line->link.sess), 0);
-	sess_preamble(line->link.sess, 0, data);
+	cr_assert_eq(sess_connect(client.ep, client.pump.core.sess, &line->link, SESS_SOURCE_ANY,
+				  &line->link.sess),
+		     0);
+	sess_preamble(sess_link(line->link.sess), 0, data);
 	cr_assert_eq(switch_link_connect(&line->link, client.listener, client.info, addr, len, data,
 					 sizeof(data)),
 		     0);
