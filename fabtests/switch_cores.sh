@@ -17,11 +17,11 @@ set -u
 
 funcs=${SWITCH_FUNCS-func/rdm}
 status=0
-port=$((21000 + $$ % 11000)) # below those that connections get by themselves
 
 command -v fi_pingpong >/dev/null || { echo "no fi_pingpong (Debian and Ubuntu: libfabric-bin)"; exit 77; }
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/switch-cores.XXXXXX") || exit 99
 trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/pingpong.sh"
 
 # verdict NAME OK LOG...
 verdict()
@@ -35,28 +35,6 @@ verdict()
 		echo "FAIL: $name"
 		status=1
 	fi
-}
-
-# pingpong PROVIDER ARGUMENT...: two processes, each of which must succeed.
-pingpong()
-{
-	prov=$1
-	shift
-	while :; do
-		port=$((port + 1)) # the last one may not be free again
-		timeout 120 fi_pingpong -p "$prov" -B "$port" "$@" >"$tmp/server" 2>&1 &
-		server=$!
-		until grep -Eq ":$(printf %04X "$port") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; do
-			kill -0 "$server" 2>/dev/null || break
-			sleep 0.01 # it needs the processor
-		done
-		timeout 120 fi_pingpong -p "$prov" -P "$port" "$@" 127.0.0.1 >"$tmp/client" 2>&1
-		client_status=$?
-		[ "$client_status" -eq 0 ] || kill "$server" 2>/dev/null
-		wait "$server" && [ "$client_status" -eq 0 ] && return
-		# somebody else had that port: another one then
-		grep -q 'bind().*Address already in use' "$tmp/server" || return 1
-	done
 }
 
 # mood CORE: sets core, and the environment that it is told by.

@@ -23,6 +23,10 @@ fi
 # -- from here on in Debian 13 ------------------------------------------------
 
 mkdir /tmp/build && cd /tmp/build || exit 99
+tmp=.
+. "$source/fabtests/pingpong.sh"
+# shellcheck disable=SC2034 # for pingpong.sh
+pingpong_seconds=300
 
 # verdict NAME OK [LOG]
 verdict()
@@ -44,36 +48,13 @@ info()
 	verdict "$object, fi_info" $? info.log
 }
 
-listening()
-{
-	grep -Eq "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6
-}
-
-free_port()
-{
-	for _ in 1 2 3 4 5 6 7 8 9; do
-		port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
-		listening "$port" || return
-	done
-}
-
-# pingpong TYPE MODE: every size, each byte checked, and the ways that the
+# try TYPE MODE: every size, each byte checked, and the ways that the
 # statistics name: the mode, unless the provider was to choose.
-pingpong()
+try()
 {
 	rm -f stats
-	free_port
 	export FI_OFI_SWITCH_TRANSFER="$2" FI_OFI_SWITCH_STATS="$PWD/stats"
-	timeout 300 fi_pingpong -p 'tcp;ofi_switch' -e "$1" -S all -I 10 -c -B "$port" >server.log 2>&1 &
-	server=$!
-	until listening "$port"; do
-		kill -0 "$server" 2>/dev/null || return 1
-		sleep 0.01
-	done
-	timeout 300 fi_pingpong -p 'tcp;ofi_switch' -e "$1" -S all -I 10 -c -P "$port" 127.0.0.1 >client.log 2>&1
-	client=$?
-	[ "$client" -eq 0 ] || kill "$server" 2>/dev/null
-	wait "$server" && [ "$client" -eq 0 ] || return 1
+	pingpong 'tcp;ofi_switch' -e "$1" -S all -I 10 -c || return 1
 	[ "$2" = auto ] || [ "$(grep -c "\"tx_$2_bytes\": [1-9]" stats)" -eq 2 ]
 }
 
@@ -81,9 +62,9 @@ pingpongs()
 {
 	for type in msg rdm; do
 		for mode in auto read write copy; do
-			pingpong "$type" "$mode"
+			try "$type" "$mode"
 			ok=$?
-			cat server.log client.log stats >pingpong.log 2>/dev/null
+			cat server client stats >pingpong.log 2>/dev/null
 			verdict "$object, fi_pingpong $type, $mode" "$ok" pingpong.log
 		done
 	done

@@ -53,7 +53,9 @@ fi
 counters=/sys/class/infiniband/rxe0/ports/1/hw_counters
 tmp=$(mktemp -d) || exit 99
 status=0
-port=20000
+. "$fabtests/pingpong.sh"
+# shellcheck disable=SC2034 # for pingpong.sh
+pingpong_seconds=900 pingpong_host=$VERBS_HOST
 
 pass()
 {
@@ -65,28 +67,6 @@ fail()
 	[ $# -eq 1 ] || tail -n 30 "$2"
 	echo "FAIL: $1"
 	status=1
-}
-
-# pingpong PROVIDER ARGUMENT...: two processes, each of which must succeed; what
-# they say goes to $tmp/pingpong.
-pingpong()
-{
-	prov_now=$1
-	shift
-	port=$((port + 1)) # the last one may not be free again
-	timeout 900 fi_pingpong -p "$prov_now" -B "$port" "$@" >"$tmp/server" 2>&1 &
-	server=$!
-	until grep -Eq ":$(printf %04X "$port") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; do
-		kill -0 "$server" 2>/dev/null || break
-		sleep 0.1
-	done
-	timeout 900 fi_pingpong -p "$prov_now" -P "$port" "$@" "$VERBS_HOST" >"$tmp/client" 2>&1
-	client_status=$?
-	[ "$client_status" -eq 0 ] || kill "$server" 2>/dev/null
-	wait "$server"
-	server_status=$?
-	tail -n 20 "$tmp/server" "$tmp/client" >"$tmp/pingpong"
-	[ "$client_status" -eq 0 ] && [ "$server_status" -eq 0 ]
 }
 
 # report PREFIX COMMAND...: runs it, and shows what it says as it says it, with
@@ -176,6 +156,7 @@ fi
 if pingpong verbs -e msg -S all -I 1 -c; then
 	pass "fi_pingpong, verbs, msg"
 else
+	tail -n 20 "$tmp/server" "$tmp/client" >"$tmp/pingpong"
 	fail "fi_pingpong, verbs, msg" "$tmp/pingpong"
 fi
 
@@ -198,6 +179,7 @@ for mode in auto read write copy; do
 		if pingpong "$prov" -e "$type" -S all -I 1 -c; then
 			pass "$what"
 		else
+			tail -n 20 "$tmp/server" "$tmp/client" >"$tmp/pingpong"
 			fail "$what" "$tmp/pingpong"
 		fi
 	done
