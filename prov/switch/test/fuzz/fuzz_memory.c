@@ -3,7 +3,7 @@
  * Counts blocks by their address, in a table: a block has no head of ours, so that a
  * sanitizer sees its true bounds, and free() may be given blocks that were not counted.
  */
-#include "fuzz_memory.h"
+#include "fuzz/fuzz_memory.h"
 
 #include <stdbool.h>
 #include <stdint.h>
