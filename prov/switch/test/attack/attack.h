@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What victim.c, honest.c and attacks.py agree on: tags. */
+/* What victim.c, honest.c and table.py agree on: tags. */
 #ifndef ATTACK_H
 #define ATTACK_H
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Runs attacks of attacks.py against a victim, beside an honest pair.
+"""Runs the attacks of attacks_*.py against a victim, beside an honest pair.
 
 The victim and its honest peer are programs of the build (victim.c, honest.c).
 An attack goes on for a number of seconds, and until the honest pair has done
