@@ -81,32 +81,39 @@ def unexpected_together(field):
             flood(field, one, BIG, (4 << 20) // 32000)
 
 
+def announce(one, numbers, record):
+    """Packets of 200 records each, one record for each number, as credits allow.  Returns
+    whether the victim has ended the session."""
+    try:
+        for first in range(numbers.start, numbers.stop, 200):
+            one.await_credit()
+            one.send(*[record(first + i) for i in range(200)])
+    except Ended:
+        return True
+    return False
+
+
+def half_of(tag):
+    """Makes a transfer of two bytes of which the second never comes."""
+    return lambda number: peer.start(number, 2, COPY, b"x", TAGGED, tag)
+
+
 @attack(mib=UNMATCHED_MIB, why=UNMATCHED_WHY, env=UNMATCHED_ENV)
 def endless_transfers(field):
     """Transfers of two bytes of which the second never comes."""
     one = field.peer()
-    try:
-        for i in range(0, 150000, 200):
-            one.await_credit()
-            one.send(*[peer.start(i + j, 2, COPY, b"x", TAGGED, LOST_TAG) for j in range(200)])
-    except Ended:
-        return
     # within the eager budget all of that is allowed, but not all of it at once
-    field.must_end(one, "150,000 transfers that do not end")
+    if not announce(one, range(150000), half_of(LOST_TAG)):
+        field.must_end(one, "150,000 transfers that do not end")
 
 
 @attack(mib=UNMATCHED_MIB, why=UNMATCHED_WHY, env=UNMATCHED_ENV)
 def endless_announcements(field):
     """Announcements of a TiB each, which cost nothing to make."""
     one = field.peer()
-    try:
-        for i in range(0, 150000, 200):
-            one.await_credit()
-            one.send(*[peer.start(i + j, 1 << 40, COPY, flags=TAGGED | HELD, tag=LOST_TAG)
-                       for j in range(200)])
-    except Ended:
-        return
-    field.must_end(one, "150,000 announcements")
+    if not announce(one, range(150000), lambda number: peer.start(
+            number, 1 << 40, COPY, flags=TAGGED | HELD, tag=LOST_TAG)):
+        field.must_end(one, "150,000 announcements")
 
 
 @attack(mode="any", mib=UNMATCHED_MIB, why=UNMATCHED_WHY, env=UNMATCHED_ENV)
@@ -114,12 +121,7 @@ def endless_transfers_matched(field):
     """The same for which there are receives, until there are none; then the end
     of the connection, which gives them back."""
     one = field.peer()
-    try:
-        for i in range(0, 20000, 200):
-            one.await_credit()
-            one.send(*[peer.start(i + j, 2, COPY, b"x", TAGGED, ANY_TAG) for j in range(200)])
-    except Ended:
-        pass
+    announce(one, range(20000), half_of(ANY_TAG))
     one.close()
     other = field.peer()
     other.send(peer.inline(b"x", TAGGED | ACK, ANY_TAG, id=1))
@@ -141,19 +143,8 @@ def endless_transfers_while_closing(field):
     """Transfers that do not end, and go on to be announced while the victim
     closes its endpoint: that takes CLOSE_TIMEOUT, not for ever."""
     one = field.peer()
-    number = 0
-    closing = False
-    try:
-        while number < 200000:
-            one.await_credit()
-            one.send(*[peer.start(number + j, 2, COPY, b"x", TAGGED, LOST_TAG)
-                       for j in range(200)])
-            number += 200
-            if number == 50000:
-                field.tell("close")
-                closing = True
-    except Ended:
-        pass
-    if not closing:
-        field.tell("close")
+    ended = announce(one, range(50000), half_of(LOST_TAG))
+    field.tell("close")
+    if not ended:
+        announce(one, range(50000, 200000), half_of(LOST_TAG))
     field.must_close()
