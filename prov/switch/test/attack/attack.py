@@ -165,11 +165,8 @@ class Field:
 
     def until(self, counter, cnt):
         """Waits until it is so high."""
-        limit = time.monotonic() + PATIENCE
-        while self.victim and self.count(counter) < cnt:
-            if time.monotonic() > limit:
-                raise Failure("%d %s, not %d" % (self.count(counter), counter, cnt))
-            time.sleep(0.001)  # asking is work, too
+        if self.victim and self.victim.ask("await %s least %d" % (counter, cnt)) is None:
+            raise Failure("no %d %s" % (cnt, counter))
 
     def leave(self):
         """Closes what the go has left open."""
@@ -249,10 +246,7 @@ class Field:
 
     def until_kept(self, cnt):
         """Waits until the victim has received so many messages."""
-        limit = time.monotonic() + PATIENCE
-        while self.victim and self.ask("check")["kept"] < cnt:
-            if time.monotonic() > limit:
-                raise Failure("the victim has not received what was sent")
+        self.until("kept", cnt)
 
 
 class Honest(Program):
@@ -272,14 +266,10 @@ class Honest(Program):
 
     def until(self, cnt):
         """Waits until there are so many; the last report."""
-        limit = time.monotonic() + PATIENCE
-        while True:
-            said = self.rounds()
-            if said["rounds"] >= cnt:
-                return said
-            if time.monotonic() > limit:
-                raise Failure("the honest pair has done %d rounds, not %d" % (said["rounds"], cnt))
-            time.sleep(0.001)  # asking is work, too
+        said = self.ask("await %d" % cnt)
+        if said is None:
+            raise Failure("the honest pair has not done %d rounds in %d s" % (cnt, PATIENCE))
+        return said
 
 
 def attack_on(field, one, seconds):
@@ -306,14 +296,8 @@ def attack_on(field, one, seconds):
 
 def settle(field):
     """Afterwards the honest session is the only one left."""
-    limit = time.monotonic() + PATIENCE
-    left = -1
-    while time.monotonic() < limit:
-        left = field.ask("stats")["sessions"]
-        if left <= 1:
-            return
-        time.sleep(0.01)  # sessions end one by one
-    raise Failure("%d sessions are left" % left)
+    if field.victim.ask("await sessions most 1") is None:
+        raise Failure("more than one session is left")
 
 
 def run(field, one, seconds, pid):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The honest peer: pings the victim, waits for the answer, pings again, and tells
- * how it goes when a line comes on its standard input, with which it ends:
- * rounds in all, and the average and the longest time of those since the last line.
+ * how it goes when a line comes on its standard input, with which it ends, or once
+ * it has made as many rounds as the line says (await ROUNDS): rounds in all, and the
+ * average and the longest time of those since it last told.
  *
  * usage: honest HOST PORT
  */
@@ -21,6 +22,7 @@
 static struct func_node node;
 static struct func_req ping_req, pong_req;
 static unsigned long long rounds, recent, recent_ns, worst_ns, began;
+static unsigned long long awaited; /* rounds, until it tells; 0: it is not asked to */
 
 static unsigned long long now(void)
 {
@@ -28,14 +30,6 @@ static unsigned long long now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (unsigned long long)time.tv_sec * 1000000000 + (unsigned long long)time.tv_nsec;
-}
-
-static void account(unsigned long long took)
-{
-	rounds++;
-	recent++;
-	recent_ns += took;
-	worst_ns = took > worst_ns ? took : worst_ns;
 }
 
 /* The round that is under way counts for the longest: it may be the only one. */
@@ -47,6 +41,23 @@ static void say(void)
 	       rounds, recent, recent ? recent_ns / recent / 1000 : 0, longest / 1000);
 	fflush(stdout);
 	recent = recent_ns = worst_ns = 0;
+}
+
+static void say_awaited(void)
+{
+	if (!awaited || rounds < awaited)
+		return;
+	awaited = 0;
+	say();
+}
+
+static void account(unsigned long long took)
+{
+	rounds++;
+	recent++;
+	recent_ns += took;
+	worst_ns = took > worst_ns ? took : worst_ns;
+	say_awaited();
 }
 
 static void say_port(const struct func_addr *name)
@@ -63,12 +74,18 @@ static bool listen_to_stdin(void)
 {
 	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
 	char line[64];
+	ssize_t len;
 
 	if (poll(&fd, 1, 0) <= 0)
 		return true;
-	if (read(STDIN_FILENO, line, sizeof(line)) <= 0)
+	len = read(STDIN_FILENO, line, sizeof(line) - 1);
+	if (len <= 0)
 		return false;
-	say();
+	line[len] = 0;
+	if (sscanf(line, "await %llu", &awaited) == 1)
+		say_awaited();
+	else
+		say();
 	return true;
 }
 

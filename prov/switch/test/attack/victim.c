@@ -11,7 +11,8 @@
  *         highest bit of the tag is 1
  *   keep  the same, but each buffer only once, to see whether it changes later
  *   multi receives whatever is untagged into one buffer (FI_MULTI_RECV)
- * lines: stats (counters, as JSON); know PORT (of an endpoint on this host, which
+ * lines: stats (counters, as JSON); await COUNTER least|most VALUE (the same, as soon as
+ * that counter is at least or at most so high); know PORT (of an endpoint on this host, which
  * may be echoed to); call PORT (sends a byte to it); check (says how many kept
  * buffers have changed); close
  */
@@ -185,24 +186,88 @@ static void call_progress(void)
 
 /* -- the standard input ----------------------------------------------------------- */
 
-static void say_stats(void)
+struct counter {
+	const char *name;
+	unsigned long long value;
+};
+
+enum { COUNTERS = 15 };
+
+static void count_all(struct counter counters[COUNTERS])
 {
 	struct fi_switch_stats stats = {.size = sizeof(stats)};
 	struct fi_switch_ops_ep *ops;
+	unsigned long kept = 0;
 
 	FUNC_OK(fi_open_ops(&node.ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
 	FUNC_OK(ops->stats(node.ep, &stats));
-	printf("{\"pings\": %lu, \"received\": %lu, \"failed\": %lu, \"echoed\": %lu, "
-	       "\"calls_failed\": %lu, "
-	       "\"sessions\": %llu, "
-	       "\"failures\": %llu, \"unexpected\": %llu, \"rx_packets\": %llu, "
-	       "\"tx_packets\": %llu, \"rx_records\": %llu, \"tx_records\": %llu, "
-	       "\"stale\": %llu, \"credit_stalls\": %llu}\n",
-	       pings, received, failed, echoed, calls_failed, (unsigned long long)stats.sessions,
-	       (unsigned long long)stats.failures, (unsigned long long)stats.unexpected_msgs,
-	       (unsigned long long)stats.rx_packets, (unsigned long long)stats.tx_packets,
-	       (unsigned long long)stats.rx_records, (unsigned long long)stats.tx_records,
-	       (unsigned long long)stats.stale, (unsigned long long)stats.credit_stalls);
+	for (int i = 0; i < slot_cnt; i++)
+		kept += slots[i].kept;
+	memcpy(counters,
+	       (struct counter[COUNTERS]){
+		       {"pings", pings},
+		       {"received", received},
+		       {"failed", failed},
+		       {"echoed", echoed},
+		       {"kept", kept},
+		       {"calls_failed", calls_failed},
+		       {"sessions", stats.sessions},
+		       {"failures", stats.failures},
+		       {"unexpected", stats.unexpected_msgs},
+		       {"rx_packets", stats.rx_packets},
+		       {"tx_packets", stats.tx_packets},
+		       {"rx_records", stats.rx_records},
+		       {"tx_records", stats.tx_records},
+		       {"stale", stats.stale},
+		       {"credit_stalls", stats.credit_stalls},
+	       },
+	       COUNTERS * sizeof(*counters));
+}
+
+static void say_stats(void)
+{
+	struct counter counters[COUNTERS];
+
+	count_all(counters);
+	for (int i = 0; i < COUNTERS; i++)
+		printf("%s\"%s\": %llu", i ? ", " : "{", counters[i].name, counters[i].value);
+	printf("}\n");
+}
+
+/* What is answered when a counter has come to a value: one at a time. */
+static struct {
+	bool is_due, at_most;
+	char name[16];
+	unsigned long long value;
+} awaited;
+
+static void await_progress(void)
+{
+	struct counter counters[COUNTERS];
+
+	if (!awaited.is_due)
+		return;
+	count_all(counters);
+	for (int i = 0; i < COUNTERS; i++) {
+		if (strcmp(counters[i].name, awaited.name) ||
+		    (awaited.at_most ? counters[i].value > awaited.value
+				     : counters[i].value < awaited.value))
+			continue;
+		awaited.is_due = false;
+		say_stats();
+		fflush(stdout);
+	}
+}
+
+static bool await_counter(const char *line)
+{
+	char how[6];
+
+	if (sscanf(line, "await %15s %5s %llu", awaited.name, how, &awaited.value) != 3)
+		return false;
+	awaited.at_most = !strcmp(how, "most");
+	awaited.is_due = true;
+	return true;
 }
 
 static void say_changed(void)
@@ -262,6 +327,8 @@ static bool obey(const char *line)
 		call(port);
 	else if (!strcmp(line, "close"))
 		return false;
+	else if (await_counter(line))
+		return true; /* it is answered later */
 	else
 		printf("{\"unknown\": 1}\n");
 	fflush(stdout);
@@ -364,6 +431,7 @@ int main(int argc, char **argv)
 		}
 		ping_progress();
 		call_progress();
+		await_progress();
 		for (int i = 0; i < slot_cnt; i++)
 			slot_progress(&slots[i]);
 	}
