@@ -5,7 +5,6 @@
 #include <link.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rdma/fi_cm.h>
@@ -13,20 +12,13 @@
 #include <rdma/fi_eq.h>
 #include <rdma/fi_tagged.h>
 
+#include "measure.h"
 #include "ratio_stack.h"
 
 enum {
 	ADDR_MAX = 256,
 	WAKING_TRIPS = 4, /* unmeasured, in which the peer wakes up */
 };
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 void ratio_tell(int fd, const void *data, size_t len)
 {

@@ -50,16 +50,6 @@ struct ratio_stack {
 	unsigned rx_posted; /* receives ever posted */
 };
 
-#define CHECK(call)                                                                                \
-	({                                                                                         \
-		ssize_t ret_ = (call);                                                             \
-		if (ret_ < 0) {                                                                    \
-			fprintf(stderr, "switch_ratio: %s: %s\n", #call, fi_strerror((int)-ret_)); \
-			exit(1);                                                                   \
-		}                                                                                  \
-		ret_;                                                                              \
-	})
-
 /* To the other process, and from it; ends this one if the other is gone. */
 void ratio_tell(int fd, const void *data, size_t len);
 void ratio_hear(int fd, void *data, size_t len);

@@ -21,7 +21,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rdma/fabric.h>
@@ -31,6 +30,8 @@
 #include <rdma/fi_eq.h>
 #include <rdma/fi_errno.h>
 #include <rdma/fi_tagged.h>
+
+#include "measure.h"
 
 enum {
 	ADDR_MAX = 256,
@@ -80,24 +81,6 @@ static struct fid_ep *ep;
 static struct fid_mr *mr;
 static void *desc;
 static char *memory;
-
-#define CHECK(call)                                                                                \
-	({                                                                                         \
-		ssize_t ret_ = (call);                                                             \
-		if (ret_ < 0) {                                                                    \
-			fprintf(stderr, "switch_flood: %s: %s\n", #call, fi_strerror((int)-ret_)); \
-			exit(1);                                                                   \
-		}                                                                                  \
-		ret_;                                                                              \
-	})
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 /* -- an endpoint ----------------------------------------------------------- */
 
@@ -252,10 +235,17 @@ static fi_addr_t hear_name(int who)
 	return peer;
 }
 
+/* The parent sleeps until a signal comes. */
+static void say_ready(void)
+{
+	atomic_fetch_add(&shared->ready, 1);
+	kill(getppid(), SIGUSR1);
+}
+
 /* Until everybody is there; progresses meanwhile, where progress is manual. */
 static void await_go(void)
 {
-	atomic_fetch_add(&shared->ready, 1);
+	say_ready();
 	while (!atomic_load(&shared->go)) {
 		fi_cq_read(rx_cq, NULL, 0);
 		sched_yield();
@@ -280,7 +270,7 @@ static void sink(void)
 		slots[i].is_own = own_tag && i < 2;
 		post_recv(&slots[i]);
 	}
-	atomic_fetch_add(&shared->ready, 1);
+	say_ready();
 	while (atomic_load(&shared->ended) < expected || pings || sending) {
 		slot = next_completed(rx_cq);
 		counting = atomic_load(&shared->go) && !atomic_load(&shared->stop);
@@ -417,29 +407,43 @@ static bool all_run(void)
 	return !waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) && !child.si_pid;
 }
 
-static void nap(void)
-{
-	struct timespec time = {.tv_nsec = 1000000};
+/* What the parent waits for: a child that is ready (SIGUSR1) or has ended. */
+static sigset_t news;
 
-	nanosleep(&time, NULL);
+static void take_news(void)
+{
+	sigemptyset(&news);
+	sigaddset(&news, SIGCHLD);
+	sigaddset(&news, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &news, NULL);
+}
+
+/* Sleeps until there is news, at most for so long. */
+static void await_news(uint64_t ns)
+{
+	struct timespec time = {.tv_sec = (time_t)(ns / 1000000000),
+				.tv_nsec = (long)(ns % 1000000000)};
+
+	sigtimedwait(&news, NULL, &time);
 }
 
 /* What happens between go and stop; its time in ns, or 0 if a child has ended. */
 static uint64_t measure(unsigned children)
 {
-	uint64_t start;
+	uint64_t start, end, time;
 
 	while (atomic_load(&shared->ready) < (int)children) {
 		if (!all_run())
 			return 0;
-		nap();
+		sigwaitinfo(&news, NULL);
 	}
 	start = now();
+	end = start + (uint64_t)(seconds * 1e9);
 	atomic_store(&shared->go, true);
-	while ((double)(now() - start) < seconds * 1e9) {
+	while ((time = now()) < end) {
 		if (!all_run())
 			return 0;
-		nap();
+		await_news(end - time);
 	}
 	atomic_store(&shared->stop, true);
 	return now() - start;
@@ -547,6 +551,7 @@ int main(int argc, char **argv)
 	pids = calloc(children, sizeof(*pids));
 	if (shared == MAP_FAILED || !pids)
 		CHECK(-errno);
+	take_news();
 	/* forked before libfabric is touched */
 	for (unsigned i = 0; i < children; i++) {
 		pids[i] = fork();

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "measure.h"
 #include "ratio_stack.h"
 
 enum {
