@@ -8,6 +8,7 @@
 #define SWITCH_FIXTURE_H
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,30 @@ static inline void teardown(void)
 	cr_assert_eq(fi_close(&fabric->fid), 0);
 	switch_prov.cleanup();
 	cr_assert_eq(leaks_found(), 0);
+}
+
+/* -- objects with a descriptor to wait by (FI_WAIT_FD) ---------------------- */
+
+static inline int readable(struct fid *fid, int timeout)
+{
+	struct pollfd pfd = {.events = POLLIN};
+
+	cr_assert_eq(fi_control(fid, FI_GETWAIT, &pfd.fd), 0);
+	return poll(&pfd, 1, timeout);
+}
+
+/* There is nothing: the application may wait, and its descriptor is silent. */
+static inline void must_wait(struct fid *fid)
+{
+	cr_assert_eq(fi_trywait(fabric, &fid, 1), 0);
+	cr_assert_eq(readable(fid, 0), 0);
+}
+
+/* Something came: the descriptor wakes, and nobody may wait again before it was read. */
+static inline void must_wake(struct fid *fid)
+{
+	cr_assert_eq(readable(fid, 10000), 1);
+	cr_assert_eq(fi_trywait(fabric, &fid, 1), -FI_EAGAIN);
 }
 
 #endif

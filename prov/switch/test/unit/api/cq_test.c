@@ -3,8 +3,6 @@
  * Operations, completion queues and counters: operations are completed by hand,
  * as the pump does it, and read back through libfabric's calls.
  */
-#include <poll.h>
-
 #include "api/cntr.h"
 #include "api/complete.h"
 #include "api/cq.h"
@@ -306,21 +304,17 @@ Test(cq, a_threshold_is_waited_for)
 Test(cq, the_descriptor_sleeps_after_trywait_and_wakes)
 {
 	struct fid_cq *fid = open_cq(FI_CQ_FORMAT_TAGGED, FI_WAIT_FD);
-	struct pollfd pfd = {.events = POLLIN};
 	struct fid *fids[] = {&fid->fid};
 	struct fi_cq_tagged_entry entry;
 	enum fi_wait_obj obj;
 
-	cr_assert_eq(fi_control(&fid->fid, FI_GETWAIT, &pfd.fd), 0);
 	cr_assert_eq(fi_control(&fid->fid, FI_GETWAITOBJ, &obj), 0);
 	cr_assert_eq(obj, FI_WAIT_FD);
 	for (uint64_t round = 1; round < 4; round++) {
-		cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
-		cr_assert_eq(poll(&pfd, 1, 0), 0);
+		must_wait(&fid->fid);
 		complete(receive(fid, round));
 		complete(receive(fid, round));
-		cr_assert_eq(poll(&pfd, 1, 10000), 1);
-		cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+		must_wake(&fid->fid);
 		cr_assert_eq(fi_cq_read(fid, &entry, 1), 1);
 		cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
 		cr_assert_eq(fi_cq_read(fid, &entry, 1), 1);
@@ -331,21 +325,14 @@ Test(cq, the_descriptor_sleeps_after_trywait_and_wakes)
 Test(cq, a_counter_tells_of_change_before_it_lets_sleep)
 {
 	struct fi_cntr_attr attr = {.wait_obj = FI_WAIT_FD};
-	struct pollfd pfd = {.events = POLLIN};
 	struct fid_cntr *cntr;
-	struct fid *fids[1];
 
 	cr_assert_eq(fi_cntr_open(domain, &attr, &cntr, NULL), 0);
-	fids[0] = &cntr->fid;
-	cr_assert_eq(fi_control(&cntr->fid, FI_GETWAIT, &pfd.fd), 0);
-	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
-	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	must_wait(&cntr->fid);
 	fi_cntr_add(cntr, 1);
-	cr_assert_eq(poll(&pfd, 1, 10000), 1);
-	cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+	must_wake(&cntr->fid);
 	cr_assert_eq(fi_cntr_read(cntr), 1);
-	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
-	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	must_wait(&cntr->fid);
 	cr_assert_eq(fi_close(&cntr->fid), 0);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Event queues: what is pushed comes out again, or is dropped with its object. */
-#include <poll.h>
-
 #include "api/eq.h"
 #include "lib/later.h"
 #include "lib/switch_fixture.h"
@@ -193,20 +191,14 @@ Test(eq, an_event_wakes_a_blocking_read)
 
 Test(eq, the_descriptor_sleeps_after_trywait_and_wakes)
 {
-	struct pollfd pfd = {.events = POLLIN};
-	struct fid *fids[] = {&eq->fid};
 	struct fi_eq_entry entry;
 	uint32_t event;
 
-	cr_assert_eq(fi_control(&eq->fid, FI_GETWAIT, &pfd.fd), 0);
-	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
-	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	must_wait(&eq->fid);
 	push(&one);
-	cr_assert_eq(poll(&pfd, 1, 10000), 1);
-	cr_assert_eq(fi_trywait(fabric, fids, 1), -FI_EAGAIN);
+	must_wake(&eq->fid);
 	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
-	cr_assert_eq(fi_trywait(fabric, fids, 1), 0);
-	cr_assert_eq(poll(&pfd, 1, 0), 0);
+	must_wait(&eq->fid);
 }
 
 Test(eq, attributes_are_checked)
