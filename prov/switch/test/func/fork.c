@@ -81,11 +81,9 @@ static void talk(struct func_node *node)
 {
 	struct func_req in = {.done = 0}, out = {.done = 0};
 	char *buf = func_alloc(200000);
-	struct func_addr addr;
 	fi_addr_t self;
 
-	func_name(&node->ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node->av, addr.bytes, 1, &self, 0, NULL), 1);
+	self = func_know(node, node->ep);
 	func_fill(buf, 100000, 1);
 	FUNC_POST(node, fi_recv(node->ep, buf + 100000, 100000, NULL, FI_ADDR_UNSPEC, &in));
 	FUNC_POST(node, fi_send(node->ep, buf, 100000, NULL, self, &out));

@@ -33,7 +33,6 @@ static void self_open(struct self *self, struct fid_wait *set)
 					 .wait_obj = set ? FI_WAIT_SET : FI_WAIT_NONE,
 					 .wait_set = set};
 	struct func_node *node = &self->node;
-	struct func_addr addr;
 
 	FUNC_OK(fi_domain(node->fabric, node->info, &node->domain, NULL));
 	for (int i = 0; i < BOTH; i++) {
@@ -49,8 +48,7 @@ static void self_open(struct self *self, struct fid_wait *set)
 	FUNC_OK(fi_ep_bind(node->ep, &self->cntr[SENDS]->fid, FI_SEND));
 	FUNC_OK(fi_ep_bind(node->ep, &self->cntr[RECEIVES]->fid, FI_RECV));
 	FUNC_OK(fi_enable(node->ep));
-	func_name(&node->ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node->av, addr.bytes, 1, &self->addr, 0, NULL), 1);
+	self->addr = func_know(node, node->ep);
 }
 
 static void self_close(struct self *self)

@@ -115,11 +115,9 @@ static void every_message(struct pair *pair, uint64_t seed)
 
 static fi_addr_t insert(struct func_node *node, struct func_node *peer)
 {
-	struct func_addr addr;
 	fi_addr_t fi_addr;
 
-	func_name(&peer->ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node->av, addr.bytes, 1, &fi_addr, 0, NULL), 1);
+	fi_addr = func_know(node, peer->ep);
 	return fi_addr;
 }
 
@@ -156,10 +154,7 @@ static void talk(struct func_team *team, int rank)
 	} else if (team->func_case->arg == TWO_DOMAINS) {
 		func_open(&pair.to, &conf);
 	} else {
-		pair.to = pair.from;
-		pair.to.borrows = true;
-		pair.to.info = fi_dupinfo(pair.from.info);
-		func_open_ep(&pair.to);
+		func_open_beside(&pair.to, &pair.from);
 	}
 	pair.dest = insert(&pair.from, &pair.to);
 	every_message(&pair, team->seed);

@@ -292,7 +292,6 @@ static void directed(struct func_team *team, int rank)
 	struct func_req sent, from_it, from_other;
 	struct func_node node, second;
 	struct fid_ep *given;
-	struct func_addr addr;
 	uint64_t word = 4, in[2] = {0};
 	fi_addr_t to[2];
 
@@ -303,14 +302,9 @@ static void directed(struct func_team *team, int rank)
 	FUNC_OK(fi_srx_context(node.domain, NULL, &node.srx, NULL));
 	FUNC_OK(fi_close(&given->fid));
 	func_open_ep(&node);
-	second = node;
-	second.borrows = true;
-	second.info = fi_dupinfo(node.info);
-	func_open_ep(&second);
-	func_name(&node.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to[0], 0, NULL), 1);
-	func_name(&second.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to[1], 0, NULL), 1);
+	func_open_beside(&second, &node);
+	to[0] = func_know(&node, node.ep);
+	to[1] = func_know(&node, second.ep);
 	FUNC_OK(fi_recv(node.srx, &in[0], sizeof(in[0]), NULL, to[1], func_fresh(&from_other)));
 	FUNC_OK(fi_recv(node.srx, &in[1], sizeof(in[1]), NULL, to[0], func_fresh(&from_it)));
 	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, to[0], func_fresh(&sent)));
@@ -328,7 +322,6 @@ static void canceled_alone(struct func_team *team, int rank)
 	struct func_req sent, canceled = {.done = 0}, got;
 	uint64_t word = 5, in[2] = {0};
 	struct func_node node;
-	struct func_addr addr;
 	fi_addr_t to;
 
 	(void)team, (void)rank;
@@ -339,8 +332,7 @@ static void canceled_alone(struct func_team *team, int rank)
 	FUNC_OK(fi_cancel(&node.srx->fid, &canceled));
 	FUNC_ERR(fi_cancel(&node.srx->fid, &canceled), FI_ENOENT);
 	func_open_ep(&node);
-	func_name(&node.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to, 0, NULL), 1);
+	to = func_know(&node, node.ep);
 	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, to, func_fresh(&sent)));
 	FUNC_DONE(&node, &got);
 	FUNC_EQ(in[1], 5);
@@ -354,20 +346,14 @@ static void half_closed(struct func_team *team, int rank)
 	struct func_conf conf = {.caps = FI_MSG, .shared = true};
 	struct func_node node, second;
 	struct func_req sent, got;
-	struct func_addr addr;
 	uint64_t word = 17, in = 0;
 	fi_addr_t to[2];
 
 	(void)team, (void)rank;
 	func_open(&node, &conf);
-	second = node;
-	second.borrows = true;
-	second.info = fi_dupinfo(node.info);
-	func_open_ep(&second);
-	func_name(&node.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to[0], 0, NULL), 1);
-	func_name(&second.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &to[1], 0, NULL), 1);
+	func_open_beside(&second, &node);
+	to[0] = func_know(&node, node.ep);
+	to[1] = func_know(&node, second.ep);
 	/* one message waits at each; the second's goes with it */
 	FUNC_POST(&node, fi_inject(node.ep, "lost", 4, to[1]));
 	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, to[0], func_fresh(&sent)));
@@ -417,12 +403,12 @@ static void alias(struct func_team *team, int rank)
 
 	(void)team, (void)rank;
 	func_open(&node, &conf);
-	func_name(&node.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &self, 0, NULL), 1);
+	self = func_know(&node, node.ep);
 	FUNC_OK(fi_ep_alias(node.ep, &loud, FI_TRANSMIT | FI_COMPLETION));
 	FUNC_ERR(fi_ep_alias(node.ep, &bad, FI_COMPLETION), FI_EINVAL);
 	FUNC_ERR(fi_ep_alias(node.ep, &bad, FI_TRANSMIT | FI_RECV), FI_EINVAL);
 	FUNC_ERR(fi_ep_alias(node.ep, &bad, FI_TRANSMIT | FI_PEEK), FI_EINVAL);
+	func_name(&node.ep->fid, &addr);
 	func_name(&loud->fid, &same);
 	FUNC_TRUE(same.len == addr.len && !memcmp(same.bytes, addr.bytes, addr.len));
 

@@ -355,7 +355,6 @@ static void threshold(struct func_team *team, int rank)
 	struct fi_cq_tagged_entry entry;
 	struct sleeper sleeper;
 	struct fid_poll *set;
-	struct func_addr addr;
 	struct func_node node;
 	pthread_t thread;
 	struct fid *fid;
@@ -376,8 +375,7 @@ static void threshold(struct func_team *team, int rank)
 	FUNC_OK(fi_ep_bind(node.ep, &node.av->fid, 0));
 	FUNC_OK(fi_ep_bind(node.ep, fid, FI_TRANSMIT | FI_RECV));
 	FUNC_OK(fi_enable(node.ep));
-	func_name(&node.ep->fid, &addr);
-	FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &self, 0, NULL), 1);
+	self = func_know(&node, node.ep);
 
 	sleeper = (struct sleeper){.node = &node, .threshold = 3};
 	FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);

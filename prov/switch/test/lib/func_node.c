@@ -158,6 +158,14 @@ void func_open(struct func_node *node, const struct func_conf *conf)
 	func_open_ep(node);
 }
 
+void func_open_beside(struct func_node *second, const struct func_node *node)
+{
+	*second = *node;
+	second->borrows = true;
+	second->info = fi_dupinfo(node->info);
+	func_open_ep(second);
+}
+
 void func_close_ep(struct func_node *node)
 {
 	func_mark(__FILE__, __LINE__, "fi_close of an endpoint");
@@ -197,4 +205,14 @@ void func_name(struct fid *fid, struct func_addr *addr)
 {
 	addr->len = sizeof(addr->bytes);
 	FUNC_OK(fi_getname(fid, addr->bytes, &addr->len));
+}
+
+fi_addr_t func_know(struct func_node *node, struct fid_ep *ep)
+{
+	struct func_addr addr;
+	fi_addr_t known;
+
+	func_name(&ep->fid, &addr);
+	FUNC_EQ(fi_av_insert(node->av, addr.bytes, 1, &known, 0, NULL), 1);
+	return known;
 }

@@ -67,8 +67,12 @@ void func_open(struct func_node *node, const struct func_conf *conf);
 void func_open_fabric(struct func_node *node, const struct func_conf *conf, struct fi_info *info);
 void func_open_domain(struct func_node *node);
 void func_open_ep(struct func_node *node);
+/* A further endpoint on the objects of another node, which is closed after it. */
+void func_open_beside(struct func_node *second, const struct func_node *node);
 void func_close_ep(struct func_node *node);
 void func_close(struct func_node *node);
 void func_name(struct fid *fid, struct func_addr *addr);
+/* Inserts the name of an endpoint of this process. */
+fi_addr_t func_know(struct func_node *node, struct fid_ep *ep);
 
 #endif
