@@ -196,7 +196,7 @@ class Field:
             raise Failure("the victim ended a session that broke no rule: %s" % error) from error
 
     def may_enter(self):
-        """One who behaves gets in, and out again."""
+        """A peer that keeps to the rules can connect, and leave again."""
         one = self.peer()
         one.send(peer.bye())
         if one.ended(PATIENCE) is None:

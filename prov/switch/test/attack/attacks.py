@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""All attacks: whoever imports this has filled table.ATTACKS, in this order."""
+"""All attacks: to import this module fills table.ATTACKS, in this order."""
 import attacks_answers
 import attacks_unmatched
 import attacks_connections

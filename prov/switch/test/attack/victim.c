@@ -294,9 +294,8 @@ static fi_addr_t know(int port)
 	return peer;
 }
 
-/* One at a time. */
-/* It counts as answered only when the message was delivered: whoever answers well at
- * first and badly then may have let it leave meanwhile. */
+/* One at a time.  It counts as answered only when the message was delivered: a peer that
+ * answers well at first and badly then may have let it leave meanwhile. */
 static void call(int port)
 {
 	const struct iovec iov = {.iov_base = ping_buf, .iov_len = 1};

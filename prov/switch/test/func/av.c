@@ -252,7 +252,7 @@ static void user_ids(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A message of a stranger, whose address comes along. */
+/* A message of an unknown source, whose address comes with the error entry. */
 static void expect_stranger(struct func_node *node, const struct func_addr *from, uint64_t word,
 			    int err)
 {
@@ -264,7 +264,7 @@ static void expect_stranger(struct func_node *node, const struct func_addr *from
 	ssize_t ret;
 
 	FUNC_OK(fi_trecv(node->ep, &in, len, NULL, FI_ADDR_UNSPEC, word, 0, &in));
-	func_mark(__FILE__, __LINE__, "an error entry of a stranger");
+	func_mark(__FILE__, __LINE__, "an error entry of an unknown source");
 	while ((ret = fi_cq_read(node->rx_cq, &none, 1)) == -FI_EAGAIN)
 		;
 	FUNC_EQ(ret, -FI_EAVAIL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Strangers: raw endpoints of the core and bare TCP sockets that connect and
- * say nothing, or nonsense, or that accept and say nothing.  Their connection
- * fails within HELLO_TIMEOUT, or at once when they hang up, while we and a friend exchange messages
- * all the time, over the same endpoint.
+ * Unknown programs: raw endpoints of the core and bare TCP sockets that connect
+ * and send nothing, or nonsense, or that accept and send nothing.  Their connection
+ * fails within HELLO_TIMEOUT, or at once when they close it, while this process and
+ * an honest peer exchange messages all the time over the same endpoint.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -32,8 +32,8 @@ static struct func_conf raw_conf(void)
 	return (struct func_conf){.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 }
 
-/* For ourselves only.  A slow machine may take longer than that to answer a
- * friend's request, so whoever opens a path to a friend tries again. */
+/* For this process only.  A slow machine may take longer than that to answer an honest
+ * peer's request, so a process that opens a path to an honest peer tries again. */
 static void short_times(void)
 {
 	setenv("FI_OFI_SWITCH_HELLO_TIMEOUT", "500", 1);
@@ -48,7 +48,7 @@ static void garbage(uint64_t *state, unsigned char *buf, size_t len)
 		buf[i] = (unsigned char)(func_rand(state) >> (func_rand(state) % 9));
 }
 
-/* -- us and the friend -------------------------------------------------- */
+/* -- this process and the honest peer ------------------------------------ */
 
 /* One message there and its answer. */
 static void exchange(struct func_node *node, uint64_t tag)
@@ -120,7 +120,7 @@ static void we_close(struct func_node *node)
 	func_close(node);
 }
 
-/* Exchanges until the stranger's process has ended. */
+/* Exchanges messages until the unknown program has ended. */
 static void we_outlive(struct func_team *team)
 {
 	struct func_node node;
@@ -132,7 +132,7 @@ static void we_outlive(struct func_team *team)
 	we_close(&node);
 }
 
-/* -- strangers that connect --------------------------------------------- */
+/* -- unknown programs that connect --------------------------------------- */
 
 /* Until the connection has failed or is shut down.  The core makes progress
  * only where its completion queue is read as well. */
@@ -296,10 +296,10 @@ static void visitors(struct func_team *team, int rank)
 		socket_stranger(team, func_addr_of(team, US, NULL));
 }
 
-/* -- strangers that listen ---------------------------------------------- */
+/* -- unknown programs that listen ----------------------------------------- */
 
-/* Lets in whoever comes and hangs up, having read what it says or (RESETS) not, until
- * word 0 says that it is over.  Like a process that is killed. */
+/* Accepts each connection and closes it, after reading what was sent or (RESETS) without,
+ * until word 0 says that it is over.  This looks like a process that is killed. */
 static void hang_up(struct func_team *team, int fd)
 {
 	unsigned char buf[GARBAGE_MAX];
@@ -352,7 +352,7 @@ static void silent_listener(struct func_team *team)
 		close(fd);
 }
 
-/* Whoever says nothing is given up; of whoever hung up we say so. */
+/* A silent peer is given up after a time; of one that closed, the log says so. */
 static void expect_lost(const struct func_team *team, int err)
 {
 	if (team->func_case->arg < HANGS_UP)
@@ -417,10 +417,10 @@ static void hosts_msg(struct func_team *team, int rank)
 	}
 }
 
-/* -- strangers at a passive endpoint ------------------------------------ */
+/* -- unknown programs at a passive endpoint ------------------------------ */
 
-/* Accepts whoever asks (a stranger may or may not be reported); the one that
- * says "friend" gets its message echoed when all strangers have gone. */
+/* Accepts each request (that of an unknown program may or may not be reported); the one
+ * with the data "friend" gets its message echoed when all unknown programs have ended. */
 static void be_server(struct func_team *team)
 {
 	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};

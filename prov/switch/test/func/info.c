@@ -362,8 +362,8 @@ static void expect_none(struct fi_info *hints)
 	FUNC_TRUE(!ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints));
 }
 
-/* Answers name the first open instance of their fabric and domain; who names one in the
- * hints gets nothing of others. */
+/* Answers name the first open instance of their fabric and domain; hints that name one get
+ * nothing of others. */
 static void open_ones(struct func_team *team, int rank)
 {
 	struct fi_info *hints = hints_named("tcp;ofi_switch"), *info, *other;

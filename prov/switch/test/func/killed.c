@@ -148,7 +148,7 @@ static void killed(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* Who waits for the killed one alone hears of it; who waits for anybody does not. */
+/* A receive from the killed peer alone fails; one from any source stays posted. */
 static void awaited(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};

@@ -105,8 +105,8 @@ static void disagree(struct func_team *team, int rank)
 static const struct cores {
 	const char *prov[2], *type[2]; /* type NULL: auto */
 	bool meet;		       /* they understand each other */
-	/* whoever is not of that kind and connects to the sockets core, itself, makes it
-	 * end its process (libfabric 1.17) */
+	/* a peer of another kind that connects to the sockets core makes that core end its
+	 * own process (libfabric 1.17) */
 	bool connects_only;
 } cores[] = {
 	{{"tcp;ofi_switch", "net;ofi_switch"}, {NULL, NULL}, true, false},

@@ -328,7 +328,7 @@ static void one_tick(void)
 	} while (now.tv_nsec == then.tv_nsec);
 }
 
-/* Who is asked for progress seldom takes a peer in as soon, counted in asks:
+/* A process that seldom asks for progress accepts a peer after as few asks as any other:
  * both sides go round by round, one ask each and a tick of the clock. */
 static void seldom(struct func_team *team, int rank)
 {

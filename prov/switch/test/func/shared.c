@@ -285,7 +285,7 @@ static void lonely(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Who opens a context without attributes gets what the domain's info has. */
+/* A context opened without attributes gets those of the domain's info. */
 static void directed(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG | FI_DIRECTED_RECV, .shared = true};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Endpoints that nobody gave a source address (info->src_addr NULL): one that
- * connects reaches whoever the system reaches, one that listens is reached at
- * every interface, and has a name to be known by where peers need one.
+ * Endpoints without a source address (info->src_addr NULL): one that connects
+ * reaches every address that the system reaches, one that listens is reached at
+ * every interface, and has a name that peers can use where they need one.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -139,7 +139,7 @@ static void victim(struct func_team *team, int rank, struct func_node *node, str
 		if (arg & IN)
 			FUNC_UNTIL(node, func_done(&t->sent[0][i]));
 		if (arg & OUT) {
-			/* nobody promises an error to who waits for anybody */
+			/* a receive from any source is not promised an error */
 			if (!func_done(&t->received[0][i]))
 				fi_cancel(&node->ep->fid, &t->received[0][i]);
 			FUNC_UNTIL(node, func_done(&t->received[0][i]));

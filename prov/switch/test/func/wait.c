@@ -183,8 +183,8 @@ static void signalled(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* It wakes everybody who sleeps, and is over then; else whoever looks first
- * notices it, once. */
+/* A signal wakes all threads that sleep, and is over then; where none sleeps, the first
+ * call that looks notices it, once. */
 static void signalled_once(struct func_team *team, int rank)
 {
 	enum { THREADS = 3 };

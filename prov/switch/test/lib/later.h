@@ -13,7 +13,7 @@
  * voluntary context switches, which is then brought up to date.  -1: the kernel does not say. */
 int thread_asleep(int tid, unsigned long *slept);
 
-/* On the stack of who begins it, until later_end(). */
+/* On the caller's stack, until later_end(). */
 struct later {
 	void (*call)(void *arg);
 	void *arg;

@@ -130,8 +130,8 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Until something happens; false: time is up. */
-static bool doze(struct mock_cq *cq, int timeout, int64_t until)
+/* Waits until something happens; false: time is up. */
+static bool cq_wait(struct mock_cq *cq, int timeout, int64_t until)
 {
 	struct pollfd fd = {cq->epfd, POLLIN, 0};
 	const int64_t left = timeout < 0 ? -1 : until - now_ms();
@@ -160,7 +160,7 @@ static ssize_t cq_sreadfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr
 	do {
 		ret = cq_readfrom(fid, buf, count, src_addr);
 	} while (ret == -FI_EAGAIN && !atomic_exchange(&cq->signaled, false) &&
-		 doze(cq, timeout, until));
+		 cq_wait(cq, timeout, until));
 	return ret;
 }
 

@@ -418,8 +418,8 @@ Test(attr, an_answer_is_a_fine_hint)
 
 /* -- opening ---------------------------------------------------------------------- */
 
-/* Who takes an answer may want less of the endpoint and say so in one place only; what
- * was not offered is refused. */
+/* An application may ask for less than fi_getinfo answered, in one attribute only; what was
+ * not offered is refused. */
 Test(attr, an_endpoint_with_less_than_was_answered)
 {
 	struct fi_info *info;

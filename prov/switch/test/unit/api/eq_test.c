@@ -70,7 +70,7 @@ Test(eq, connection_data_follows_the_entry)
 	cr_assert_eq(memcmp(entry->data, "abc\xee", 4), 0);
 }
 
-/* The peer chooses how long they are: who has no room for them reads the rest. */
+/* The peer chooses their length: a read with too little room gets as much as fits. */
 Test(eq, connection_data_are_cut)
 {
 	uint8_t buf[sizeof(struct fi_eq_cm_entry) + 8];

@@ -589,8 +589,8 @@ Test(backlog, promises_end_with_their_sessions)
 	duo_close(&duo);
 }
 
-/* Whoever spends on data what is kept for control records breaks the rules: he would be
- * granted more at once. */
+/* A peer that spends on data the credits that are kept for control records breaks the
+ * rules: it would be granted more at once. */
 Test(backlog, data_on_credits_of_control_fail_the_session)
 {
 	static uint8_t record[4000];

@@ -97,7 +97,7 @@ static void cancel_some(struct scene *scene, unsigned cnt)
 	}
 }
 
-/* What nobody asked for is received by who takes anything, in its order. */
+/* A receive for any tag takes unexpected messages in the order of their arrival. */
 static void scene_close(struct scene *scene)
 {
 	for (unsigned i = 0; i < MANY; i++) {

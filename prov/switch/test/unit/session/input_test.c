@@ -227,7 +227,7 @@ Test(input, written_before_sink_left)
 
 /* -- replies that do not fit what we sent ------------------------------------------------- */
 
-/* b has sent this to a, who answers wrongly; pieces tells how many records. */
+/* b has sent this to a, which answers wrongly; pieces tells how many records. */
 static void answers(enum sess_way way, unsigned flags, uint64_t eager, size_t len)
 {
 	struct link_config config = link_config();

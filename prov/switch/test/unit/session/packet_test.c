@@ -512,8 +512,8 @@ Test(packet, segments_do_not_wait_for_a_registration)
 }
 
 /* Whether the core may report a packet as sent that it has but copied, as fi_inject
- * does: whoever is told of a completion may never call again, so only what nobody
- * is told of goes that way. */
+ * does: an application that is told of a completion may never call again, so only sends
+ * that complete silently go that way. */
 static bool leaves_by_inject(unsigned flags)
 {
 	struct duo duo = duo_of(link_config());

@@ -46,7 +46,7 @@ CORE_TEST_OF(close_with_sends_out, CANCELS)
 
 enum { READS = 4, READ_LEN = 24 << 20 };
 
-/* Reads of which the first has half arrived. */
+/* Begins reads, and stops when the first has arrived in part. */
 static void read_half(struct world *w, struct end *a, struct op *ops, struct region *la,
 		      struct region *rb)
 {
@@ -67,7 +67,7 @@ static void read_half(struct world *w, struct end *a, struct op *ops, struct reg
 	cr_assert_eq(a->out, READS);
 }
 
-/* The application has its memory back: whatever the peer still sends goes nowhere. */
+/* The memory is the application's again: data that the peer still sends must not reach it. */
 static void check_untouched(struct world *w, struct end *b, struct region *la)
 {
 	size_t i;
@@ -81,7 +81,7 @@ static void check_untouched(struct world *w, struct end *b, struct region *la)
 		cr_assert_eq(la->buf[i], 0x77);
 }
 
-/* A peer that does not move holds up nothing. */
+/* A close does not wait for a peer that is not polled. */
 CORE_TEST_OF(close_with_reads_out, ENDS)
 {
 	struct op ops[READS] = {0};
@@ -143,7 +143,7 @@ CORE_TEST_OF(close_with_reads_out_ends_no_other_socket, ENDS)
 	region_close(&w->b, &rb);
 }
 
-/* Nothing has to be opened for it. */
+/* A close must not need a new descriptor. */
 CORE_TEST_OF(close_with_reads_out_and_no_descriptor_left, ENDS)
 {
 	struct op ops[READS] = {0};
@@ -341,7 +341,7 @@ CORE_TEST_OF(the_peer_dies_under_everything, TCP)
 	free(ops);
 }
 
-/* What arrived before the end comes before the word of it. */
+/* Messages that arrived before the end are received before CORE_BROKEN. */
 CORE_TEST(nothing_is_lost_before_broken)
 {
 	struct op ops[40] = {0};

@@ -28,7 +28,7 @@
 #include "core/core.h"
 
 enum {			 /* core_case.traits: what is so with some cores only */
-       TCP = 1 << 0,	 /* strangers can talk to its sockets, and it stalls when we do */
+       TCP = 1 << 0,	 /* any program can connect to its sockets, and it stalls when we do */
        TELLS = 1 << 1,	 /* says when nobody is there, or not any more */
        CANCELS = 1 << 2, /* takes back what is out when its path is closed */
        SLEEPS = 1 << 3,	 /* wakes by a descriptor of its own, not by the clock */
@@ -189,17 +189,17 @@ void pattern(uint8_t *buf, size_t len, unsigned seed);
 bool reads(const struct world *w);
 bool writes(const struct world *w);
 
-/* The path still does all it should. */
+/* Messages, reads and writes still work over this path. */
 void check_path(struct world *w, struct end *a, struct end *b);
-/* More reads at once than the core can do one by one.  Over sockets, their answers are
+/* Makes more reads at once than the core executes at a time.  Over sockets, their answers are
  * less than a segment: the room that others give it (SOCKETS) is for sockets that were
  * accepted, and these come by the other one. */
 void check_reads(struct world *w, struct end *a);
 /* Sends, and polls the sender until the core has sent it. */
 void send_out(struct end *end, struct op *op, const void *buf, size_t len);
-/* Sends that nobody receives, so that some are out. */
+/* Sends until the core takes no more; the other side must not receive. */
 int flood(struct end *end, struct op *ops, int cnt, const uint8_t *buf);
-/* Until nothing is left to do and a sleeper may sleep. */
+/* Pumps until nothing is left to do and a program may wait on the descriptors. */
 void settle(struct world *w, struct side *side);
 void set_source(struct fi_info *info, const void *addr, size_t len);
 /* poll(2) of all the descriptors that a side waits by; timeout in ms. */

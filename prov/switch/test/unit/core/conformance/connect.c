@@ -91,7 +91,7 @@ CORE_TEST_OF(nobody_listens, TELLS)
 	until(w, a.closed);
 }
 
-/* Whoever has the address does not listen any more. */
+/* The program at that address runs, but has closed its listener. */
 CORE_TEST(a_listener_that_left)
 {
 	struct end a, b, late;
@@ -133,7 +133,7 @@ CORE_TEST(close_while_connecting)
 	part(w, &a, &b);
 }
 
-/* Nobody answers, and nobody says that there is nobody: giving up needs no answer. */
+/* The peer neither accepts nor refuses: closing the path needs no answer. */
 CORE_TEST(nobody_answers)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -158,7 +158,7 @@ CORE_TEST(nobody_answers)
 	close(sock);
 }
 
-/* The wire is full of those who ask: what nobody answers ends somewhere. */
+/* Requests that are never answered are refused from some number on. */
 CORE_TEST(unanswered_requests_are_bounded)
 {
 	enum { MANY = 5000 };
@@ -174,12 +174,12 @@ CORE_TEST(unanswered_requests_are_bounded)
 			break;
 	}
 	cr_assert_neq(i, MANY);
-	side_close(&w->b); /* turns away who is there: shm does not bear it if nobody is */
+	side_close(&w->b); /* refuses those that are pending: shm crashes if the peer is gone */
 	side_close(&w->a);
 	free(ends);
 }
 
-/* Text that the core would make a file name of. */
+/* Addresses that the shm core would turn into file names. */
 CORE_TEST(names_that_cannot_be)
 {
 	static const char *const names[] = {"",
@@ -203,7 +203,7 @@ CORE_TEST(names_that_cannot_be)
 		     -FI_EINVAL, "no end");
 }
 
-/* What is said right ahead of the end, to somebody who looks later. */
+/* A message sent right before the close reaches a peer that polls only later. */
 CORE_TEST(sent_and_gone)
 {
 	static const uint8_t last[] = "the last words";

@@ -69,7 +69,7 @@ static bool is_worth_it(const struct core_case *c)
 	return strcmp(c->prov, "verbs") || !access("/sys/class/infiniband", F_OK);
 }
 
-/* CORE_CASE: the name of one, for who looks for a fault. */
+/* CORE_CASE names the only core to try. */
 static bool is_chosen(const struct core_case *c)
 {
 	const char *only = getenv("CORE_CASE");

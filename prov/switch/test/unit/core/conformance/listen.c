@@ -92,7 +92,7 @@ CORE_TEST_OF(the_port_is_free_again, TCP)
 	part(w, &a, &b);
 }
 
-/* The name of a listener as the source of a path: the path has another port. */
+/* A path whose source address is the name of a listener gets another port. */
 CORE_TEST(connect_from_a_listeners_name)
 {
 	struct fi_info *info = fi_dupinfo(w->b.info);
@@ -198,8 +198,8 @@ CORE_TEST(passive_listener)
 	part(w, &a, &b);
 }
 
-/* The source address of the domain's info is the listener's: who accepts begins elsewhere,
- * and does not take it away. */
+/* The source address of the domain's info is the listener's: a path that is accepted gets
+ * another one, so that the listener keeps its name. */
 CORE_TEST(a_listener_keeps_its_name)
 {
 	const struct core_attr attr = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: strangers, who connect and say nothing, or send what no adapter sends.
+ * Conformance: unknown programs that connect and say nothing, or send what no adapter sends.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 
 #include "unit/core/conformance/conformance.h"
 
-/* A stranger at the other end: it hangs up without an answer. */
+/* A program that is no adapter listens: it closes the connection without an answer. */
 CORE_TEST_OF(the_listener_hangs_up, TCP)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -44,7 +44,7 @@ CORE_TEST_OF(the_listener_hangs_up, TCP)
 	part(w, &live_a, &live_b);
 }
 
-/* A message of the adapter's own kind (core/rdm/frame.c), from whoever likes to send it. */
+/* A control message of the connectionless adapter (core/rdm/frame.c), forged. */
 static void send_frame(struct world *w, struct end *end, uint8_t type, const void *name,
 		       uint8_t name_len)
 {
@@ -56,7 +56,7 @@ static void send_frame(struct world *w, struct end *end, uint8_t type, const voi
 	until(w, !op.out);
 }
 
-/* Addresses that are none, which a core would take, or choke on. */
+/* Invalid addresses, some of which a core would take, or crash on. */
 CORE_TEST(strangers_send_names)
 {
 	const struct sockaddr_in no_port = {.sin_family = AF_INET,
@@ -89,8 +89,8 @@ CORE_TEST(strangers_send_names)
 	part(w, &a, &b);
 }
 
-/* Strangers at the listener: one says nothing and leaves, one talks nonsense,
- * one says nothing and stays. */
+/* Unknown programs connect to the listener: one sends nothing and leaves, one sends
+ * nonsense, one sends nothing and stays. */
 CORE_TEST_OF(strangers_connect, TCP)
 {
 	int socks[3], i;
@@ -163,7 +163,7 @@ static void silent_close(struct silent *silent)
 	free(silent->socks);
 }
 
-/* Whoever asks for a connection behind so many does not wait for one look per socket. */
+/* A request behind so many silent sockets is found without a poll for each of them. */
 static void ask(struct world *w, struct end *a)
 {
 	connect_end(w, &w->a, a, NULL, 0);
@@ -192,8 +192,8 @@ CORE_TEST_OF(behind_silent_connections, TCP)
 	silent_close(&silent);
 }
 
-/* No descriptor is left for somebody at the door: looking again and again would not let
- * him in, and nobody could sleep. */
+/* No descriptor is left to accept a connection with: polling again and again would not
+ * help, and a waiting program would never sleep. */
 CORE_TEST_OF(no_descriptor_for_a_connection, TCP)
 {
 	struct rlimit limit, none;
@@ -249,7 +249,7 @@ CORE_TEST_OF(a_passive_listener_behind_silent_connections, TCP)
 	w->b.ops->listener_close(l);
 }
 
-/* An endpoint of the core that knows nothing of adapters. */
+/* A bare endpoint of the core, without an adapter. */
 struct raw {
 	struct fid_domain *domain;
 	struct fid_cq *cq;
@@ -302,8 +302,7 @@ static void raw_close(struct raw *raw)
 	fi_close(&raw->domain->fid);
 }
 
-/* Whoever asks for a connection behind messages that nobody of us sends does not wait for
- * one look per message. */
+/* A request behind many messages of no adapter is found without a poll for each of them. */
 CORE_TEST(a_passive_listener_behind_strangers_messages)
 {
 	enum { MOST = 200, FEW = 64 };

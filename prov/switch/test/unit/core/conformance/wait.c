@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: descriptors that wake whoever waits for a side.
+ * Conformance: the descriptors by which a program waits for a side.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -193,7 +193,7 @@ CORE_TEST_OF(sockets_of_a_child_wake_nobody, TCP)
 	until(w, a.closed);
 }
 
-/* A listener that is opened late wakes whoever asked for descriptors early. */
+/* A listener that is opened late shows in descriptors that were asked for before. */
 CORE_TEST(a_new_listener_wakes)
 {
 	struct pollfd pfd[8] = {{0}};
