@@ -16,8 +16,8 @@
 #include "base/switch.h"
 #include "progress/pump.h"
 
-/* The flags that are meant: of sends or of receives; NULL if not just one of
- * both, or with a flag that no such call may have. */
+/* The flags for sends or those for receives, as FI_TRANSMIT or FI_RECV selects. NULL if
+ * flags has none or both of these, or a flag that no such operation may have. */
 static uint64_t *which_flags(struct switch_handle *handle, uint64_t flags)
 {
 	const uint64_t more = flags & ~(FI_TRANSMIT | FI_RECV);

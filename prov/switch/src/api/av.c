@@ -27,16 +27,16 @@
 #include "progress/hub.h"
 #include "progress/pump.h"
 
-/* Of names and numbers of nodes, terminator included. */
+/* Longest name or number of a node, terminator included. */
 #define NODE_LEN 256
 
 /* -- inserting ----------------------------------------------------------- */
 
-/* One insertion call: where its outcome goes, address by address. */
+/* One call that inserts addresses, and where the outcome for each of them is reported. */
 struct insertion {
 	struct switch_av *av;
 	fi_addr_t *fi_addr; /* or NULL */
-	bool user_ids;	    /* are in there */
+	bool user_ids;	    /* fi_addr holds the application's numbers */
 	int *errors;	    /* FI_SYNC_ERR, or NULL */
 	void *context;
 	size_t idx, added;
@@ -65,7 +65,7 @@ static int insertion_begin(struct insertion *ins, struct fid_av *fid, fi_addr_t 
 	return 0;
 }
 
-/* What a link-local address lacks, its link, is the domain's own. */
+/* Completes a link-local address: its link is that of the domain's own address. */
 static int localize(const struct switch_domain *domain, struct switch_addr *name)
 {
 	const struct fi_info *info = domain->info;
@@ -81,7 +81,7 @@ static int localize(const struct switch_domain *domain, struct switch_addr *name
 	return ret;
 }
 
-/* The next address, or that it could not be had (a positive error). */
+/* Inserts the next address, or reports why it could not be resolved (a positive error). */
 static void insertion_put(struct insertion *ins, const void *addr, size_t len, int error)
 {
 	struct switch_av *av = ins->av;
@@ -312,7 +312,7 @@ int switch_av_open(struct fid_domain *domain_fid, struct fi_av_attr *attr, struc
 
 	if (!attr || attr->type > FI_AV_TABLE || attr->flags & ~(FI_EVENT | FI_READ | FI_SYMMETRIC))
 		return -FI_EINVAL;
-	if (attr->name || attr->flags & FI_READ) /* shared between processes */
+	if (attr->name || attr->flags & FI_READ) /* address vectors that processes share */
 		return -FI_ENOSYS;
 	av = calloc(1, sizeof(*av));
 	if (!av)

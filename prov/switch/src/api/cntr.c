@@ -49,7 +49,7 @@ static uint64_t switch_cntr_readerr(struct fid_cntr *fid)
 
 static void cntr_change(struct switch_cntr *cntr, uint64_t *which, uint64_t value)
 {
-	/* fi_poll(3): not what the application did to the value itself */
+	/* fi_poll(3): a change that the application made itself is not reported */
 	if (which == &cntr->count.value)
 		cntr->count.changed = false;
 	else if (*which != value)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Completing the operations of the application: to which queue and counter of which
- * endpoint, from whom, and when a multi-receive buffer is its own again; and the table of
- * what the pump tells the libfabric objects.
+ * Completes the application's operations: finds the endpoint whose queue and counter an
+ * operation reports to, names the source of a message, and tells when a multi-receive buffer
+ * is free again. Also the table of callbacks by which the pump drives the libfabric objects.
  *
  * Called by the pump for each completion, with the lock held.
  */
@@ -37,8 +37,9 @@ void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep)
 	op->wants_entry |= !(ep->traits & SWITCH_EP_RX_SELECTIVE);
 }
 
-/* A receive of a shared context reports to the endpoint that its message came
- * to; without one (it was canceled, or there is no such message) to any. */
+/* A receive of a shared context reports to the endpoint that received the message. If
+ * there is no message (the receive was canceled, or a peek found none), any endpoint of
+ * the context will do. */
 static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 {
 	const struct switch_ep *ep = op->rx->ep;

@@ -12,7 +12,7 @@ struct switch_domain;
 struct switch_ep;
 struct switch_op;
 
-/* What the pump tells the libfabric objects. */
+/* The callbacks by which the pump drives the libfabric objects. */
 extern const struct switch_front switch_objects_front;
 
 /* A receive reports to the queue and the counter of ep. */
@@ -22,7 +22,7 @@ void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep);
 struct sess_op *switch_op_slot(struct sess_op *buffer);
 /* Counts it, and queues it or drops it. */
 void switch_op_complete(struct switch_domain *domain, struct switch_op *op);
-/* Nobody will read it: gives back what it has. */
+/* Frees an operation that nobody will read, with what it refers to. */
 void switch_op_drop(struct switch_domain *domain, struct switch_op *op);
 
 #endif

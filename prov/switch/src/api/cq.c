@@ -32,8 +32,8 @@
 #include "switch_session.h"
 
 enum {
-	UNREAD_MOST = 16384, /* entries of such a queue: more is not asked for */
-	BUSY_READS = 16,     /* of a queue that is never empty, to one progress */
+	UNREAD_MOST = 16384, /* unread entries above which a read does not ask the core for more */
+	BUSY_READS = 16,     /* reads of a queue that is never empty, for each look at the core */
 };
 
 static uint64_t entry_flags(const struct switch_op *op)
@@ -44,7 +44,7 @@ static uint64_t entry_flags(const struct switch_op *op)
 	return op->cq_flags | (data ? FI_REMOTE_CQ_DATA : 0);
 }
 
-/* Where received data are: a look at a message (FI_PEEK) delivers none. */
+/* Where the received data are. A peek (FI_PEEK) delivers none. */
 static void *entry_buf(const struct switch_op *op)
 {
 	const bool has = op->sess.flags & SESS_RECV && !(op->sess.flags & SESS_PEEK);
@@ -99,11 +99,11 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 	return taken ? (ssize_t)taken : -FI_EAGAIN;
 }
 
-/* Progresses if there is nothing to take, if the application asks for no more
- * than that (count 0), and now and then when it cannot keep up: what it never
- * empties must not keep its peers waiting.  Far behind, it reads what it has first:
- * one buffer of FI_MULTI_RECV makes as many entries as a peer sends messages of no
- * bytes, and nothing but this bounds them. */
+/* Progresses if the queue is empty, if the application asks for nothing but progress
+ * (count 0), and once in BUSY_READS reads when the application never empties the queue,
+ * because its peers must not wait for that. With UNREAD_MOST entries unread it does not
+ * progress: a peer can fill one multi-receive buffer with any number of empty messages,
+ * and only this limit bounds their entries. */
 static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
 {
 	if (!cq->queue.done_cnt || !count ||
@@ -146,10 +146,10 @@ static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_
 }
 
 /*
- * Field by field: an application built against an older libfabric has a shorter
- * struct, without err_data_size before 1.5.  The only data that an error has is
- * the address of an unknown source; an application of that age, or one that
- * brings no buffer, is shown ours, which lives until the next error is read.
+ * Writes field by field: the struct of an application that was built against a libfabric
+ * before 1.5 ends before err_data_size. The only data of an error is the address of an unknown
+ * source. An application of that age, and one that brings no buffer, gets a pointer to our
+ * copy, which is valid until the next error is read.
  */
 static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch_op *op,
 			      bool has_size)
@@ -225,12 +225,12 @@ struct cq_reader {
 	void *buf;
 	size_t count;
 	fi_addr_t *src_addr;
-	size_t want;	  /* entries that end its sleep, at least 1 */
-	uint64_t signals; /* of the queue when it began */
+	size_t want;	  /* entries for which it waits, at least 1 */
+	uint64_t signals; /* the queue's count of signals when the read began */
 };
 
-/* As many entries as the reader wants are there, or an error: that is read before
- * what comes after it. */
+/* True if the queue has as many entries as the reader waits for, or an error, which must
+ * be read before the entries behind it. */
 static bool cq_enough(const struct switch_cq *cq, const struct cq_reader *reader)
 {
 	const struct sess_op *op;
@@ -242,7 +242,7 @@ static bool cq_enough(const struct switch_cq *cq, const struct cq_reader *reader
 	return false;
 }
 
-/* Until there is enough, everything stays in the queue, where others see it. */
+/* Entries stay in the queue until there are enough, so that other readers see them. */
 static ssize_t cq_look(struct switch_waiter *waiter, bool may_sleep)
 {
 	const struct cq_reader *reader = (struct cq_reader *)waiter;
@@ -267,12 +267,13 @@ static ssize_t cq_look(struct switch_waiter *waiter, bool may_sleep)
 static void cq_begin(struct switch_cq *cq, struct cq_reader *reader)
 {
 	switch_pump_lock(&cq->domain->pump);
-	/* a signal that nobody has noticed is for who is about to read, too */
+	/* a signal that nobody has noticed ends this read, too */
 	reader->signals = cq->signals - cq->signaled;
 	switch_pump_unlock(&cq->domain->pump);
 }
 
-/* Out of time, or woken by a signal of either kind: what there is. */
+/* Takes the entries that are there when the time is over, fi_cq_signal was called, or a
+ * signal handler ran. */
 static ssize_t cq_give_up(struct switch_waiter *waiter, int why)
 {
 	const struct cq_reader *reader = (struct cq_reader *)waiter;

@@ -92,7 +92,7 @@ static int open_core(struct switch_domain *domain)
 	domain->pump.core.ops = domain->fabric->core_ops;
 	domain->pump.core.ops->info_caps(domain->pump.core.info, &caps);
 	domain->pump.core.credits = credits_for(&caps);
-	attr.path_cnt = domain->pump.core.credits + 1; /* and the hello */
+	attr.path_cnt = domain->pump.core.credits + 1; /* one more for the hello */
 	attr.buffer_max =
 		(domain->pump.core.credits > CREDITS ? domain->pump.core.credits : CREDITS) *
 		BUFFERS_PER_CREDIT;
@@ -106,7 +106,7 @@ static int open_core(struct switch_domain *domain)
 	return ret;
 }
 
-/* From which size of a message something else than copying pays. */
+/* The sizes of a message from which a read or a write costs less than copying. */
 static void set_thresholds(const struct switch_domain *domain, struct sess_core_config *config)
 {
 	const struct switch_params *params = &switch_params;
@@ -136,7 +136,7 @@ static int describe_core(struct switch_domain *domain)
 		.local_mem = caps->mr_local,
 		.stage = caps->stage_size,
 		.send_after_write = caps->send_after_write,
-		.key_len = sizeof(uint64_t), /* whatever the core makes of it */
+		.key_len = sizeof(uint64_t), /* the adapter keeps the core's own key */
 		.virtual_addr = caps->mr_virt_addr,
 		.rma_max = caps->rma_max,
 	};
@@ -165,7 +165,7 @@ static int open_engine(struct switch_domain *domain)
 	return ret ? ret : describe_core(domain);
 }
 
-/* Of whatever is open, in reverse. */
+/* Closes and frees what is open, in reverse order of opening. */
 static void domain_free(struct switch_domain *domain)
 {
 	switch_pump_fini(&domain->pump);
@@ -186,7 +186,7 @@ static int switch_domain_close(struct fid *fid)
 	if (refs)
 		return -FI_EBUSY;
 	switch_hub_del_pump(&domain->fabric->hub,
-			    &domain->pump); /* from here nobody else comes in */
+			    &domain->pump); /* from here on no event queue progresses it */
 	if (domain->pump.progress == FI_PROGRESS_AUTO)
 		switch_pump_thread_stop(&domain->pump);
 	switch_pump_lock(&domain->pump);

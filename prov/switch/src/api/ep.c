@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Endpoints of both types as objects: open, bind, enable, options, cancel,
- * close.  What they move is in api/msg.c and api/tagged.c, with whom in
- * peer/rdm.c and peer/cm.c.
+ * Endpoints as objects: open, bind, enable, options, cancel, close; and the table of their
+ * kinds. Data calls are in api/msg.c and api/tagged.c, calls of connection management in
+ * api/cm.c, sessions with peers in peer/rdm.c and peer/cm.c.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -154,8 +154,8 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 /* -- enabling ---------------------------------------------------------------------- */
 
-/* Sources would have two names if those who share receives did not share the
- * address vector. */
+/* Endpoints that share a receive context must share the address vector: a source would
+ * have two names otherwise. */
 static bool srx_fits(const struct switch_ep *ep)
 {
 	const struct switch_ep *other;
@@ -239,10 +239,10 @@ static ssize_t ep_cancel(fid_t fid, void *context)
 
 /* -- closing ------------------------------------------------------------------------- */
 
-enum { LAST_LOOKS = 1000 }; /* in vain, behind all deadlines */
+enum { LAST_LOOKS = 1000 }; /* looks at the core without a result, after all deadlines */
 
-/* What uses the application's memory ends before fi_close returns, or that fails: a core
- * without connections takes nothing back from a peer that stands still.  0 or -FI_EBUSY. */
+/* Waits until no operation uses the application's memory: 0, or -FI_EBUSY if a core
+ * without connections does not give it back, because the peer stands still. */
 static int wait_idle(struct switch_ep *ep)
 {
 	struct switch_domain *domain = ep->domain;
@@ -325,7 +325,7 @@ static int ep_close(struct fid *fid)
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	/* Not before: a peer's crossing connect may be what sends wait for. */
+	/* Listen until here: sends may be waiting for a peer's crossing connect. */
 	ep->local.role->close(&ep->local);
 	switch_stats_format(ep, &stats);
 	switch_conn_leave(&ep->local);
@@ -436,7 +436,7 @@ static void rdm_setup(struct switch_ep *ep, uint64_t caps)
 	ep->rdm.own_addr = own_addr;
 }
 
-/* A connected endpoint needs nothing that zeros are not. */
+/* All members of a connected endpoint begin as zeros. */
 static void msg_setup(struct switch_ep *ep, uint64_t caps)
 {
 	(void)ep, (void)caps;
@@ -465,7 +465,7 @@ static const struct switch_ep_kind kinds[] = {
 	},
 };
 
-/* Of a type that switch_attr_check_ep() lets pass. */
+/* type: one that switch_attr_check_ep() accepts. */
 static const struct switch_ep_kind *kind_of(enum fi_ep_type type)
 {
 	const struct switch_ep_kind *kind = kinds;
@@ -475,7 +475,7 @@ static const struct switch_ep_kind *kind_of(enum fi_ep_type type)
 	return kind;
 }
 
-/* What its kind has of its own. */
+/* Sets what depends on the kind of the endpoint. */
 static void setup_role(struct switch_ep *ep, const struct fi_info *info)
 {
 	ep->kind = kind_of(info->ep_attr->type);

@@ -32,8 +32,8 @@ struct switch_stx;
 /* Where receives are posted: an endpoint's own, or a shared receive context. */
 struct switch_rx {
 	struct switch_domain *domain;
-	struct switch_ep *ep;	    /* whose own it is; NULL: shared */
-	LIST_HEAD(, switch_ep) eps; /* that share it */
+	struct switch_ep *ep;	    /* the endpoint that owns it; NULL: a shared context */
+	LIST_HEAD(, switch_ep) eps; /* endpoints that share it */
 	struct sess_rx *sess_rx;
 	size_t left; /* receives that may still be posted */
 	size_t min_multi_recv;
@@ -65,31 +65,35 @@ static inline struct switch_ep *switch_ep_of(struct fid *fid)
 	return switch_handle_of(fid)->ep;
 }
 
-/* What endpoints of one type have that those of the other do not; api/ep.c has both. */
+/* The complete table of differences between kinds of endpoints. api/ep.c has one for each
+ * type. */
 struct switch_ep_kind {
 	enum fi_ep_type type;
 	const char *name; /* in statistics */
 	const struct switch_role *role;
 	struct fi_ops_cm *cm;
-	bool needs_eq, needs_av; /* to be enabled; an address vector may be bound or must not */
+	/* What must be bound before fi_enable. Without needs_av, none may be bound. */
+	bool needs_eq, needs_av;
 	bool listens;
 	/* Receives may be posted before it is enabled: nothing that comes right behind the
 	 * connection is to find none. */
 	bool early_receives;
-	/* What it has of its own, for these capabilities. */
+	/* Sets the members of its role, for these capabilities. */
 	void (*setup)(struct switch_ep *ep, uint64_t caps);
-	/* info->handle, of a passive endpoint or a request: 0 or a negative errno. */
+	/* Uses info->handle, a passive endpoint or a connection request: 0 or a negative
+	 * errno. */
 	int (*take_handle)(struct switch_ep *ep, fid_t handle);
 };
 
-/* What an endpoint is opened for, and how it is bound. */
+/* Capabilities and attributes with which an endpoint was opened, and flags of its
+ * bindings. */
 enum switch_ep_trait {
 	SWITCH_EP_SENDS = 1 << 0,
 	SWITCH_EP_RECEIVES = 1 << 1,
 	SWITCH_EP_SOURCE = 1 << 2,	 /* completions say who sent */
 	SWITCH_EP_SHARED_TX = 1 << 3,	 /* attributes ask for a shared transmit context */
 	SWITCH_EP_SHARED_RX = 1 << 4,	 /* and for a shared receive context */
-	SWITCH_EP_TX_SELECTIVE = 1 << 5, /* entries for sends that ask for one only */
+	SWITCH_EP_TX_SELECTIVE = 1 << 5, /* only sends with FI_COMPLETION have an entry */
 	SWITCH_EP_RX_SELECTIVE = 1 << 6,
 };
 
@@ -108,13 +112,13 @@ struct switch_ep {
 	struct switch_av *av;
 	struct switch_queue *tx_cq, *rx_cq;
 	struct switch_count *tx_cntr, *rx_cntr;
-	struct switch_count *rma_cntr[4]; /* bound, never counted yet */
+	struct switch_count *rma_cntr[4]; /* bound, but not counted: there are no such operations */
 	unsigned rma_cntrs;
 	size_t max_msg_size, inject_size;
 	size_t tx_left; /* sends that may still be posted */
 
 	struct switch_rx own_rx;
-	struct switch_rx *srx; /* bound, instead of its own */
+	struct switch_rx *srx; /* the shared context that is bound, instead of its own */
 	LIST_ENTRY(switch_ep) srx_link;
 	struct switch_stx *stx;
 };

@@ -32,7 +32,7 @@ struct switch_mr {
 	struct fid_mr mr_fid; /* its mem_desc is the region itself */
 	struct switch_domain *domain;
 	struct core_mr *core; /* or NULL */
-	UT_hash_handle hh;    /* in the domain, by mr_fid.key */
+	UT_hash_handle hh;    /* in the domain's table, by mr_fid.key */
 };
 
 struct core_mr *switch_mr_core(const struct switch_mr *mr)
@@ -78,12 +78,13 @@ static int mr_open_core(struct switch_mr *mr, const struct iovec *iov, size_t cn
 		local |= FI_SEND | FI_WRITE;
 	if (access & (FI_RECV | FI_READ))
 		local |= FI_RECV | FI_READ;
-	/* pieces far apart are registered one by one, when they are used, and so is
-	 * all where that says for which endpoint */
-	if (!domain->pump.core.caps->mr_local || domain->pump.core.caps->mr_endpoint || !local || cnt != 1)
+	/* several pieces are registered one by one when they are used; so is all memory of
+	 * cores that register it for one endpoint */
+	if (!domain->pump.core.caps->mr_local || domain->pump.core.caps->mr_endpoint || !local ||
+	    cnt != 1)
 		return 0;
-	return domain->pump.core.ops->mr_reg(domain->pump.core.domain, NULL, iov->iov_base, iov->iov_len, local,
-					&mr->core, &raddr, &key);
+	return domain->pump.core.ops->mr_reg(domain->pump.core.domain, NULL, iov->iov_base,
+					     iov->iov_len, local, &mr->core, &raddr, &key);
 }
 
 static int switch_mr_close(struct fid *fid)
@@ -125,7 +126,7 @@ static int switch_mr_control(struct fid *fid, int command, void *arg)
 	switch (command) {
 	case FI_GET_RAW_MR:
 		return mr_raw_attr(mr, arg);
-	case FI_ENABLE: /* it is from the beginning */
+	case FI_ENABLE: /* a region is enabled from the beginning */
 		return 0;
 	default:
 		return -FI_ENOSYS;

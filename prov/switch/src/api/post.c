@@ -18,7 +18,7 @@
 #include "progress/pump.h"
 #include "switch_session.h"
 
-/* What a call may ask for; anything else is refused. */
+/* Flags that a call may pass; any other is refused. */
 #define SEND_FLAGS                                                                                 \
 	(FI_COMPLETION | FI_INJECT | FI_MORE | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE |            \
 	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE)
@@ -27,7 +27,7 @@
 /* Untagged only.  FI_TRANSMIT_COMPLETE asks a receive for less than it gives. */
 #define PLAIN_FLAGS (FI_MULTI_RECV | FI_TRANSMIT_COMPLETE)
 
-/* False: more than a message may have. */
+/* The length of all pieces. False: it exceeds the longest message. */
 static bool args_len(const struct switch_args *args, size_t max, size_t *len)
 {
 	*len = 0;
@@ -126,7 +126,7 @@ ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, u
 
 /* -- receives -------------------------------------------------------------------------- */
 
-/* The key of the source that is asked for. */
+/* The engine's key for the source that a directed receive names. */
 static uint64_t find_source(const struct switch_rx *rx, fi_addr_t fi_addr)
 {
 	const struct switch_ep *ep;

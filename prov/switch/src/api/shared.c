@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Shared contexts.  A shared receive context is a matcher that several
- * endpoints have in place of their own; what it receives is reported to the
- * queues of the endpoint that the message came to.  A shared transmit context
- * is but a name: sends of all endpoints share the domain's resources anyway.
+ * Shared contexts. Several endpoints use a shared receive context in place of their own; a
+ * message that it receives is reported to the queues of the endpoint that the message came to.
+ * A shared transmit context has no function: sends of all endpoints share the domain's
+ * resources anyway.
  *
  * Opened and closed by the application; the endpoints bound hold references.
  */
@@ -34,7 +34,7 @@ struct switch_stx {
 	int refs; /* endpoints bound */
 };
 
-/* The handle of its fid_ep, and the context. */
+/* A receive context with a handle of its own. */
 struct switch_srx {
 	struct switch_handle handle;
 	struct switch_rx rx;

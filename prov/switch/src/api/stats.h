@@ -14,12 +14,13 @@ struct switch_ep;
 
 int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
 		       void *context);
-/* What an endpoint writes when it is closed; empty where nobody wants it. */
+/* The line that an endpoint writes when it is closed; empty without FI_OFI_SWITCH_STATS. */
 struct switch_stats_line {
 	char text[4096];
 	size_t len;
 };
-/* Under the domain's lock; and writes it, which may take CLOSE_TIMEOUT: without locks. */
+/* Format with the domain's lock held. Write without locks, because that may take
+ * CLOSE_TIMEOUT. */
 void switch_stats_format(const struct switch_ep *ep, struct switch_stats_line *line);
 void switch_stats_write(const struct switch_stats_line *line);
 

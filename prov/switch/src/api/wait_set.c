@@ -69,10 +69,10 @@ int switch_waitset_enter(struct fid_wait *fid, struct switch_fabric *fabric,
 }
 
 /*
- * 0 if its wait object will wake up for whatever comes next.  -FI_EAGAIN: a
- * member has something (*ready), or there is more to progress.  Looking
- * empties the members' descriptors: who else waits for the set is told what
- * was found, even if nothing is left of it (*signaled).  The set's lock is held.
+ * Looks at the members. 0 if the set's wait object will wake up for the next event; -FI_EAGAIN
+ * if a member has something (*ready) or there is more to progress. Because a look empties the
+ * members' descriptors, it signals the other threads that wait for the set, even if the event
+ * has been consumed (*signaled). The set's lock is held.
  */
 static int set_look(struct switch_waitset *set, bool *ready, bool *signaled)
 {
@@ -95,7 +95,7 @@ static struct switch_waitset *set_of(struct switch_wait *wait)
 	return container_of(wait, struct switch_waitset, wait);
 }
 
-/* Whatever others have found does not concern who asks for the set itself. */
+/* fi_trywait of a set does not report which member is ready. */
 static int set_trywait(struct switch_wait *wait, bool *any_ready, bool *any_signaled)
 {
 	struct switch_waitset *set = set_of(wait);
@@ -115,8 +115,8 @@ struct switch_wait *switch_waitset_wait(struct fid *fid)
 	return &container_of(fid, struct switch_waitset, wait_fid.fid)->wait;
 }
 
-/* 0 when the wait is over.  It does not matter to a thread that slept whether another
- * one has taken what woke it. */
+/* 0 when the wait is over. A thread that slept returns even if another thread has taken
+ * the event that woke it. */
 static ssize_t set_pass(struct switch_waiter *waiter, bool may_sleep)
 {
 	struct switch_waitset *set = set_of(waiter->wait);

@@ -5,14 +5,15 @@
  * Locks, outermost first:
  *   open_lock            the list of open fabrics (api/fabric.c)
  *   switch_waitset.lock  its members
- *   switch_fabric.lock   its lists of domains, event queues, passive endpoints
- *   switch_domain.lock   everything below a domain: engine, core, endpoints,
- *                        completion queues, counters, address vectors
- *   switch_eq.lock       the events of one queue
- * A domain's lock is absent only under FI_THREAD_DOMAIN with manual progress
- * and without an event queue bound to one of its endpoints (reading an event
- * queue progresses the domain from any thread).  Functions named here expect
- * the caller to hold the domain's lock unless they say otherwise.
+ *   switch_hub.lock      of a fabric: its lists of pumps, event queues and passive
+ *                        endpoints, and those themselves
+ *   switch_pump.lock     of a domain: engine, core, endpoints, completion queues,
+ *                        counters, address vectors
+ *   switch_events.lock   the events of one queue
+ * A pump's lock is absent only under FI_THREAD_DOMAIN with manual progress and without
+ * an event queue bound to one of the domain's endpoints (reading an event queue
+ * progresses the domain from any thread).  Functions expect the caller to hold the
+ * pump's lock, "the lock", unless they say otherwise.
  */
 #ifndef SWITCH_H
 #define SWITCH_H

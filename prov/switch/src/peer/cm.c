@@ -30,7 +30,7 @@ static struct switch_msg *msg_of(struct switch_local *local)
 	return container_of(local, struct switch_msg, local);
 }
 
-/* It was told of the end, or is being closed: nobody hears of events any more. */
+/* True if no more events are reported: FI_SHUTDOWN was, or the endpoint is being closed. */
 static bool is_mute(const struct switch_msg *msg)
 {
 	return msg->state == SWITCH_MSG_ENDED || msg->local.life == SWITCH_CLOSING;
@@ -150,7 +150,7 @@ int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len
 	ret = sess_connect(msg->local.sess_ep, conn->link.core->sess, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
 	if (!ret) {
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
-		return_address(msg, true); /* the path has it, or had */
+		return_address(msg, true); /* the path uses it now, or has given it up */
 	}
 	if (ret) {
 		switch_link_end(&conn->link);
@@ -206,7 +206,7 @@ int switch_msg_shutdown(struct switch_msg *msg)
 
 /* -- the role -------------------------------------------------------------------------- */
 
-/* It has a session once it is connected. */
+/* Nothing to do: the session begins when the endpoint connects or accepts. */
 static int msg_enable(struct switch_local *local)
 {
 	(void)local;
@@ -257,7 +257,7 @@ static bool msg_refused(const void *data, size_t len)
 	return false;
 }
 
-/* There is but this one. */
+/* A connected endpoint has one connection in its life, and keeps it until it is freed. */
 static void msg_forget(struct switch_conn *conn)
 {
 	(void)conn;
@@ -271,7 +271,7 @@ static void msg_gone(struct switch_conn *conn)
 		msg->conn = NULL;
 }
 
-/* Before it connected or answered, perhaps. */
+/* The endpoint may hold an address or a request that it has not used. */
 static void msg_close(struct switch_local *local)
 {
 	struct switch_msg *msg = msg_of(local);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A link to a peer: opening its path, and what that means to the endpoint whose it is, as its
- * role has it.  Called by the roles, and by the pump.  The lock is held.
+ * Connections to peers: opens their paths, and passes what the pump tells to the role of the
+ * endpoint. Called by the roles and by the pump. The lock is held.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,12 +37,13 @@ struct switch_conn *switch_conn_create(struct switch_local *local, fi_addr_t fi_
 	return conn;
 }
 
-/* The two ends of a path, as the core is told them. */
+/* The addresses of both ends of a path, as the core gets them. */
 struct ends {
 	struct switch_addr peer, source;
 };
 
-/* Of socket addresses.  0, or a negative errno: there is no path from here to there. */
+/* Finds both ends of a path between socket addresses. 0, or a negative errno if no path
+ * can lead from here to there. */
 static int find_ends(const struct switch_local *local, const void *addr, size_t addr_len,
 		     struct ends *ends)
 {
@@ -185,8 +186,8 @@ void switch_conn_bye(struct switch_link *link)
 		conn->local->role->bye(conn);
 }
 
-/* Two that do not agree, or a peer that is broken, are not what happens every day: the
- * first of them that an endpoint meets is a warning. */
+/* Warns of the first peer of an endpoint that breaks the protocol or does not agree in the
+ * hello; all other ends are logged as information. */
 static void log_end(const struct switch_conn *conn, int error)
 {
 	const bool misfit = error == EPROTO || (conn->link.met && !conn->link.was_up);

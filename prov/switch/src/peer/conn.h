@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A link to a peer, and as whom this side knows it.
+ * A connection: a link to a peer, and the name by which this side knows the peer.
  */
 #ifndef SWITCH_CONN_H
 #define SWITCH_CONN_H
@@ -31,7 +31,7 @@ struct switch_conn {
 	LIST_ENTRY(switch_conn) unnamed; /* peers that are in no address vector */
 	bool is_unnamed;
 	struct switch_addr addr;	/* the peer's name: its IP address, its listener's port */
-	struct switch_unknown *unknown; /* as whom the engine knows it, or NULL */
+	struct switch_unknown *unknown; /* the unknown source that it is, or NULL */
 
 	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
 	void *cm_data;

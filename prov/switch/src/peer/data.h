@@ -23,14 +23,16 @@ ssize_t switch_data_write(const struct sess *sess, uint16_t port, const void *da
 
 /* Why a peer is refused. */
 enum switch_refusal {
-	SWITCH_REFUSAL_NONE,	 /* not said */
-	SWITCH_REFUSAL_CROSSING, /* our own connection to it goes on: it must not give up */
+	SWITCH_REFUSAL_NONE,	 /* no reason is given */
+	SWITCH_REFUSAL_CROSSING, /* our own connection to the peer goes on, so it must not give up
+				  */
 	SWITCH_REFUSAL_CLOSING,
 };
-/* The bytes that say so; returns them, or NULL with a length of 0. */
+/* The data of a refusal for this reason; NULL with a length of 0 for none. */
 const void *switch_refusal_data(enum switch_refusal why, size_t *len);
 bool switch_refusal_is_crossing(const void *data, size_t len);
-/* A request without a preamble was refused: said once, as anybody may send many. */
+/* Warns that a request without a preamble was refused; once for each endpoint, because
+ * anybody can send many. */
 void switch_refusal_warn(bool *warned);
 
 #endif

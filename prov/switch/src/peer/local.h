@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The local end of sessions: an endpoint, as far as peers are concerned.
+ * The local end of sessions: the half of an endpoint that has to do with peers.
  */
 #ifndef SWITCH_LOCAL_H
 #define SWITCH_LOCAL_H
@@ -21,16 +21,15 @@ struct switch_local;
 struct switch_pump;
 
 /*
- * What an endpoint of one type does in another way than one of the other: reliable
- * datagrams (peer/rdm.c), connections (peer/cm.c).  All slots are required; the lock is
- * held.
+ * What endpoints of different types do differently: reliable datagrams (peer/rdm.c) and
+ * connected endpoints (peer/cm.c). All slots are required; the lock is held.
  */
 struct switch_role {
-	/* The endpoint is enabled: 0 or a negative errno. */
+	/* fi_enable: 0 or a negative errno. */
 	int (*enable)(struct switch_local *local);
-	/* The session to send by: 0 or a negative errno. */
+	/* Finds or opens the session to send by: 0 or a negative errno. */
 	int (*sess)(struct switch_local *local, fi_addr_t fi_addr, struct sess **sess);
-	/* The connection that there is; NULL: none. */
+	/* The connection that exists already; NULL: none. */
 	struct switch_conn *(*find)(const struct switch_local *local, fi_addr_t fi_addr);
 	/* Where its paths begin, the port by which peers know it, and its name for paths to
 	 * this peer: NULL, 0, NULL where it has none. */
@@ -38,18 +37,20 @@ struct switch_role {
 	uint16_t (*port)(const struct switch_local *local);
 	const struct switch_addr *(*name_for)(const struct switch_local *local,
 					      const struct switch_addr *peer);
-	/* Of a connection of the endpoint's, what the pump tells (struct switch_front). */
+	/* Callbacks of the pump (struct switch_front) for a connection of this endpoint. */
 	void (*up)(struct switch_conn *conn);
 	void (*bye)(struct switch_conn *conn);
 	void (*down)(struct switch_conn *conn, int error);
 	bool (*refused)(const void *data, size_t len);
-	/* The peer's next message needs another connection. */
+	/* Makes the connection unavailable for sends: the next one to this peer opens
+	 * another. */
 	void (*forget)(struct switch_conn *conn);
-	/* The connection is freed. */
+	/* The connection is about to be freed. */
 	void (*gone)(struct switch_conn *conn);
-	/* The endpoint is being closed: no more requests, nor what was never answered. */
+	/* The endpoint is being closed: stops listening, and gives back what it has not
+	 * used. */
 	void (*close)(struct switch_local *local);
-	/* It is closed: frees what it has. */
+	/* The endpoint is closed: frees the role's memory. */
 	void (*fini)(struct switch_local *local);
 };
 
@@ -71,7 +72,7 @@ struct switch_local {
 	struct fi_info *info;
 	struct fi_info *core_info; /* the core's: where to listen, or to connect from */
 	enum switch_life life;
-	bool warned; /* somebody did not fit, and the log says so */
+	bool warned; /* the log has a warning of a peer that did not agree */
 };
 
 #endif

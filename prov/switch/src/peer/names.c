@@ -67,7 +67,8 @@ static int chunk_add(struct switch_names *names)
 	return 0;
 }
 
-/* The free entry with the lowest index, as tables have it; NULL without memory. */
+/* Takes the free entry with the lowest index, as fi_av(3) has it for tables; NULL when
+ * memory is short. */
 static struct names_entry *entry_take(struct switch_names *names)
 {
 	struct names_entry *entry;
@@ -118,7 +119,8 @@ static int table_add(struct switch_names *names, struct names_entry *entry)
 	return 0;
 }
 
-/* Its next twin, if there is one, takes its place and is returned. */
+/* Removes the entry. The next entry with the same address, if there is one, takes its
+ * place in the table and is returned. */
 static struct names_entry *table_del(struct switch_names *names, struct names_entry *entry)
 {
 	if (!entry->hashed) {
@@ -162,8 +164,8 @@ fi_addr_t switch_names_user_id(const struct switch_names *names, fi_addr_t fi_ad
 	return fi_addr < names->user_id_cnt ? names->user_ids[fi_addr] : fi_addr;
 }
 
-/* Entries that were given no number have their own.  user_id NULL: this one is
- * given none. */
+/* Sets the application's number for an entry. An entry without one (user_id NULL) is
+ * called by its index. */
 static int set_user_id(struct switch_names *names, uint32_t idx, const fi_addr_t *user_id)
 {
 	size_t cnt = names->user_id_cnt ? names->user_id_cnt : CHUNK_CNT;

@@ -21,9 +21,9 @@ struct switch_sources;
 /* Embedded in an address vector.  The domain's lock covers it. */
 struct switch_names {
 	uint32_t format;		/* of the addresses */
-	const struct switch_core *core; /* which is told how many peers there are */
-	struct switch_sources *sources; /* which are told when entries have numbers */
-	LIST_HEAD(, switch_rdm) rdms;	/* told of entries that come and go */
+	const struct switch_core *core; /* gets the number of peers */
+	struct switch_sources *sources; /* get to know that entries have numbers */
+	LIST_HEAD(, switch_rdm) rdms;	/* endpoints that get to know of entries that come and go */
 	size_t stride;			/* from entry to entry, bytes */
 	uint8_t **chunks;
 	size_t chunk_cnt, chunk_room;
@@ -36,7 +36,7 @@ struct switch_names {
 	size_t user_id_cnt;
 };
 
-/* For addresses as those of this domain's info. */
+/* For addresses of the format of this domain's info. */
 void switch_names_init(struct switch_names *names, const struct fi_info *info,
 		       const struct switch_core *core, struct switch_sources *sources);
 void switch_names_fini(struct switch_names *names);

@@ -23,7 +23,7 @@
 #include "switch_session.h"
 
 enum {
-	REQUESTS = 64, /* of one look: others want the lock, too */
+	REQUESTS = 64, /* most requests taken in one look, because others want the lock */
 };
 
 static struct switch_connreq *connreq_create(const struct switch_passive *passive,
@@ -39,7 +39,7 @@ static struct switch_connreq *connreq_create(const struct switch_passive *passiv
 	return connreq;
 }
 
-/* The info of the endpoint that will accept: ours, with the core's addresses. */
+/* The fi_info for the endpoint that will accept: ours, with the core's addresses. */
 static struct fi_info *connreq_info(struct switch_passive *passive, const struct core_event *event,
 				    struct switch_connreq *connreq)
 {

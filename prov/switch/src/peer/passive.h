@@ -26,7 +26,7 @@ struct switch_passive {
 	struct fi_info *info;
 	struct switch_events *events; /* or NULL */
 	struct core_listener *listener;
-	bool warned; /* somebody did not fit, and the log says so */
+	bool warned; /* the log has a warning of a peer without our preamble */
 	bool listening;
 };
 

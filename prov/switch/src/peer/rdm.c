@@ -32,7 +32,7 @@ static struct switch_rdm *rdm_of(struct switch_local *local)
 
 /* -- connections by address -------------------------------------------------------- */
 
-/* Room for an entry by fi_addr. */
+/* Makes room for a connection at this index. */
 static int conns_reserve(struct switch_rdm *rdm, fi_addr_t fi_addr)
 {
 	size_t cnt = rdm->conn_cnt ? rdm->conn_cnt : 16;
@@ -79,7 +79,7 @@ static struct switch_conn *find_unnamed(struct switch_rdm *rdm, const struct swi
 	return NULL;
 }
 
-/* A peer that was in no address vector is there now. */
+/* Names a connection whose peer has been inserted into the address vector. */
 static int conn_name(struct switch_conn *conn, fi_addr_t fi_addr)
 {
 	struct switch_rdm *rdm = rdm_of(conn->local);
@@ -164,7 +164,7 @@ fi_addr_t switch_rdm_first(const struct switch_rdm *rdm, fi_addr_t fi_addr)
 	fi_addr_t first;
 
 	if (fi_addr < rdm->conn_cnt && rdm->conns[fi_addr])
-		return fi_addr; /* connections are of the first only */
+		return fi_addr; /* only the first entry has a connection */
 	addr = switch_names_get(rdm->names, fi_addr);
 	first = addr ? switch_names_find(rdm->names, addr->bytes, addr->len) : FI_ADDR_NOTAVAIL;
 	return first == FI_ADDR_NOTAVAIL ? fi_addr : first;
@@ -239,8 +239,8 @@ static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch
 	event->request = NULL;
 }
 
-/* The request of one of our own sessions, whose peer is this endpoint; or of
- * somebody who says so. */
+/* Handles a request that claims to come from this endpoint: it does if one of our sessions
+ * made it. Anybody can make the claim, so other such requests are refused without effect. */
 static void meet_self(struct switch_rdm *rdm, struct core_event *event,
 		      const struct sess_request *request)
 {
@@ -347,7 +347,7 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 		sess_abort(conn->link.sess, FI_ECONNRESET);
 		accept_new(rdm, event, &request, &name);
 		break;
-	case SESS_CROSS_SELF: /* taken care of above */
+	case SESS_CROSS_SELF: /* sess_ep_is_self() has excluded it */
 		break;
 	}
 }
@@ -417,7 +417,7 @@ static const struct switch_addr *rdm_name_for(const struct switch_local *local,
 		       : NULL;
 }
 
-/* Nobody asks when a session comes up: what was sent waits for it in the engine. */
+/* Nothing to do: sends that wait for the session are in the engine. */
 static void rdm_up(struct switch_conn *conn)
 {
 	(void)conn;
@@ -453,7 +453,8 @@ const struct switch_role switch_rdm_role = {
 	.up = rdm_up,
 	.bye = rdm_forget,
 	.down = rdm_down,
-	.refused = switch_refusal_is_crossing, /* the peer's own is on its way, and wins */
+	.refused =
+		switch_refusal_is_crossing, /* the peer's own connection is on its way, and wins */
 	.forget = rdm_forget,
 	.gone = rdm_forget,
 	.close = rdm_close,

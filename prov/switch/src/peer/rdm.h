@@ -25,7 +25,7 @@ struct switch_rdm {
 	struct switch_names *names; /* of its address vector */
 	LIST_ENTRY(switch_rdm) names_entry;
 	struct switch_sources *sources;
-	bool source_err; /* sources in no address vector are told, as errors */
+	bool source_err; /* FI_SOURCE_ERR: messages of unknown sources are reported as errors */
 	/* Replaces the wildcard address of an endpoint that listens on every interface by
 	 * the one that carries furthest; 0 or a negative errno. */
 	int (*own_addr)(const struct switch_local *local, struct switch_addr *name);

@@ -36,7 +36,7 @@ struct switch_unknown {
 	TAILQ_ENTRY(switch_unknown) idle;
 	unsigned refs;
 	uint64_t id;
-	struct switch_sources *sources; /* that it is one of */
+	struct switch_sources *sources; /* to which it belongs */
 	struct switch_addr addr;
 };
 
@@ -64,7 +64,7 @@ static struct switch_unknown *find_id(const struct switch_sources *sources, uint
 	return unknown;
 }
 
-/* Of whatever it is in. */
+/* Frees it, and takes it out of both tables if it is in them. */
 static void unknown_free(struct switch_sources *sources, struct switch_unknown *unknown)
 {
 	if (unknown->hh.tbl)
@@ -87,7 +87,7 @@ static void set_idle(struct switch_sources *sources, struct switch_unknown *unkn
 	unknown_free(sources, oldest);
 }
 
-/* With a reference. */
+/* Adds one with one reference. */
 static struct switch_unknown *add(struct switch_sources *sources, const struct switch_addr *addr)
 {
 	struct switch_unknown *unknown = calloc(1, sizeof(*unknown));
@@ -155,7 +155,7 @@ void switch_source_name(struct switch_sources *sources, const struct switch_name
 	op->unknown = find_id(sources, key & ~UNKNOWN);
 	if (op->unknown)
 		refer(sources, op->unknown);
-	if (!op->sess.error) /* one that was truncated, say, stays that */
+	if (!op->sess.error) /* an error such as truncation stays as it is */
 		op->sess.error = FI_EADDRNOTAVAIL;
 }
 

@@ -28,16 +28,16 @@ struct switch_sources {
 
 void switch_sources_init(struct switch_sources *sources);
 void switch_sources_fini(struct switch_sources *sources);
-/* The engine's key for a peer of this address that is in no address vector.  *held refers
- * to it from then on, and no more to what it did before; NULL when memory is short. */
+/* The engine's key for a peer of this address that is in no address vector. *held gives up
+ * its reference and gets one to this source; NULL when memory is short. */
 uint64_t switch_source_key(struct switch_sources *sources, const struct switch_addr *addr,
 			   struct switch_unknown **held);
-/* A reference less; NULL is fine. */
+/* Gives up a reference; NULL is fine. */
 void switch_unknown_release(struct switch_unknown *unknown);
 const struct switch_addr *switch_unknown_addr(const struct switch_unknown *unknown);
-/* A receive is complete: puts the name for the application into the place of the key, or
- * makes it the error FI_EADDRNOTAVAIL unless it is another.  names: of the address vector
- * that its endpoint has. */
+/* Names the source of a complete receive: replaces the engine's key by the fi_addr_t for
+ * the application. For an unknown source the receive ends with FI_EADDRNOTAVAIL, unless it
+ * has another error. names: the entries of its endpoint's address vector. */
 void switch_source_name(struct switch_sources *sources, const struct switch_names *names,
 			struct switch_op *op);
 

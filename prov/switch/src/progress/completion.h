@@ -17,7 +17,7 @@
 struct switch_op;
 
 /*
- * Finished operations, oldest first, and who sleeps until there are some.  The pump's
+ * Finished operations, oldest first, and the wait object of those who wait for one. The pump's
  * lock covers it.
  */
 struct switch_queue {
@@ -37,7 +37,7 @@ struct switch_count {
 };
 
 void switch_queue_push(struct switch_queue *queue, struct switch_op *op);
-/* The first is taken out. */
+/* Removes the first operation. */
 void switch_queue_pop(struct switch_queue *queue);
 void switch_count_add(struct switch_count *count, bool error);
 

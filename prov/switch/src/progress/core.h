@@ -14,8 +14,8 @@
 struct sess_core;
 
 /*
- * What a path leads over: a core provider's domain, with the adapter for it.  Owned
- * by the domain; its lock covers what the adapter has open.
+ * A domain of a core provider, with the adapter for it and what it can do. A link points to
+ * the core that it goes over. Owned by the pump, whose lock covers it.
  */
 struct switch_core {
 	const struct core_ops *ops;

@@ -16,7 +16,7 @@
 
 enum {
 	DRAIN_WAIT = 10, /* milliseconds to sleep while closing */
-	REST_SHARE = 10, /* of CLOSE_TIMEOUT, for fi_close of the last endpoint */
+	REST_SHARE = 10, /* fi_close of the last endpoint waits CLOSE_TIMEOUT / REST_SHARE */
 };
 
 void switch_pump_wait(struct switch_pump *pump)
@@ -44,8 +44,8 @@ static size_t link_cnt(const struct switch_pump *pump)
 	return cnt;
 }
 
-/* The process may have stood still: it goes on looking after the deadline for as long
- * as it finds something. */
+/* Progresses until no link is left or the deadline is over. After the deadline it goes on
+ * for as long as links end, because the process may have been stopped meanwhile. */
 static void drain_until(struct switch_pump *pump, uint64_t deadline)
 {
 	size_t left = SIZE_MAX, before;

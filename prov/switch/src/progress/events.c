@@ -43,7 +43,7 @@ static struct switch_event *event_create(uint32_t event, const void *data, size_
 	return new;
 }
 
-/* With what it holds: the application will never see it. */
+/* Frees an event that the application will never see, with what it holds. */
 static void event_drop(struct switch_event *event)
 {
 	if (event->event == FI_CONNREQ && !event->failed && !event->from_app) {
@@ -166,8 +166,8 @@ static void err_data_free(struct switch_events *events)
 	events->err_data = NULL;
 }
 
-/* What a reader needs room for.  Connection data, whose length the peer chooses,
- * are cut to what there is, as fi_eq(3) says. */
+/* Bytes of the shortest buffer that this event fits. Connection data, whose length the
+ * peer chooses, are truncated, as fi_eq(3) says. */
 static size_t least_room(const struct switch_event *event)
 {
 	const bool cm = event->event == FI_CONNREQ || event->event == FI_CONNECTED ||
@@ -197,7 +197,7 @@ ssize_t switch_events_take(struct switch_events *events, uint32_t *event, void *
 		memcpy(buf, first->data, (size_t)ret);
 		if (!(flags & FI_PEEK)) {
 			STAILQ_REMOVE_HEAD(&events->list, link);
-			free(first); /* what it holds is the reader's now */
+			free(first); /* the reader owns what it holds */
 		}
 	}
 	pthread_mutex_unlock(&events->lock);
@@ -215,9 +215,9 @@ bool switch_events_ready(struct switch_events *events)
 }
 
 /*
- * Fields one by one: before 1.5 the application's struct ends at err_data.  An
- * application of that age, or one that brings no buffer of its own, is shown
- * ours, which lives until the next read.
+ * Writes field by field: the struct of an application from before 1.5 ends at err_data. An
+ * application of that age, and one that brings no buffer, gets a pointer to our copy, which is
+ * valid until the next read.
  */
 static void entry_write_error(struct switch_events *events, struct fi_eq_err_entry *entry,
 			      struct switch_event *event, bool has_size)

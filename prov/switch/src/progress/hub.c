@@ -52,7 +52,8 @@ void switch_hub_progress(struct switch_hub *hub)
 		member->progress(member);
 	LIST_FOREACH (pump, &hub->pumps, entry) {
 		if (!pump->locked)
-			continue; /* one thread's alone, and nothing of it reaches an EQ */
+			continue; /* used by one thread only, and none of its events go to an event
+				     queue */
 		switch_pump_lock(pump);
 		switch_pump_progress(pump);
 		switch_pump_unlock(pump);

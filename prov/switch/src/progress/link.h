@@ -27,18 +27,18 @@ struct switch_pump;
 struct switch_link {
 	LIST_ENTRY(switch_link) entry; /* in the pump */
 	struct switch_pump *pump;
-	const struct switch_core *core; /* over which it goes */
+	const struct switch_core *core; /* the core that it goes over */
 	struct sess *sess;		/* NULL before, and once it is over */
 	struct core_path *path;		/* NULL before, after, and while the peer's is awaited */
 	unsigned path_cnt;		/* paths whose CORE_CLOSED has not come */
 	uint32_t session_id;
-	bool pending; /* counted in the pump's cm_pending */
-	bool down;    /* the engine said so: ends when path_cnt is 0 */
+	bool pending; /* being made or closed: counted in the pump's cm_pending */
+	bool down;    /* the engine gave the session up; the link ends when path_cnt is 0 */
 	bool met;     /* the core has connected it */
 	bool was_up;
 };
 
-/* Without a session and without a path. */
+/* A link without a session or a path, known to the pump. */
 void switch_link_init(struct switch_link *link, struct switch_pump *pump);
 /* Opens a path for a link whose session connects.  from: the listener at which it
  * begins, or NULL.  data: what travels with the request, our preamble first.  0 or a
@@ -50,7 +50,7 @@ int switch_link_accept(struct switch_link *link, struct core_request *request, c
 		       size_t len);
 /* Gives up the path that it has now; its session stays. */
 void switch_link_drop_path(struct switch_link *link);
-/* The session, if there is one, ends here, whatever the link waits for. */
+/* Ends the link at once, with its session if it has one, whatever it waits for. */
 void switch_link_end(struct switch_link *link);
 
 /* Events of the core; each ignores those of a path that the link has dropped. */

@@ -27,16 +27,18 @@ struct switch_unknown;
  */
 struct switch_op {
 	struct sess_op sess; /* first */
-	size_t *room; /* where it took a place, which it gives back when it is freed; or NULL */
+	size_t *room; /* the count of free places that it took one from and gives it back to; or
+			 NULL */
 	struct switch_ep *ep; /* of a send; NULL once the endpoint is closed */
 	struct switch_rx *rx; /* of a receive, where it was posted; NULL once that is closed */
 	struct switch_queue *queue; /* NULL: no entry is wanted, errors included */
 	struct switch_count *count; /* or NULL */
 	void *context;
-	uint64_t cq_flags;		/* FI_SEND | FI_TAGGED ... as the entry reports them */
-	bool wants_entry;		/* false: an entry only on error */
-	bool silent;			/* fi_inject and the like: no context to cancel it by */
-	struct switch_unknown *unknown; /* of an error: who sent it, if known as such */
+	uint64_t cq_flags; /* FI_SEND | FI_TAGGED ... as the entry reports them */
+	bool wants_entry;  /* false: an entry only on error */
+	bool silent;	   /* fi_inject and the like: no context to cancel it by */
+	struct switch_unknown
+		*unknown; /* of an error: the unknown source that sent the message, or NULL */
 
 	/* FI_MULTI_RECV: of a buffer, its slots that are not complete, and whether it is
 	 * itself; of a slot, its buffer */
@@ -45,7 +47,7 @@ struct switch_op {
 	struct switch_op *buffer;
 };
 
-/* All of a domain's. */
+/* All operations of a domain. */
 struct switch_op_pool {
 	STAILQ_HEAD(, sess_op) idle;
 	SLIST_HEAD(, switch_op_chunk) chunks;

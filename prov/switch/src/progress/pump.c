@@ -22,7 +22,7 @@
 
 enum {
 	POLL_BATCH = 16,
-	POLL_ROUNDS = 8,   /* batches in one pass: others get the lock, too */
+	POLL_ROUNDS = 8,   /* batches in one pass, because others want the lock */
 	CM_INTERVAL = 256, /* passes between looks at the connections */
 };
 
@@ -60,8 +60,9 @@ static void handle_event(struct switch_pump *pump, struct core_event *event)
 	}
 }
 
-/* tick: the clock went on.  Who is asked seldom looks at the connections each
- * time, who is asked often now and then: a peer that connects is waiting. */
+/* tick: the coarse clock went on since the last pass. Connection events are then read in
+ * every pass of an application that progresses seldom, and now and then in one that polls,
+ * because a peer that connects is waiting. */
 static void poll_core(struct switch_pump *pump, bool tick)
 {
 	struct core_event events[POLL_BATCH];
@@ -199,7 +200,7 @@ void switch_pump_submitted(struct switch_pump *pump)
 	if (pump->progress == FI_PROGRESS_AUTO) {
 		sess_flush(pump->engine);
 	} else if (pump->waited && sess_holds(pump->engine)) {
-		pump->waited = false; /* until somebody is about to sleep again */
+		pump->waited = false; /* set again by whoever is about to sleep */
 		switch_pump_wake(pump);
 	}
 	switch_pump_perform(pump);

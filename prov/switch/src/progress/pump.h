@@ -23,12 +23,12 @@ struct switch_link;
 struct switch_pump;
 
 /*
- * What sits on top: the libfabric objects, or something else that moves bytes.  Each
- * slot is called with the lock held, from within the pump, and may submit to the engine
- * but not call the pump again.  All are required.
+ * The callbacks of a front end, which sits on a pump: the libfabric objects, or something else
+ * that moves bytes. Each is called with the lock held, from within the pump, and may submit to
+ * the engine but not call the pump again. All are required.
  */
 struct switch_front {
-	/* An operation is complete, and the front end's own again. */
+	/* An operation is complete; it belongs to the front end again. */
 	void (*complete)(struct switch_pump *pump, struct sess_op *op);
 	/* What a peer sent with its acceptance, behind our preamble: 0, or an errno value
 	 * with which the session ends. */
@@ -51,9 +51,9 @@ struct switch_front {
 enum { SWITCH_PUMP_FDS = 8 };
 
 /*
- * One engine over a core, and what makes both go on.  Embedded in whatever sits on
- * top; everything below it is under its lock, which is absent where one thread alone
- * comes in (base/switch.h).
+ * One engine over a core, with what progresses and wakes them up. Embedded in an object of the
+ * front end. Its lock covers everything below it, and is not in use where only one thread can
+ * come in (base/switch.h).
  */
 struct switch_pump {
 	LIST_ENTRY(switch_pump) entry; /* in a hub, under its lock */
@@ -69,9 +69,9 @@ struct switch_pump {
 	int progress_epoll;	   /* what it sleeps on */
 	bool progress_stop;
 
-	int timer_fd;	       /* the engine's next deadline */
-	uint64_t timer_set;    /* what it is set to */
-	bool waited;	       /* somebody may sleep whom no send that is held back wakes */
+	int timer_fd;	    /* the engine's next deadline */
+	uint64_t timer_set; /* what it is set to */
+	bool waited;	    /* a thread may sleep that a send which is held back has to wake up */
 	unsigned cm_countdown; /* passes until connection events are read again */
 	unsigned cm_pending;   /* connections being made or closed */
 	uint64_t last_tick;    /* when deadlines were looked at */
@@ -107,10 +107,11 @@ void switch_pump_submitted(struct switch_pump *pump);
  * up for whatever comes next, -FI_EAGAIN if there is more to progress now.  Sets the
  * timer. */
 int switch_pump_trywait(struct switch_pump *pump);
-/* Descriptors of whatever wakes it up, at most SWITCH_PUMP_FDS; returns how many. */
+/* The descriptors that wake up those who wait for it, at most SWITCH_PUMP_FDS; returns how
+ * many. */
 int switch_pump_fds(struct switch_pump *pump, int *fds);
-/* A deadline may have come nearer: whoever sleeps, the thread or an application's, has
- * to know. */
+/* A deadline may have come nearer: wakes the progress thread, or sets the timer on which
+ * threads of the application wait. */
 void switch_pump_wake(struct switch_pump *pump);
 int switch_pump_timer_open(struct switch_pump *pump);
 void switch_pump_timer_close(struct switch_pump *pump);

@@ -41,7 +41,7 @@ static int thread_progress(struct switch_pump *pump)
 		return 0;
 	now = switch_now();
 	sess_tick(pump->engine, now);
-	switch_pump_perform(pump); /* what timed out, and what that makes */
+	switch_pump_perform(pump); /* sessions that timed out, and the actions that follow */
 	deadline = sess_tick(pump->engine, now);
 	if (deadline == SESS_NEVER)
 		return -1;

@@ -32,7 +32,7 @@ typedef int switch_trywait_fn(struct switch_wait *wait, bool *ready, bool *signa
  * another that goes back to sleep.
  */
 struct switch_wait {
-	struct switch_waitset *set; /* that it is in, or NULL */
+	struct switch_waitset *set; /* the wait set that it is in, or NULL */
 	void (*leave_set)(struct switch_wait *wait);
 	/* fi_trywait: progresses and arms.  0 if the descriptor may be polled, else
 	 * -FI_EAGAIN.  *ready: its owner has something; *signaled: it had since it was
@@ -47,7 +47,7 @@ struct switch_wait {
 	int call_fd;   /* its eventfd, readable while called > 0 */
 	uint64_t calls;
 	unsigned asleep; /* threads between switch_wait_enter() and _leave() */
-	unsigned called; /* of them, those to whom there was a call */
+	unsigned called; /* those of them that an event has called */
 };
 
 /* A thread in a blocking call; on its stack. */
@@ -57,40 +57,40 @@ struct switch_sleeper {
 	bool entered;
 };
 
-/* Leaves its wait set, too: call without locks. */
+/* Closes it, and leaves its wait set. Call without locks. */
 void switch_wait_fini(struct switch_wait *wait);
-/* For a queue or counter that asks for this kind of object: none if it is
- * FI_WAIT_NONE; with everything that wakes up a pump unless that is NULL. */
+/* Opens a wait object of this kind, with the descriptors that wake up a pump (NULL: none
+ * yet). FI_WAIT_NONE: there is nothing to wait on. */
 int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj, struct switch_pump *pump);
-/* Adds everything that can wake up this pump / this passive endpoint. */
+/* Adds and removes the descriptors that wake up a pump, or a single one. */
 int switch_wait_add_pump(struct switch_wait *wait, struct switch_pump *pump);
 void switch_wait_del_pump(struct switch_wait *wait, struct switch_pump *pump);
 int switch_wait_add_fd(struct switch_wait *wait, int fd);
 void switch_wait_del_fd(struct switch_wait *wait, int fd);
-/* Wakes whoever may be asleep. */
+/* Wakes every thread that waits for it. */
 void switch_wait_signal(struct switch_wait *wait);
 /* From here until the next event the descriptor may be polled.  Call before the
  * last look at what is waited for, under the same lock as signal.  True: there
  * was a signal since it was armed last. */
 bool switch_wait_arm(struct switch_wait *wait);
-/* For milliseconds, as the blocking calls have them; negative: for ever. */
+/* A sleeper with a timeout in milliseconds, as in the blocking calls; negative: none. */
 struct switch_sleeper switch_sleeper(int timeout);
-/* The thread is going to sleep, having found nothing under the same lock as
- * signal; and it has got up (nothing if it was not asleep): true if there was
- * a signal in between. */
+/* Enter: the thread is about to sleep; it has found nothing, under the lock that signal is
+ * called with. Leave: the thread is awake again, or never slept; true if there was a
+ * signal in between. */
 void switch_wait_enter(struct switch_wait *wait, struct switch_sleeper *sleeper);
 bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper);
 /* Sleeps until something happens if it has entered: 0, -FI_ETIMEDOUT when the
  * time is over, or -FI_EAGAIN when a signal handler ran.  Call without locks. */
 int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleeper *sleeper);
 
-enum { SWITCH_SPINS = 20 }; /* looks of a blocking call before it sleeps */
+enum { SWITCH_SPINS = 20 }; /* times that a blocking call looks before it sleeps */
 
 /* A blocking call; on its stack, at the beginning of what it needs itself. */
 struct switch_waiter {
 	struct switch_wait *wait;
 	struct switch_sleeper sleeper;
-	unsigned spins; /* looks before it sleeps */
+	unsigned spins; /* times that it looks before it sleeps */
 	bool restarts;	/* a signal handler that ran does not end it */
 	/* One look, for which the thread gets up: what the call returns, -FI_ECANCELED to
 	 * give up, or -FI_EAGAIN to go on; then the thread has entered if it may sleep and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What wakes up whoever waits for a pump: the descriptors of its core, and a timer for the
+ * Wakes up those who wait for a pump: by the descriptors of its core, and by a timer for the
  * next deadline of the engine.
  */
 #include <errno.h>
@@ -23,8 +23,8 @@ int switch_pump_fds(struct switch_pump *pump, int *fds)
 	return 1 + pump->core.ops->wait_fds(pump->core.domain, fds + 1, SWITCH_PUMP_FDS - 1);
 }
 
-/* To the next deadline, as sess_tick() returned it: for trywait, and whenever a
- * deadline may have come nearer while others sleep. */
+/* Sets the timer to the next deadline, as sess_tick() returned it: before somebody sleeps,
+ * and when a deadline may have come nearer while somebody does. */
 static void timer_set(struct switch_pump *pump, uint64_t deadline)
 {
 	struct itimerspec spec = {0};
@@ -49,7 +49,7 @@ int switch_pump_trywait(struct switch_pump *pump)
 	switch_pump_progress(pump);
 	now = switch_now();
 	sess_tick(pump->engine, now);
-	switch_pump_perform(pump); /* of what ended just now */
+	switch_pump_perform(pump); /* actions of sessions that ended in the tick */
 	deadline = sess_tick(pump->engine, now);
 	timer_set(pump, deadline);
 	pump->waited = true;
