@@ -31,7 +31,7 @@
 #include "base/params.h"
 #include "base/switch.h"
 #include "discover/attr.h"
-#include "discover/info.h"
+#include "discover/cores.h"
 #include "peer/cm.h"
 #include "peer/conn.h"
 #include "peer/data.h"

@@ -22,7 +22,7 @@
 #include "api/wait_set.h"
 #include "base/compat.h"
 #include "base/switch.h"
-#include "discover/info.h"
+#include "discover/cores.h"
 #include "progress/hub.h"
 #include "progress/pump.h"
 

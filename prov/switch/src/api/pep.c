@@ -17,7 +17,7 @@
 #include "api/opt.h"
 #include "api/pep.h"
 #include "base/compat.h"
-#include "discover/info.h"
+#include "discover/cores.h"
 #include "peer/passive.h"
 #include "progress/hub.h"
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * fi_getinfo: what the provider offers over which core, and the core's own
- * description of what one of our entries stands for.
- *
- * Every entry is made from one that a core returned.  Called by libfabric, and
- * by fabrics, domains and passive endpoints when they open their core.  Opens
- * nothing; keeps nothing between calls but the names read from the environment.
+ * fi_getinfo: what the provider offers over which core.  Every entry is made from one
+ * that a core returned.  Called by libfabric.
  */
 #include <net/if.h>
 #include <netinet/in.h>
@@ -19,259 +15,13 @@
 
 #include "api/fabric.h"
 #include "base/addr.h"
-#include "base/compat.h"
-#include "base/params.h"
 #include "base/switch.h"
-#include "core/core.h"
 #include "discover/attr.h"
+#include "discover/cores.h"
 #include "discover/info.h"
-
-/* Flags that libfabric's own utility providers use, the same values in 1.17 and
- * 2.6 but in no public header: no utility provider answers (at most one name in
- * the hints); cores that FI_PROVIDER hides answer too. */
-#define CORE_PROV_ONLY (1ULL << 59)
-#define CORE_HIDDEN    (1ULL << 60)
 
 /* FI_RESCAN, to look for interfaces anew: newer headers have it. */
 #define RESCAN (1ULL << 35)
-
-/* Not newer than the headers: a core asked for 1.20 writes larger structs. */
-#define CORE_API FI_VERSION(1, 17)
-
-/* What the adapters can cope with in a core. */
-#define CORE_MODE (FI_CONTEXT | FI_CONTEXT2 | FI_MSG_PREFIX | FI_ASYNC_IOV | FI_RX_CQ_DATA)
-#define CORE_MR_MODE                                                                               \
-	(FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_ENDPOINT |       \
-	 FI_MR_RAW | FI_MR_RMA_EVENT)
-
-#define NAME_LEN 64 /* of a provider, terminator included */
-
-/* -- names --------------------------------------------------------------- */
-
-/* Which core is meant, and by whom. */
-struct core_choice {
-	char name[NAME_LEN];   /* empty: any */
-	char barred[NAME_LEN]; /* a core that the hints exclude ("^name") */
-	bool asked;	       /* the user wants it below this provider by name */
-};
-
-static char *filter;		   /* FI_PROVIDER if it lists what to use */
-static char filter_core[NAME_LEN]; /* "X" if it lists "X;ofi_switch" */
-
-/* Finds the next name in a list; returns its length, 0 at the end. */
-static size_t next_name(const char **list, const char *delim)
-{
-	*list += strspn(*list, delim);
-	return strcspn(*list, delim);
-}
-
-static bool name_is(const char *name, size_t len, const char *other)
-{
-	return strlen(other) == len && !strncasecmp(name, other, len);
-}
-
-static bool filter_has(const char *other)
-{
-	size_t len;
-
-	for (const char *name = filter; name && (len = next_name(&name, ",")); name += len)
-		if (name_is(name, len, other))
-			return true;
-	return false;
-}
-
-void switch_info_init(void)
-{
-	const char *names = getenv("FI_PROVIDER"), *name;
-	const size_t tail = strlen(";" SWITCH_NAME);
-	size_t len;
-
-	if (!names || *names == '^')
-		return;
-	filter = strdup(names);
-	for (name = filter; name && (len = next_name(&name, ",")); name += len)
-		if (len > tail && len - tail < NAME_LEN &&
-		    name_is(name + len - tail, tail, ";" SWITCH_NAME) && !filter_core[0])
-			memcpy(filter_core, name, len - tail);
-}
-
-void switch_info_fini(void)
-{
-	free(filter);
-	filter = NULL;
-	filter_core[0] = '\0';
-}
-
-const char *switch_default_core(void)
-{
-	if (switch_params.core)
-		return switch_params.core;
-	return filter_core[0] ? filter_core : NULL;
-}
-
-/* 0, or -FI_ENODATA if the hints name something that cannot be a core. */
-static int choose_core(const char *hint, struct core_choice *choice)
-{
-	bool ours = false;
-	size_t len;
-
-	memset(choice, 0, sizeof(*choice));
-	for (const char *name = hint; name && (len = next_name(&name, ";")); name += len) {
-		if (len >= NAME_LEN)
-			return -FI_ENODATA;
-		if (*name == '^') {
-			snprintf(choice->barred, NAME_LEN, "%.*s", (int)len - 1, name + 1);
-		} else if (name_is(name, len, SWITCH_NAME)) {
-			ours = true;
-		} else if (choice->name[0] || !strncasecmp(name, "ofi_", 4)) {
-			SW_INFO(CORE, "%s: one core provider, not \"%s\"\n", SWITCH_NAME, hint);
-			return -FI_ENODATA;
-		} else {
-			snprintf(choice->name, NAME_LEN, "%.*s", (int)len, name);
-		}
-	}
-	choice->asked = ours && choice->name[0];
-	if (!choice->name[0] && switch_default_core()) {
-		snprintf(choice->name, NAME_LEN, "%s", switch_default_core());
-		choice->asked = true;
-	}
-	return 0;
-}
-
-/* -- asking the cores ---------------------------------------------------- */
-
-static int copy_text(char **to, const char *from)
-{
-	if (!from)
-		return 0;
-	*to = strdup(from);
-	return *to ? 0 : -FI_ENOMEM;
-}
-
-/* Cores take an address of any family for one of the format that they have first, or
- * answer with no format at all. */
-static uint32_t format_of(const struct fi_info *hints)
-{
-	const struct sockaddr *addr = hints->src_addr ? hints->src_addr : hints->dest_addr;
-	const size_t len = hints->src_addr ? hints->src_addrlen : hints->dest_addrlen;
-
-	if (hints->addr_format || !addr)
-		return hints->addr_format;
-	if (len == sizeof(struct sockaddr_in) && addr->sa_family == AF_INET)
-		return FI_SOCKADDR_IN;
-	if (len == sizeof(struct sockaddr_in6) && addr->sa_family == AF_INET6)
-		return FI_SOCKADDR_IN6;
-	return FI_FORMAT_UNSPEC;
-}
-
-static bool is_of_format(const char *what, uint32_t format, const void *bytes, size_t len)
-{
-	struct switch_addr addr;
-
-	if (!bytes || !switch_addr_is_socket(format) || !switch_addr_set(format, bytes, len, &addr))
-		return true;
-	SW_INFO(CORE, "%s of the hints is no address of their addr_format\n", what);
-	return false;
-}
-
-/* Hints for a core (NULL: any) that serves hints for us (NULL: none) with
- * endpoints of this type. */
-static struct fi_info *core_hints(const char *core, enum fi_ep_type type,
-				  const struct fi_info *hints)
-{
-	struct fi_info *want = fi_allocinfo();
-	int ret;
-
-	if (!want)
-		return NULL;
-	want->caps = FI_MSG;
-	want->mode = CORE_MODE;
-	want->ep_attr->type = type;
-	want->domain_attr->mr_mode = CORE_MR_MODE;
-	ret = copy_text(&want->fabric_attr->prov_name, core);
-	if (hints) {
-		want->addr_format = format_of(hints);
-		ret |= switch_info_set_addr(&want->src_addr, &want->src_addrlen, hints->src_addr,
-					    hints->src_addrlen);
-		ret |= switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, hints->dest_addr,
-					    hints->dest_addrlen);
-		if (hints->domain_attr)
-			ret |= copy_text(&want->domain_attr->name, hints->domain_attr->name);
-		if (hints->fabric_attr)
-			ret |= copy_text(&want->fabric_attr->name, hints->fabric_attr->name);
-	}
-	if (ret) {
-		fi_freeinfo(want);
-		return NULL;
-	}
-	return want;
-}
-
-static int core_getinfo(const char *node, const char *service, uint64_t flags,
-			const struct fi_info *want, struct fi_info **list)
-{
-	*list = NULL;
-	return fi_getinfo(CORE_API, node, service, flags | CORE_PROV_ONLY | CORE_HIDDEN, want,
-			  list);
-}
-
-static bool has_prov(const struct fi_info *list, const char *prov)
-{
-	for (; list; list = list->next)
-		if (!strcmp(list->fabric_attr->prov_name, prov))
-			return true;
-	return false;
-}
-
-/* Moves the entries of other cores than are in list from more to its end, and frees
- * the rest. */
-static void add_others(struct fi_info **list, struct fi_info *more)
-{
-	struct fi_info **end = list, *next, *others = NULL, **tail = &others;
-
-	for (; more; more = next) {
-		next = more->next;
-		more->next = NULL;
-		if (has_prov(*list, more->fabric_attr->prov_name)) {
-			fi_freeinfo(more);
-			continue;
-		}
-		*tail = more;
-		tail = &more->next;
-	}
-	while (*end)
-		end = &(*end)->next;
-	*end = others;
-}
-
-/* What cores (NULL: all) have for hints: of each its connected endpoints, or, if
- * it has none, the connectionless ones.  Parameter core_ep_type: one kind only. */
-static int core_list(const char *core, const struct fi_info *hints, const char *node,
-		     const char *service, uint64_t flags, struct fi_info **list)
-{
-	static const enum fi_ep_type types[] = {FI_EP_MSG, FI_EP_RDM};
-	int ret = -FI_ENODATA;
-
-	*list = NULL;
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct fi_info *want, *more;
-
-		if ((switch_params.core_type && switch_params.core_type != types[i]) ||
-		    (core && *list))
-			continue;
-		want = core_hints(core, types[i], hints);
-		if (!want) {
-			fi_freeinfo(*list);
-			*list = NULL;
-			return -FI_ENOMEM;
-		}
-		ret = core_getinfo(node, service, flags, want, &more);
-		fi_freeinfo(want);
-		if (!ret)
-			add_others(list, more);
-	}
-	return *list ? 0 : ret;
-}
 
 static bool same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
 {
@@ -294,278 +44,27 @@ static bool seen_before(const struct fi_info *list, const struct fi_info *core)
 	return false;
 }
 
-const struct core_ops *switch_core_ops(const struct fi_info *core)
-{
-	switch (core->ep_attr->type) {
-	case FI_EP_MSG:
-		return &core_msg_ops;
-	case FI_EP_RDM:
-		return &core_rdm_ops;
-	default:
-		return NULL;
-	}
-}
-
-/* Why it cannot serve; NULL: it can. */
-static const char *core_flaw(const struct fi_info *core)
-{
-	const struct core_ops *ops = switch_core_ops(core);
-	struct core_caps caps;
-
-	if (!ops)
-		return "it has no reliable endpoints (FI_EP_MSG or FI_EP_RDM)";
-	ops->info_caps(core, &caps);
-	if (!(core->tx_attr->msg_order & core->rx_attr->msg_order & FI_ORDER_SAS))
-		return "it does not keep messages in order";
-	if (core->ep_attr->max_msg_size < switch_params.buffer_size)
-		return "its messages are smaller than BUFFER_SIZE";
-	if (!caps.flow_control && caps.addr_is_name)
-		return "it does not hold messages back that nobody waits for (FI_RM_ENABLED)";
-	if (core->addr_format == FI_SOCKADDR_IB)
-		return "its addresses are not of the internet protocols";
-	if (core->mode & ~CORE_MODE || (core->mode & FI_ASYNC_IOV && !caps.addr_is_name))
-		return "it requires a mode that is not supported";
-	if (core->domain_attr->mr_mode & ~CORE_MR_MODE)
-		return "it requires a way of registering memory that is not supported";
-	/* an endpoint closes behind its registrations, and gives buffers back as it closes */
-	if (caps.mr_endpoint && caps.mr_local)
-		return "it requires both FI_MR_ENDPOINT and FI_MR_LOCAL";
-	return NULL;
-}
-
-static bool core_serves(const struct fi_info *core)
-{
-	const char *flaw = core_flaw(core);
-
-	if (flaw)
-		SW_INFO(CORE, "core %s, domain %s, cannot serve: %s\n",
-			core->fabric_attr->prov_name, core->domain_attr->name, flaw);
-	return !flaw;
-}
-
-/* Says why a core that was named gave nothing. */
-static void explain(const struct core_choice *choice)
-{
-	struct fi_info *want = fi_allocinfo(), *list = NULL;
-	const char *flaw = "it is not available here";
-	bool serves = false;
-
-	if (!want)
-		return;
-	if (!copy_text(&want->fabric_attr->prov_name, choice->name)) {
-		want->mode = ~0ULL;
-		want->domain_attr->mr_mode = ~(SWITCH_MR_BASIC | SWITCH_MR_SCALABLE);
-		core_getinfo(NULL, NULL, 0, want, &list);
-	}
-	for (struct fi_info *info = list; info && !serves; info = info->next) {
-		if (info != list && !switch_core_ops(info))
-			continue; /* datagrams say less than what comes before */
-		flaw = core_flaw(info);
-		if (switch_params.core_type && switch_core_ops(info) &&
-		    switch_params.core_type != info->ep_attr->type)
-			flaw = "its endpoints are not those that FI_OFI_SWITCH_CORE_EP_TYPE asks for";
-		serves = !flaw;
-	}
-	if (serves)
-		SW_INFO(CORE, "core %s has nothing that matches the hints\n", choice->name);
-	else if (choice->asked)
-		SW_WARN(CORE, "core %s cannot serve: %s\n", choice->name, flaw);
-	else
-		SW_INFO(CORE, "core %s cannot serve: %s\n", choice->name, flaw);
-	fi_freeinfo(list);
-	fi_freeinfo(want);
-}
-
-/* A copy of the first entry that serves and is of this fabric; NULL: none. */
-static struct fi_info *pick_fabric(struct fi_info *list, const char *fabric)
-{
-	struct fi_info *info = list;
-
-	while (info && !(core_serves(info) && !strcmp(info->fabric_attr->name, fabric)))
-		info = info->next;
-	return info ? fi_dupinfo(info) : NULL;
-}
-
-/* Cores of IP networks name a fabric after each interface's network, and have
- * one more for wildcard addresses, shown only to who asks for a local port. */
-int switch_core_fabric(const char *core, const char *fabric, struct fi_info **core_info)
-{
-	static const struct {
-		const char *service;
-		uint64_t flags;
-	} tries[] = {{NULL, 0}, {"0", FI_SOURCE}};
-	struct fi_info *hints = fi_allocinfo(), *list;
-	int ret = hints ? copy_text(&hints->fabric_attr->name, fabric) : -FI_ENOMEM;
-
-	*core_info = NULL;
-	for (size_t i = 0; !ret && !*core_info && i < sizeof(tries) / sizeof(tries[0]); i++) {
-		if (core_list(core, hints, NULL, tries[i].service, tries[i].flags, &list))
-			continue;
-		*core_info = pick_fabric(list, fabric);
-		fi_freeinfo(list);
-	}
-	fi_freeinfo(hints);
-	return ret ? ret : *core_info ? 0 : -FI_ENODATA;
-}
-
-/* Any port: some cores (verbs) have nothing for one that is in use. */
-static void forget_port(uint32_t format, struct fi_info *want)
-{
-	const struct sockaddr_in none = {.sin_port = 0};
-	struct switch_addr addr;
-
-	if (switch_addr_is_socket(format) &&
-	    !switch_addr_set(format, want->src_addr, want->src_addrlen, &addr))
-		switch_addr_copy_port(want->src_addr, &none);
-}
-
-/* Some cores (tcp) list every interface whatever fabric and domain are asked for. */
-static bool is_elsewhere(const struct fi_info *info, const struct fi_info *want)
-{
-	const char *fabric = want->fabric_attr->name, *domain = want->domain_attr->name;
-
-	return (fabric && strcmp(info->fabric_attr->name, fabric)) ||
-	       (domain && strcmp(info->domain_attr->name, domain));
-}
-
-/* The core's endpoint for a domain, with these capabilities. */
-static struct fi_info *core_with(struct fi_info *want, uint64_t caps, size_t rx_ctx_cnt)
-{
-	struct fi_info *list, *info, *match = NULL;
-
-	want->caps = caps;
-	want->ep_attr->rx_ctx_cnt = rx_ctx_cnt;
-	if (core_getinfo(NULL, NULL, 0, want, &list))
-		return NULL;
-	for (info = list; info; info = info->next) {
-		if ((match && is_elsewhere(info, want)) || !core_serves(info) ||
-		    !switch_addr_format_suits(info->addr_format, want->addr_format) ||
-		    (info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT) !=
-			    (rx_ctx_cnt == FI_SHARED_CONTEXT))
-			continue;
-		match = info;
-		if (!is_elsewhere(info, want))
-			break;
-	}
-	if (match)
-		match = fi_dupinfo(match);
-	fi_freeinfo(list);
-	return match;
-}
-
-/* Nobody said where.  The core's list has the address of one interface, from which not
- * every peer is reached: who connects leaves the choice to the core, and who listens does
- * so everywhere, in the family of that address.  Where addresses are names of the core's
- * own, the list has a fresh one. */
-static int choose_source(const struct switch_fabric *fabric, struct fi_info *core, bool listens)
-{
-	struct switch_addr addr, any;
-
-	if (fabric->core_type != FI_EP_MSG || !switch_addr_is_socket(core->addr_format))
-		return 0;
-	/* how far that address carries; sockets refuses whoever claims more than it does */
-	core->caps &= ~(FI_LOCAL_COMM | FI_REMOTE_COMM);
-	if (!listens ||
-	    switch_addr_set(core->addr_format, core->src_addr, core->src_addrlen, &addr))
-		return switch_info_set_addr(&core->src_addr, &core->src_addrlen, NULL, 0);
-	switch_addr_set_any(&addr, &any);
-	return switch_info_set_addr(&core->src_addr, &core->src_addrlen, any.bytes, any.len);
-}
-
-int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info, bool listens,
-		     struct fi_info **core_info)
-{
-	/* FI_RMA alone asks for all of it, which not every core has */
-	static const uint64_t caps[] = {
-		FI_MSG | FI_RMA,
-		FI_MSG | FI_RMA | FI_READ | FI_REMOTE_READ,
-		FI_MSG | FI_RMA | FI_WRITE | FI_REMOTE_WRITE,
-		FI_MSG,
-	};
-	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, info);
-	struct fi_info *found = NULL;
-	int ret;
-
-	if (!want)
-		return -FI_ENOMEM;
-	/* it is for listening, or for any peer */
-	switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, NULL, 0);
-	forget_port(info->addr_format, want);
-	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
-	for (size_t i = 0; !found && i < sizeof(caps) / sizeof(caps[0]); i++) {
-		/* connectionless endpoints have receives of their own */
-		if (fabric->core_type == FI_EP_MSG)
-			found = core_with(want, caps[i], FI_SHARED_CONTEXT);
-		if (!found)
-			found = core_with(want, caps[i], 0);
-	}
-	fi_freeinfo(want);
-	if (!found)
-		return -FI_ENODATA;
-	if (info->src_addr && info->src_addrlen)
-		ret = switch_info_set_addr(&found->src_addr, &found->src_addrlen, info->src_addr,
-					   info->src_addrlen);
-	else
-		ret = choose_source(fabric, found, listens);
-	if (ret) {
-		fi_freeinfo(found);
-		return ret;
-	}
-	*core_info = found;
-	return 0;
-}
-
-int switch_core_own_addr(const struct switch_fabric *fabric, struct switch_addr *name)
-{
-	struct fi_info *want = core_hints(fabric->core_prov, fabric->core_type, NULL);
-	struct fi_info *list, *info;
-	struct switch_addr addr, best;
-	int ret = -FI_ENODATA;
-
-	if (!want)
-		return -FI_ENOMEM;
-	if (core_getinfo(NULL, NULL, 0, want, &list))
-		list = NULL;
-	fi_freeinfo(want);
-	for (info = list; info; info = info->next) {
-		if (switch_addr_set(info->addr_format, info->src_addr, info->src_addrlen, &addr) ||
-		    addr.len != name->len ||
-		    switch_addr_is_any(info->addr_format, addr.bytes, addr.len))
-			continue;
-		if (!ret && switch_addr_reach(&addr) <= switch_addr_reach(&best))
-			continue;
-		best = addr;
-		ret = 0;
-	}
-	fi_freeinfo(list);
-	if (ret)
-		return ret;
-	switch_addr_copy_port(best.bytes, name->bytes);
-	*name = best;
-	return 0;
-}
-
 /* -- the list ------------------------------------------------------------ */
 
 /* The core that an entry without its name stands for, as switch_core_fabric()
  * will find it; empty where FI_PROVIDER does not ask for such entries. */
-static void unnamed_core(char name[NAME_LEN])
+static void unnamed_core(char name[SWITCH_CORE_NAME_MAX])
 {
 	const char *def = switch_default_core();
 	struct fi_info *list;
 
 	*name = '\0';
-	if (!filter_has(SWITCH_NAME))
+	if (!switch_filter_has(SWITCH_NAME))
 		return;
 	if (def) {
-		snprintf(name, NAME_LEN, "%s", def);
+		snprintf(name, SWITCH_CORE_NAME_MAX, "%s", def);
 		return;
 	}
-	if (core_list(NULL, NULL, NULL, NULL, 0, &list))
+	if (switch_core_list(NULL, NULL, NULL, NULL, 0, &list))
 		return;
 	for (struct fi_info *info = list; info && !*name; info = info->next)
-		if (core_serves(info))
-			snprintf(name, NAME_LEN, "%s", info->fabric_attr->prov_name);
+		if (switch_core_serves(info))
+			snprintf(name, SWITCH_CORE_NAME_MAX, "%s", info->fabric_attr->prov_name);
 	fi_freeinfo(list);
 }
 
@@ -573,18 +72,18 @@ static void unnamed_core(char name[NAME_LEN])
  * and names one that has no name "ofi_switch", which passes. */
 static bool goes_unnamed(const char *core, const char *unnamed)
 {
-	char both[2 * NAME_LEN];
+	char both[2 * SWITCH_CORE_NAME_MAX];
 
 	snprintf(both, sizeof(both), "%s;%s", core, SWITCH_NAME);
-	return !strcasecmp(core, unnamed) && !filter_has(core) && !filter_has(both);
+	return !strcasecmp(core, unnamed) && !switch_filter_has(core) && !switch_filter_has(both);
 }
 
-static int list_make(const struct fi_info *cores, const struct core_choice *choice,
+static int list_make(const struct fi_info *cores, const struct switch_core_choice *choice,
 		     uint32_t version, const struct fi_info *hints, struct fi_info **list)
 {
 	static const enum fi_ep_type types[] = {FI_EP_RDM, FI_EP_MSG};
 	struct fi_info **tail = list;
-	char unnamed[NAME_LEN];
+	char unnamed[SWITCH_CORE_NAME_MAX];
 
 	unnamed_core(unnamed);
 	for (size_t i = 0; i < 2; i++) {
@@ -592,7 +91,7 @@ static int list_make(const struct fi_info *cores, const struct core_choice *choi
 			const char *name = core->fabric_attr->prov_name;
 			int ret;
 
-			if (!strcasecmp(name, choice->barred) || !core_serves(core) ||
+			if (!strcasecmp(name, choice->barred) || !switch_core_serves(core) ||
 			    seen_before(cores, core))
 				continue;
 			ret = switch_attr_entry(core, types[i], version, hints, tail);
@@ -628,6 +127,16 @@ struct question {
 	struct fi_info counted;	     /* storage for them */
 };
 
+static bool is_of_format(const char *what, uint32_t format, const void *bytes, size_t len)
+{
+	struct switch_addr addr;
+
+	if (!bytes || !switch_addr_is_socket(format) || !switch_addr_set(format, bytes, len, &addr))
+		return true;
+	SW_INFO(CORE, "%s of the hints is no address of their addr_format\n", what);
+	return false;
+}
+
 /* fi_getinfo(3): node and service take the place of an address in the hints. */
 static void count_hints(struct question *question, const struct fi_info *hints)
 {
@@ -662,7 +171,8 @@ static void drop_misfits(struct fi_info **list, uint32_t wanted)
 static int ask_cores(const char *core, const struct question *question, struct fi_info **list)
 {
 	const struct fi_info *hints = question->hints;
-	int ret = core_list(core, hints, question->node, question->service, question->flags, list);
+	int ret = switch_core_list(core, hints, question->node, question->service, question->flags,
+				   list);
 
 	if (ret || !hints)
 		return ret;
@@ -695,7 +205,7 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 		.service = service,
 		.flags = flags & (FI_NUMERICHOST | FI_SOURCE | RESCAN),
 	};
-	struct core_choice choice;
+	struct switch_core_choice choice;
 	struct fi_info *cores;
 	const char *core;
 	int ret;
@@ -714,8 +224,8 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 	    (!is_of_format("src_addr", hints->addr_format, hints->src_addr, hints->src_addrlen) ||
 	     !is_of_format("dest_addr", hints->addr_format, hints->dest_addr, hints->dest_addrlen)))
 		return -FI_ENODATA;
-	ret = choose_core(hints && hints->fabric_attr ? hints->fabric_attr->prov_name : NULL,
-			  &choice);
+	ret = switch_core_choose(hints && hints->fabric_attr ? hints->fabric_attr->prov_name : NULL,
+				 &choice);
 	if (ret)
 		return ret;
 	core = choice.name[0] ? choice.name : NULL;
@@ -727,6 +237,6 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 		fi_freeinfo(cores);
 	}
 	if (ret == -FI_ENODATA && choice.name[0])
-		explain(&choice);
+		switch_core_explain(&choice);
 	return ret;
 }

@@ -17,6 +17,7 @@
 #include "api/fabric.h"
 #include "base/params.h"
 #include "base/switch.h"
+#include "discover/cores.h"
 #include "discover/costs.h"
 #include "discover/info.h"
 #include "switch_session.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* fi_getinfo: which core, which entries, and how hints are honoured. */
 #include "base/params.h"
+#include "discover/cores.h"
 #include "lib/switch_fixture.h"
 
 #define API FI_VERSION(1, 17)
