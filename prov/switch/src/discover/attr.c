@@ -40,9 +40,38 @@
 
 #define OBJECT_CNT 65536 /* endpoints, queues, counters: memory bounds them, and nothing else */
 
+/* What is offered, by the type of the endpoint, in the order of the answer. */
+static const struct offer {
+	enum fi_ep_type type;
+	uint64_t caps;
+} offers[] = {
+	{.type = FI_EP_RDM, .caps = RDM_CAPS},
+	{.type = FI_EP_MSG, .caps = MSG_CAPS},
+};
+
+enum { OFFERS = sizeof(offers) / sizeof(offers[0]) };
+
+static const struct offer *offer_of(enum fi_ep_type type)
+{
+	for (size_t i = 0; i < OFFERS; i++)
+		if (offers[i].type == type)
+			return &offers[i];
+	return NULL;
+}
+
+enum fi_ep_type switch_attr_type(size_t idx)
+{
+	return idx < OFFERS ? offers[idx].type : FI_EP_UNSPEC;
+}
+
+bool switch_attr_offers(enum fi_ep_type type)
+{
+	return offer_of(type);
+}
+
 static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 {
-	const uint64_t caps = type == FI_EP_RDM ? RDM_CAPS : MSG_CAPS;
+	const uint64_t caps = offer_of(type)->caps;
 	char *const domain_name = info->domain_attr->name;
 	const size_t inject = switch_params.buffer_size - SWITCH_PACKET_HEAD;
 
@@ -431,7 +460,7 @@ int switch_attr_check_ep(const struct switch_domain *domain, const struct fi_inf
 {
 	const enum fi_ep_type type = info->ep_attr->type;
 
-	return type == FI_EP_MSG || type == FI_EP_RDM ? check(domain, type, info) : -FI_EINVAL;
+	return switch_attr_offers(type) ? check(domain, type, info) : -FI_EINVAL;
 }
 
 int switch_attr_check_shared(const struct switch_domain *domain, const struct fi_tx_attr *tx,

@@ -5,12 +5,18 @@
 #ifndef SWITCH_ATTR_H
 #define SWITCH_ATTR_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <rdma/fabric.h>
 
 struct switch_domain;
 
+/* The types of endpoints that are offered, in the order of the answer; FI_EP_UNSPEC behind
+ * the last. */
+enum fi_ep_type switch_attr_type(size_t idx);
+bool switch_attr_offers(enum fi_ep_type type);
 /* Our entry of this type over a core's; *entry is NULL if it does not satisfy
  * the hints (NULL: none).  0 or -FI_ENOMEM (discover/attr.c). */
 int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,

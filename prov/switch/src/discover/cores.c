@@ -39,6 +39,26 @@
 	(FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_ENDPOINT |       \
 	 FI_MR_RAW | FI_MR_RMA_EVENT)
 
+/* The kinds of cores, by the type of their endpoints; the first is preferred. */
+static const struct core_kind {
+	enum fi_ep_type type;
+	const struct core_ops *ops;
+	bool shares_receives; /* its endpoints may have a shared receive context */
+	bool names_itself;    /* an address is a name that it chooses itself */
+} core_kinds[] = {
+	{.type = FI_EP_MSG, .ops = &core_msg_ops, .shares_receives = true},
+	{.type = FI_EP_RDM, .ops = &core_rdm_ops, .names_itself = true},
+};
+
+/* NULL: none. */
+static const struct core_kind *kind_of(enum fi_ep_type type)
+{
+	for (size_t i = 0; i < sizeof(core_kinds) / sizeof(core_kinds[0]); i++)
+		if (core_kinds[i].type == type)
+			return &core_kinds[i];
+	return NULL;
+}
+
 /* -- names --------------------------------------------------------------- */
 
 static char *filter;			       /* FI_PROVIDER if it lists what to use */
@@ -226,17 +246,16 @@ static void add_others(struct fi_info **list, struct fi_info *more)
 int switch_core_list(const char *core, const struct fi_info *hints, const char *node,
 		     const char *service, uint64_t flags, struct fi_info **list)
 {
-	static const enum fi_ep_type types[] = {FI_EP_MSG, FI_EP_RDM};
 	int ret = -FI_ENODATA;
 
 	*list = NULL;
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (size_t i = 0; i < sizeof(core_kinds) / sizeof(core_kinds[0]); i++) {
 		struct fi_info *want, *more;
 
-		if ((switch_params.core_type && switch_params.core_type != types[i]) ||
+		if ((switch_params.core_type && switch_params.core_type != core_kinds[i].type) ||
 		    (core && *list))
 			continue;
-		want = core_hints(core, types[i], hints);
+		want = core_hints(core, core_kinds[i].type, hints);
 		if (!want) {
 			fi_freeinfo(*list);
 			*list = NULL;
@@ -252,14 +271,9 @@ int switch_core_list(const char *core, const struct fi_info *hints, const char *
 
 const struct core_ops *switch_core_ops(const struct fi_info *core)
 {
-	switch (core->ep_attr->type) {
-	case FI_EP_MSG:
-		return &core_msg_ops;
-	case FI_EP_RDM:
-		return &core_rdm_ops;
-	default:
-		return NULL;
-	}
+	const struct core_kind *kind = kind_of(core->ep_attr->type);
+
+	return kind ? kind->ops : NULL;
 }
 
 /* Why it cannot serve; NULL: it can. */
@@ -418,7 +432,7 @@ static int choose_source(const struct switch_fabric *fabric, struct fi_info *cor
 {
 	struct switch_addr addr, any;
 
-	if (fabric->core_type != FI_EP_MSG || !switch_addr_is_socket(core->addr_format))
+	if (kind_of(fabric->core_type)->names_itself || !switch_addr_is_socket(core->addr_format))
 		return 0;
 	/* how far that address carries; sockets refuses whoever claims more than it does */
 	core->caps &= ~(FI_LOCAL_COMM | FI_REMOTE_COMM);
@@ -451,7 +465,7 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
 	for (size_t i = 0; !found && i < sizeof(caps) / sizeof(caps[0]); i++) {
 		/* connectionless endpoints have receives of their own */
-		if (fabric->core_type == FI_EP_MSG)
+		if (kind_of(fabric->core_type)->shares_receives)
 			found = core_with(want, caps[i], FI_SHARED_CONTEXT);
 		if (!found)
 			found = core_with(want, caps[i], 0);

@@ -81,12 +81,11 @@ static bool goes_unnamed(const char *core, const char *unnamed)
 static int list_make(const struct fi_info *cores, const struct switch_core_choice *choice,
 		     uint32_t version, const struct fi_info *hints, struct fi_info **list)
 {
-	static const enum fi_ep_type types[] = {FI_EP_RDM, FI_EP_MSG};
 	struct fi_info **tail = list;
 	char unnamed[SWITCH_CORE_NAME_MAX];
 
 	unnamed_core(unnamed);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; switch_attr_type(i); i++) {
 		for (const struct fi_info *core = cores; core; core = core->next) {
 			const char *name = core->fabric_attr->prov_name;
 			int ret;
@@ -94,7 +93,7 @@ static int list_make(const struct fi_info *cores, const struct switch_core_choic
 			if (!strcasecmp(name, choice->barred) || !switch_core_serves(core) ||
 			    seen_before(cores, core))
 				continue;
-			ret = switch_attr_entry(core, types[i], version, hints, tail);
+			ret = switch_attr_entry(core, switch_attr_type(i), version, hints, tail);
 			if (ret) {
 				fi_freeinfo(*list);
 				*list = NULL;
@@ -215,8 +214,8 @@ int switch_getinfo(uint32_t version, const char *node, const char *service, uint
 		*info = fi_allocinfo();
 		return *info ? 0 : -FI_ENOMEM;
 	}
-	if (hints && hints->ep_attr && hints->ep_attr->type && hints->ep_attr->type != FI_EP_RDM &&
-	    hints->ep_attr->type != FI_EP_MSG)
+	if (hints && hints->ep_attr && hints->ep_attr->type &&
+	    !switch_attr_offers(hints->ep_attr->type))
 		return -FI_ENODATA;
 	count_hints(&question, hints);
 	hints = question.hints;
