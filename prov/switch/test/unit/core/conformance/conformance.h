@@ -128,7 +128,7 @@ void pump(struct world *w);
 		double deadline_ = now() + DEADLINE;                                               \
 		while (!(cond)) {                                                                  \
 			pump(w);                                                                   \
-			cr_assert_lt(now(), deadline_, "%s: no " #cond fmt, (w)->c->name,          \
+			cr_assert_lt(now(), deadline_, "%s: no %s" fmt, (w)->c->name, #cond,       \
 				     ##__VA_ARGS__);                                               \
 		}                                                                                  \
 	} while (0)

@@ -26,7 +26,7 @@ static void sleep_once(struct world *w, struct side *side)
 		double deadline_ = now() + DEADLINE;                                               \
 		while (!(cond)) {                                                                  \
 			sleep_once(w, side);                                                       \
-			cr_assert_lt(now(), deadline_, "%s: no " #cond, (w)->c->name);             \
+			cr_assert_lt(now(), deadline_, "%s: no %s", (w)->c->name, #cond);          \
 		}                                                                                  \
 	} while (0)
 
