@@ -16,7 +16,7 @@
 #include "base/switch.h"
 #include "progress/pump.h"
 
-/* The flags for sends or those for receives, as FI_TRANSMIT or FI_RECV selects. NULL if
+/* The flags for sends or those for receives, as FI_TRANSMIT or FI_RECV selects.  NULL if
  * flags has none or both of these, or a flag that no such operation may have. */
 static uint64_t *which_flags(struct switch_handle *handle, uint64_t flags)
 {

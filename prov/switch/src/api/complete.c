@@ -2,7 +2,7 @@
 /*
  * Completes the application's operations: finds the endpoint whose queue and counter an
  * operation reports to, names the source of a message, and tells when a multi-receive buffer
- * is free again. Also the table of callbacks by which the pump drives the libfabric objects.
+ * is free again.  Also the table of callbacks by which the pump drives the libfabric objects.
  *
  * Called by the pump for each completion, with the lock held.
  */
@@ -37,7 +37,7 @@ void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep)
 	op->wants_entry |= !(ep->traits & SWITCH_EP_RX_SELECTIVE);
 }
 
-/* A receive of a shared context reports to the endpoint that received the message. If
+/* A receive of a shared context reports to the endpoint that received the message.  If
  * there is no message (the receive was canceled, or a peek found none), any endpoint of
  * the context will do. */
 static void find_receiver(struct switch_domain *domain, struct switch_op *op)

@@ -44,7 +44,7 @@ static uint64_t entry_flags(const struct switch_op *op)
 	return op->cq_flags | (data ? FI_REMOTE_CQ_DATA : 0);
 }
 
-/* Where the received data are. A peek (FI_PEEK) delivers none. */
+/* Where the received data are.  A peek (FI_PEEK) delivers none. */
 static void *entry_buf(const struct switch_op *op)
 {
 	const bool has = op->sess.flags & SESS_RECV && !(op->sess.flags & SESS_PEEK);
@@ -101,7 +101,7 @@ static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t 
 
 /* Progresses if the queue is empty, if the application asks for nothing but progress
  * (count 0), and once in BUSY_READS reads when the application never empties the queue,
- * because its peers must not wait for that. With UNREAD_MOST entries unread it does not
+ * because its peers must not wait for that.  With UNREAD_MOST entries unread it does not
  * progress: a peer can fill one multi-receive buffer with any number of empty messages,
  * and only this limit bounds their entries. */
 static ssize_t cq_poll(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
@@ -147,8 +147,8 @@ static void write_error_data(struct fi_cq_err_entry *entry, const struct switch_
 
 /*
  * Writes field by field: the struct of an application that was built against a libfabric
- * before 1.5 ends before err_data_size. The only data of an error is the address of an unknown
- * source. An application of that age, and one that brings no buffer, gets a pointer to our
+ * before 1.5 ends before err_data_size.  The only data of an error is the address of an unknown
+ * source.  An application of that age, and one that brings no buffer, gets a pointer to our
  * copy, which is valid until the next error is read.
  */
 static void entry_write_error(struct fi_cq_err_entry *entry, const struct switch_op *op,

@@ -33,7 +33,7 @@ struct switch_cq {
 	struct switch_unknown *shown; /* whose address the last error read points to */
 };
 
-/* True if it has an entry or was signaled. The signal counts as noticed by this call. */
+/* True if it has an entry or was signaled.  The signal counts as noticed by this call. */
 bool switch_cq_polled(struct switch_cq *cq);
 
 int switch_cq_open(struct fid_domain *domain, struct fi_cq_attr *attr, struct fid_cq **cq,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Endpoints as objects: open, bind, enable, options, cancel, close; and the table of their
- * kinds. Data calls are in api/msg.c and api/tagged.c, calls of connection management in
+ * kinds.  Data calls are in api/msg.c and api/tagged.c, calls of connection management in
  * api/cm.c, sessions with peers in peer/rdm.c and peer/cm.c.
  */
 #include <limits.h>

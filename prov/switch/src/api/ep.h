@@ -72,7 +72,7 @@ struct switch_ep_kind {
 	const char *name; /* in statistics */
 	const struct switch_role *role;
 	struct fi_ops_cm *cm;
-	/* What must be bound before fi_enable. Without needs_av, none may be bound. */
+	/* What must be bound before fi_enable.  Without needs_av, none may be bound. */
 	bool needs_eq, needs_av;
 	bool listens;
 	/* Receives may be posted before it is enabled: nothing that comes right behind the

@@ -28,8 +28,8 @@ struct switch_fabric {
 };
 
 /* Sets the fabric and domain fields of an entry of fi_getinfo over this core to the
- * objects of the same names that are open already. Returns false if the hints (NULL: none)
- * ask for other objects. Call without locks. */
+ * objects of the same names that are open already.  Returns false if the hints (NULL: none)
+ * ask for other objects.  Call without locks. */
 bool switch_fabric_opened(const char *core, const struct fi_info *hints, struct fi_info *entry);
 int switch_fabric_open(struct fi_fabric_attr *attr, struct fid_fabric **fabric, void *context);
 

@@ -27,7 +27,7 @@
 /* Untagged only.  FI_TRANSMIT_COMPLETE asks a receive for less than it gives. */
 #define PLAIN_FLAGS (FI_MULTI_RECV | FI_TRANSMIT_COMPLETE)
 
-/* The length of all pieces. False: it exceeds the longest message. */
+/* The length of all pieces.  False: it exceeds the longest message. */
 static bool args_len(const struct switch_args *args, size_t max, size_t *len)
 {
 	*len = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Shared contexts. Several endpoints use a shared receive context in place of their own; a
+ * Shared contexts.  Several endpoints use a shared receive context in place of their own; a
  * message that it receives is reported to the queues of the endpoint that the message came to.
  * A shared transmit context has no function: sends of all endpoints share the domain's
  * resources anyway.

@@ -19,7 +19,7 @@ struct switch_stats_line {
 	char text[4096];
 	size_t len;
 };
-/* Format with the domain's lock held. Write without locks, because that may take
+/* Format with the domain's lock held.  Write without locks, because that may take
  * CLOSE_TIMEOUT. */
 void switch_stats_format(const struct switch_ep *ep, struct switch_stats_line *line);
 void switch_stats_write(const struct switch_stats_line *line);

@@ -70,9 +70,9 @@ int switch_waitset_enter(struct fid_wait *fid, struct switch_fabric *fabric,
 
 /*
  * Looks at the members. 0 if the set's wait object will wake up for the next event; -FI_EAGAIN
- * if a member has something (*ready) or there is more to progress. Because a look empties the
+ * if a member has something (*ready) or there is more to progress.  Because a look empties the
  * members' descriptors, it signals the other threads that wait for the set, even if the event
- * has been consumed (*signaled). The set's lock is held.
+ * has been consumed (*signaled).  The set's lock is held.
  */
 static int set_look(struct switch_waitset *set, bool *ready, bool *signaled)
 {
@@ -115,7 +115,7 @@ struct switch_wait *switch_waitset_wait(struct fid *fid)
 	return &container_of(fid, struct switch_waitset, wait_fid.fid)->wait;
 }
 
-/* 0 when the wait is over. A thread that slept returns even if another thread has taken
+/* 0 when the wait is over.  A thread that slept returns even if another thread has taken
  * the event that woke it. */
 static ssize_t set_pass(struct switch_waiter *waiter, bool may_sleep)
 {

@@ -21,7 +21,7 @@
 #include "base/addr.h"
 #include "base/compat.h"
 
-/* Its addresses are of either family. */
+/* Whether addresses of this format may be of either family. */
 static bool has_both(uint32_t format)
 {
 	return format == FI_SOCKADDR || format == SWITCH_SOCKADDR_IP;
@@ -38,7 +38,8 @@ bool switch_addr_format_suits(uint32_t format, uint32_t wanted)
 	       (has_both(wanted) && switch_addr_is_socket(format));
 }
 
-/* The family of an address, which need not be aligned, if the format has it. */
+/* The family of an address, which need not be aligned; AF_UNSPEC if it is none that the
+ * format has. */
 static int family_of(uint32_t format, const void *addr)
 {
 	struct sockaddr sa;
@@ -81,7 +82,7 @@ size_t switch_addr_len(const struct fi_info *info, const void *addr)
 	return switch_addr_room(info);
 }
 
-/* What a socket for both families calls an IPv4 peer. */
+/* The IPv4 address in an IPv4-mapped one of IPv6, as sockets for both families have it. */
 static struct sockaddr_in from_mapped(const struct sockaddr_in6 *in6)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = in6->sin6_port};
@@ -142,7 +143,7 @@ bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr)
 	return in6.sin6_port && !IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
 }
 
-/* False: it is of IPv4. */
+/* Gets an address of IPv6; false if it is one of IPv4. */
 static bool get_in6(const struct switch_addr *addr, struct sockaddr_in6 *in6)
 {
 	if (addr->len != sizeof(*in6))
@@ -151,7 +152,7 @@ static bool get_in6(const struct switch_addr *addr, struct sockaddr_in6 *in6)
 	return !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
 }
 
-/* Its link; 0: it is no link-local address, or does not say. */
+/* The scope id of a link-local address; 0 for any other, or if it has none. */
 static uint32_t scope_of(const struct switch_addr *addr)
 {
 	struct sockaddr_in6 in6;
@@ -283,7 +284,8 @@ static int split_url(char *url, const char **node, const char **service)
 	return 0;
 }
 
-/* The resolver takes the lower half of numbers that are none. */
+/* Whether this is a number, but too large for a port.  The resolver would take its lower 16
+ * bits. */
 static bool is_no_port(const char *service)
 {
 	char *end;
@@ -414,7 +416,7 @@ int switch_addr_next_node(const char *node, size_t step, char *buf, size_t size)
 
 int switch_addr_next_port(struct switch_addr *addr)
 {
-	/* the same place in both */
+	/* both families have it at the same place */
 	const size_t at = offsetof(struct sockaddr_in, sin_port);
 	in_port_t port;
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the headers of libfabric 1.17 and those of 2.x do not have in common.
- * Included by base/switch.h.  What cores of theirs do differently is a property of
- * the core (core/msg/domain.c).
+ * What the headers of libfabric 1.17 and those of 2.x do not have in common.  What their cores
+ * do differently is a property of the core (core/msg/domain.c).
  */
 #ifndef SWITCH_COMPAT_H
 #define SWITCH_COMPAT_H
@@ -11,7 +10,7 @@
 
 #include <rdma/fabric.h>
 
-/* The headers of 1.17 bring one, those of 2.x do not. */
+/* The headers of 1.17 define it, those of 2.x do not. */
 #ifndef container_of
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #endif

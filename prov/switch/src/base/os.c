@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Time and chance: what is asked of the operating system.  Keeps nothing and locks
- * nothing.
+ * Clock and random bytes of the operating system.  Keeps nothing and locks nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,7 +35,7 @@ void switch_random(void *buf, size_t len)
 		ssize_t got = getrandom(bytes, len, 0);
 
 		if (got < 0 && errno != EINTR)
-			abort(); /* cookies and keys that can be guessed protect nothing */
+			abort(); /* cookies and keys that a peer can guess would protect nothing */
 		if (got > 0) {
 			bytes += got;
 			len -= got;

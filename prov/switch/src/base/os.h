@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Time and chance: what is asked of the operating system.
+ * Clock and random bytes of the operating system.
  */
 #ifndef SWITCH_OS_H
 #define SWITCH_OS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The provider as libfabric knows it, which names it in every line of the log, and its
- * parameters.  discover/init.c fills both in when the provider is loaded.
+ * The parameters, and the provider's entry for libfabric, which every line of the log names.
+ * discover/init.c fills both in when the provider is loaded.
  */
 #include <rdma/fabric.h>
 

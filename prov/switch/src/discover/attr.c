@@ -95,7 +95,7 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 		.type = type,
 		.protocol = PROTO_SWITCH,
 		.protocol_version = 1,
-		.max_msg_size = SIZE_MAX / 2,		 /* in parts, where the core has less */
+		.max_msg_size = SIZE_MAX / 2, /* in several transfers where the core has less */
 		.mem_tag_format = 0xaaaaaaaaaaaaaaaaULL, /* every bit matters, in one field */
 		.tx_ctx_cnt = 1,
 		.rx_ctx_cnt = 1,
@@ -125,8 +125,8 @@ static void entry_attrs(struct fi_info *info, enum fi_ep_type type)
 	};
 }
 
-/* Of the core's attributes only names stay, and nothing of what a newer libfabric has in
- * them behind what we know. */
+/* Replaces the core's attributes, all but names, by empty ones.  A newer libfabric may have
+ * fields in them that we do not know. */
 static int blank_attrs(struct fi_info *info)
 {
 	struct fi_info *blank = fi_allocinfo(), old = *info;
@@ -147,7 +147,8 @@ static int blank_attrs(struct fi_info *info)
 	return 0;
 }
 
-/* All that endpoints of a type have over a core; NULL when memory is short. */
+/* An entry with everything that endpoints of this type offer over a core; NULL when memory
+ * is short. */
 static struct fi_info *offer_create(const struct fi_info *core, enum fi_ep_type type)
 {
 	struct fi_info *info = fi_dupinfo(core);
@@ -167,11 +168,12 @@ static struct fi_info *offer_create(const struct fi_info *core, enum fi_ep_type 
 
 /* -- what suits ---------------------------------------------------------------- */
 
-/* What is asked for: by whom, of which version, who may have no newer fields. */
+/* The hints of an application, with the version of libfabric that it was written for: its
+ * structs end before fields that are newer. */
 struct wish {
 	const struct fi_info *hints;
 	uint32_t version;
-	uint64_t caps; /* that contexts may have, as their endpoint has; 0: all */
+	uint64_t caps; /* capabilities of the endpoint, which limit those of its contexts; 0: all */
 };
 
 static bool within(const char *what, uint64_t asked, uint64_t most)
@@ -190,8 +192,8 @@ static bool subset(const char *what, uint64_t asked, uint64_t offered)
 	return !(asked & ~offered);
 }
 
-/* The capabilities of a context are among those of its endpoint, if those are named, but
- * for what concerns the other direction. */
+/* Whether the capabilities asked of a context are offered, and among those of its endpoint
+ * if the hints name any.  Capabilities of the other direction are ignored. */
 static bool context_caps_suit(const char *what, uint64_t asked, uint64_t offered,
 			      uint64_t direction, uint64_t of_endpoint)
 {
@@ -216,7 +218,7 @@ static bool tx_suits(const struct fi_info *info, const struct wish *wish)
 		within("rma_iov_limit", want->rma_iov_limit, tx->rma_iov_limit));
 }
 
-/* Not total_buffered_recv: unexpected messages have all the room that there is. */
+/* total_buffered_recv is not checked: unexpected messages have as much room as there is. */
 static bool rx_suits(const struct fi_info *info, const struct wish *wish)
 {
 	const struct fi_rx_attr *rx = info->rx_attr, *want = wish->hints->rx_attr;
@@ -236,7 +238,8 @@ static bool is_new(const struct wish *wish)
 	return FI_VERSION_GE(wish->version, FI_VERSION(1, 5));
 }
 
-/* Not msg_prefix_size: what the application would spare, and nobody needs. */
+/* msg_prefix_size is not checked: no prefix is needed, whatever the application could
+ * spare. */
 static bool ep_suits(const struct fi_info *info, const struct wish *wish)
 {
 	const struct fi_ep_attr *ep = info->ep_attr, *want = wish->hints->ep_attr;
@@ -272,7 +275,7 @@ static bool new_domain_suits(const struct fi_domain_attr *domain, const struct w
 	       subset("domain_attr caps", want->caps, domain->caps);
 }
 
-/* Numbers of objects suit whatever they are. */
+/* Numbers of objects are not checked: any suits. */
 static bool domain_suits(const struct fi_info *info, const struct wish *wish)
 {
 	const struct fi_domain_attr *domain = info->domain_attr, *want = wish->hints->domain_attr;
@@ -335,8 +338,8 @@ static int answer_mr_mode(uint32_t version, const struct fi_domain_attr *want)
 	return FI_VERSION_LT(version, FI_VERSION(1, 5)) ? SWITCH_MR_SCALABLE : 0;
 }
 
-/* What is asked for, else everything but what only some can live with: entries
- * of unknown sources that are errors. */
+/* The capabilities that are asked for; if none are, all but FI_SOURCE_ERR, which makes
+ * entries of unknown sources errors that not every application expects. */
 static void answer_caps(struct fi_info *info, const struct fi_info *hints)
 {
 	const uint64_t tx = hints->tx_attr ? hints->tx_attr->caps & TX_CAPS : 0;
@@ -372,7 +375,7 @@ static void at_least(size_t *number, size_t asked)
 		*number = asked;
 }
 
-/* As many as are asked for. */
+/* Offers as many objects as the hints ask for. */
 static void answer_counts(struct fi_domain_attr *domain, const struct fi_domain_attr *want,
 			  uint32_t version)
 {
@@ -388,7 +391,7 @@ static void answer_counts(struct fi_domain_attr *domain, const struct fi_domain_
 	at_least(&domain->mr_cnt, want->mr_cnt);
 }
 
-/* The hints are known to suit: says so in the entry. */
+/* Puts into the entry what hints that suit it ask for. */
 static void entry_answer(struct fi_info *info, uint32_t version, const struct fi_info *hints)
 {
 	const struct fi_domain_attr *want = hints ? hints->domain_attr : NULL;
@@ -469,5 +472,5 @@ int switch_attr_check_shared(const struct switch_domain *domain, const struct fi
 	struct fi_info want = {.tx_attr = (struct fi_tx_attr *)tx,
 			       .rx_attr = (struct fi_rx_attr *)rx};
 
-	return check(domain, FI_EP_RDM, &want); /* whose offer has the other's in it */
+	return check(domain, FI_EP_RDM, &want); /* its offer includes that of FI_EP_MSG */
 }

@@ -33,7 +33,7 @@
 /* Not newer than the headers: a core asked for 1.20 writes larger structs. */
 #define CORE_API FI_VERSION(1, 17)
 
-/* What the adapters can cope with in a core. */
+/* Modes that the adapters support. */
 #define CORE_MODE (FI_CONTEXT | FI_CONTEXT2 | FI_MSG_PREFIX | FI_ASYNC_IOV | FI_RX_CQ_DATA)
 #define CORE_MR_MODE                                                                               \
 	(FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_ENDPOINT |       \
@@ -155,8 +155,8 @@ static int copy_text(char **to, const char *from)
 	return *to ? 0 : -FI_ENOMEM;
 }
 
-/* Cores take an address of any family for one of the format that they have first, or
- * answer with no format at all. */
+/* The format for the hints of a core, by the family of their addresses.  Without one, cores
+ * take an address of any family for their first format, or answer without a format. */
 static uint32_t format_of(const struct fi_info *hints)
 {
 	const struct sockaddr *addr = hints->src_addr ? hints->src_addr : hints->dest_addr;
@@ -171,8 +171,8 @@ static uint32_t format_of(const struct fi_info *hints)
 	return FI_FORMAT_UNSPEC;
 }
 
-/* Hints for a core (NULL: any) that serves hints for us (NULL: none) with
- * endpoints of this type. */
+/* Makes hints for a core (NULL: any) with endpoints of this type, of an application's
+ * hints for us (NULL: none). */
 static struct fi_info *core_hints(const char *core, enum fi_ep_type type,
 				  const struct fi_info *hints)
 {
@@ -220,8 +220,8 @@ static bool has_prov(const struct fi_info *list, const char *prov)
 	return false;
 }
 
-/* Moves the entries of other cores than are in list from more to its end, and frees
- * the rest. */
+/* Appends the entries of more to list if their core is not in it yet, and frees the
+ * others. */
 static void add_others(struct fi_info **list, struct fi_info *more)
 {
 	struct fi_info **end = list, *next, *others = NULL, **tail = &others;
@@ -297,7 +297,8 @@ static const char *core_flaw(const struct fi_info *core)
 		return "it requires a mode that is not supported";
 	if (core->domain_attr->mr_mode & ~CORE_MR_MODE)
 		return "it requires a way of registering memory that is not supported";
-	/* an endpoint closes behind its registrations, and gives buffers back as it closes */
+	/* registrations for an endpoint must be closed before it, but it gives receive
+	 * buffers, which are registered, back only when it closes */
 	if (caps.mr_endpoint && caps.mr_local)
 		return "it requires both FI_MR_ENDPOINT and FI_MR_LOCAL";
 	return NULL;
@@ -329,7 +330,8 @@ void switch_core_explain(const struct switch_core_choice *choice)
 	}
 	for (struct fi_info *info = list; info && !serves; info = info->next) {
 		if (info != list && !switch_core_ops(info))
-			continue; /* datagrams say less than what comes before */
+			continue; /* the flaw of reliable endpoints says more than that of datagrams
+				   */
 		flaw = core_flaw(info);
 		if (switch_params.core_type && switch_core_ops(info) &&
 		    switch_params.core_type != info->ep_attr->type)
@@ -357,8 +359,8 @@ static struct fi_info *pick_fabric(struct fi_info *list, const char *fabric)
 	return info ? fi_dupinfo(info) : NULL;
 }
 
-/* Cores of IP networks name a fabric after each interface's network, and have
- * one more for wildcard addresses, shown only to who asks for a local port. */
+/* Cores of IP networks have a fabric for each interface's network, and another one for
+ * wildcard addresses, which they list only if a local port is asked for. */
 int switch_core_fabric(const char *core, const char *fabric, struct fi_info **core_info)
 {
 	static const struct {
@@ -379,7 +381,8 @@ int switch_core_fabric(const char *core, const char *fabric, struct fi_info **co
 	return ret ? ret : *core_info ? 0 : -FI_ENODATA;
 }
 
-/* Any port: some cores (verbs) have nothing for one that is in use. */
+/* Clears the port of the source address: some cores (verbs) list nothing for a port that
+ * is in use. */
 static void forget_port(uint32_t format, struct fi_info *want)
 {
 	const struct sockaddr_in none = {.sin_port = 0};
@@ -399,7 +402,7 @@ static bool is_elsewhere(const struct fi_info *info, const struct fi_info *want)
 	       (domain && strcmp(info->domain_attr->name, domain));
 }
 
-/* The core's endpoint for a domain, with these capabilities. */
+/* The core's entry for a domain with these capabilities; NULL: none. */
 static struct fi_info *core_with(struct fi_info *want, uint64_t caps, size_t rx_ctx_cnt)
 {
 	struct fi_info *list, *info, *match = NULL;
@@ -424,17 +427,18 @@ static struct fi_info *core_with(struct fi_info *want, uint64_t caps, size_t rx_
 	return match;
 }
 
-/* Nobody said where.  The core's list has the address of one interface, from which not
- * every peer is reached: who connects leaves the choice to the core, and who listens does
- * so everywhere, in the family of that address.  Where addresses are names of the core's
- * own, the list has a fresh one. */
+/* Chooses the source address if the application named none.  The core's entry has the
+ * address of one interface, from which not every peer can be reached: to connect, the
+ * choice is left to the core; to listen, it is the wildcard address of the same family.
+ * Where addresses are names that the core chooses, the entry has a fresh one. */
 static int choose_source(const struct switch_fabric *fabric, struct fi_info *core, bool listens)
 {
 	struct switch_addr addr, any;
 
 	if (kind_of(fabric->core_type)->names_itself || !switch_addr_is_socket(core->addr_format))
 		return 0;
-	/* how far that address carries; sockets refuses whoever claims more than it does */
+	/* these say how far the address reaches; sockets refuses endpoints that claim more
+	 * than it does */
 	core->caps &= ~(FI_LOCAL_COMM | FI_REMOTE_COMM);
 	if (!listens ||
 	    switch_addr_set(core->addr_format, core->src_addr, core->src_addrlen, &addr))
@@ -459,10 +463,11 @@ int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *i
 
 	if (!want)
 		return -FI_ENOMEM;
-	/* it is for listening, or for any peer */
+	/* the entry is for listening, or for any peer */
 	switch_info_set_addr(&want->dest_addr, &want->dest_addrlen, NULL, 0);
 	forget_port(info->addr_format, want);
-	want->domain_attr->threading = FI_THREAD_DOMAIN; /* under the lock of ours */
+	want->domain_attr->threading =
+		FI_THREAD_DOMAIN; /* the core is called under the lock of our domain */
 	for (size_t i = 0; !found && i < sizeof(caps) / sizeof(caps[0]); i++) {
 		/* connectionless endpoints have receives of their own */
 		if (kind_of(fabric->core_type)->shares_receives)

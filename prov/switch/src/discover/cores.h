@@ -17,11 +17,11 @@ struct switch_fabric;
 
 enum { SWITCH_CORE_NAME_MAX = 64 }; /* bytes of a provider's name, terminator included */
 
-/* Which core is meant, and by whom. */
+/* The core that an application or a user names. */
 struct switch_core_choice {
 	char name[SWITCH_CORE_NAME_MAX];   /* empty: any */
 	char barred[SWITCH_CORE_NAME_MAX]; /* a core that the hints exclude ("^name") */
-	bool asked;			   /* the user wants it below this provider by name */
+	bool asked; /* the core was named together with this provider, or by the user */
 };
 
 /* hint: the provider that the application names, or NULL.  0, or -FI_ENODATA if that

@@ -25,7 +25,7 @@ enum { FIELDS = 3, WHAT_MAX = 128 };
 
 static const char blanks[] = " \t\r";
 
-/* Of one text; on the stack of switch_costs_parse(). */
+/* The state of parsing one text; on the stack of switch_costs_parse(). */
 struct parser {
 	struct switch_costs *costs;
 	switch_costs_report *report;
@@ -46,7 +46,7 @@ static void bad(struct parser *parser, const char *what, const char *word)
 	parser->report(parser->arg, parser->line, text);
 }
 
-/* Not isalnum(): the program's locale has no say. */
+/* isalnum() would depend on the program's locale. */
 static bool is_name(const char *word)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
@@ -101,7 +101,7 @@ static void take_row(struct parser *parser, char *const field[FIELDS])
 	row->write = size[1];
 }
 
-/* The line is without what follows a '#'. */
+/* Parses a line, without the comment behind a '#'. */
 static void take_line(struct parser *parser, char *line)
 {
 	char *field[FIELDS], *rest = NULL, *word;
@@ -213,7 +213,7 @@ static void load_fd(struct switch_costs *costs, int fd, const char *name)
 	free(text);
 }
 
-/* A pipe would hold up whoever loads the provider, a device might never end. */
+/* Only regular files: a pipe could block the program, and a device might never end. */
 void switch_costs_load(struct switch_costs *costs, const char *name)
 {
 	int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);

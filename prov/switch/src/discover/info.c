@@ -121,9 +121,10 @@ static int list_make(const struct fi_info *cores, const struct switch_core_choic
 /* One call of fi_getinfo. */
 struct question {
 	const char *node, *service;
-	uint64_t flags;		     /* those that a core is told */
-	const struct fi_info *hints; /* NULL: none; without addresses that do not count */
-	struct fi_info counted;	     /* storage for them */
+	uint64_t flags; /* the flags that are passed on to cores */
+	const struct fi_info
+		*hints;		/* NULL: none; without addresses that node and service replace */
+	struct fi_info counted; /* storage for the hints */
 };
 
 static bool is_of_format(const char *what, uint32_t format, const void *bytes, size_t len)
@@ -150,7 +151,7 @@ static void count_hints(struct question *question, const struct fi_info *hints)
 		question->counted.dest_addr = NULL;
 }
 
-/* Takes the entries of other formats than wanted out: cores may list them, too. */
+/* Removes entries of other formats than wanted, which cores may list, too. */
 static void drop_misfits(struct fi_info **list, uint32_t wanted)
 {
 	struct fi_info *info;

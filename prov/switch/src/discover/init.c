@@ -208,9 +208,9 @@ static void params_read(void)
 
 FI_EXT_INI
 {
-	/* An application that asks for more than this does not see us.  It is not
-	 * the headers' version: structs have only ever grown at their ends, so that
-	 * an object built with 1.17 serves those who ask for 2.x, too. */
+	/* The highest version of libfabric's interface that applications may ask for.  It
+	 * is that of the library and not of our headers: structs have only grown at their
+	 * ends, so that a provider built with 1.17 serves applications that ask for 2.x. */
 	switch_prov.fi_version = fi_version();
 	switch_prov.getinfo = switch_getinfo;
 	switch_prov.fabric = switch_fabric_open;

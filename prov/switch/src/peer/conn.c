@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Connections to peers: opens their paths, and passes what the pump tells to the role of the
- * endpoint. Called by the roles and by the pump. The lock is held.
+ * endpoint.  Called by the roles and by the pump.  The lock is held.
  */
 #include <errno.h>
 #include <stdlib.h>

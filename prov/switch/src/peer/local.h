@@ -22,7 +22,7 @@ struct switch_pump;
 
 /*
  * What endpoints of different types do differently: reliable datagrams (peer/rdm.c) and
- * connected endpoints (peer/cm.c). All slots are required; the lock is held.
+ * connected endpoints (peer/cm.c).  All slots are required; the lock is held.
  */
 struct switch_role {
 	/* fi_enable: 0 or a negative errno. */

@@ -119,7 +119,7 @@ static int table_add(struct switch_names *names, struct names_entry *entry)
 	return 0;
 }
 
-/* Removes the entry. The next entry with the same address, if there is one, takes its
+/* Removes the entry.  The next entry with the same address, if there is one, takes its
  * place in the table and is returned. */
 static struct names_entry *table_del(struct switch_names *names, struct names_entry *entry)
 {
@@ -164,7 +164,7 @@ fi_addr_t switch_names_user_id(const struct switch_names *names, fi_addr_t fi_ad
 	return fi_addr < names->user_id_cnt ? names->user_ids[fi_addr] : fi_addr;
 }
 
-/* Sets the application's number for an entry. An entry without one (user_id NULL) is
+/* Sets the application's number for an entry.  An entry without one (user_id NULL) is
  * called by its index. */
 static int set_user_id(struct switch_names *names, uint32_t idx, const fi_addr_t *user_id)
 {

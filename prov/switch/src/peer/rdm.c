@@ -240,7 +240,7 @@ static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch
 }
 
 /* Handles a request that claims to come from this endpoint: it does if one of our sessions
- * made it. Anybody can make the claim, so other such requests are refused without effect. */
+ * made it.  Anybody can make the claim, so other such requests are refused without effect. */
 static void meet_self(struct switch_rdm *rdm, struct core_event *event,
 		      const struct sess_request *request)
 {

@@ -36,7 +36,7 @@ uint64_t switch_source_key(struct switch_sources *sources, const struct switch_a
 void switch_unknown_release(struct switch_unknown *unknown);
 const struct switch_addr *switch_unknown_addr(const struct switch_unknown *unknown);
 /* Names the source of a complete receive: replaces the engine's key by the fi_addr_t for
- * the application. For an unknown source the receive ends with FI_EADDRNOTAVAIL, unless it
+ * the application.  For an unknown source the receive ends with FI_EADDRNOTAVAIL, unless it
  * has another error. names: the entries of its endpoint's address vector. */
 void switch_source_name(struct switch_sources *sources, const struct switch_names *names,
 			struct switch_op *op);

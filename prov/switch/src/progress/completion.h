@@ -17,7 +17,7 @@
 struct switch_op;
 
 /*
- * Finished operations, oldest first, and the wait object of those who wait for one. The pump's
+ * Finished operations, oldest first, and the wait object of those who wait for one.  The pump's
  * lock covers it.
  */
 struct switch_queue {

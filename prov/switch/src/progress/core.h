@@ -14,8 +14,8 @@
 struct sess_core;
 
 /*
- * A domain of a core provider, with the adapter for it and what it can do. A link points to
- * the core that it goes over. Owned by the pump, whose lock covers it.
+ * A domain of a core provider, with the adapter for it and what it can do.  A link points to
+ * the core that it goes over.  Owned by the pump, whose lock covers it.
  */
 struct switch_core {
 	const struct core_ops *ops;

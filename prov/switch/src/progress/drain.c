@@ -44,7 +44,7 @@ static size_t link_cnt(const struct switch_pump *pump)
 	return cnt;
 }
 
-/* Progresses until no link is left or the deadline is over. After the deadline it goes on
+/* Progresses until no link is left or the deadline is over.  After the deadline it goes on
  * for as long as links end, because the process may have been stopped meanwhile. */
 static void drain_until(struct switch_pump *pump, uint64_t deadline)
 {

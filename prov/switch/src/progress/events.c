@@ -166,7 +166,7 @@ static void err_data_free(struct switch_events *events)
 	events->err_data = NULL;
 }
 
-/* Bytes of the shortest buffer that this event fits. Connection data, whose length the
+/* Bytes of the shortest buffer that this event fits.  Connection data, whose length the
  * peer chooses, are truncated, as fi_eq(3) says. */
 static size_t least_room(const struct switch_event *event)
 {
@@ -215,7 +215,7 @@ bool switch_events_ready(struct switch_events *events)
 }
 
 /*
- * Writes field by field: the struct of an application from before 1.5 ends at err_data. An
+ * Writes field by field: the struct of an application from before 1.5 ends at err_data.  An
  * application of that age, and one that brings no buffer, gets a pointer to our copy, which is
  * valid until the next read.
  */

@@ -38,7 +38,7 @@ struct switch_hub_member {
 
 void switch_hub_init(struct switch_hub *hub);
 void switch_hub_fini(struct switch_hub *hub);
-/* Counts an object below it (1), or no more (-1). Takes the lock. */
+/* Counts an object below it (1), or no more (-1).  Takes the lock. */
 void switch_hub_refer(struct switch_hub *hub, int change);
 
 /* Progresses every member and every pump whose lock is in use.  Takes the locks itself;
@@ -48,8 +48,8 @@ void switch_hub_progress(struct switch_hub *hub);
  * next, else -FI_EAGAIN. */
 int switch_hub_trywait(struct switch_hub *hub);
 
-/* Adds and removes a pump. If the pump's lock is in use, every queue waits for it: 0, or a
- * negative errno if one cannot. Both take the hub's lock. */
+/* Adds and removes a pump.  If the pump's lock is in use, every queue waits for it: 0, or a
+ * negative errno if one cannot.  Both take the hub's lock. */
 int switch_hub_add_pump(struct switch_hub *hub, struct switch_pump *pump);
 void switch_hub_del_pump(struct switch_hub *hub, struct switch_pump *pump);
 /* An event queue is about to be bound below this pump: from now on its lock is in use and
@@ -57,12 +57,12 @@ void switch_hub_del_pump(struct switch_hub *hub, struct switch_pump *pump);
  * for it.  Takes the lock; call with none held. */
 int switch_hub_need_lock(struct switch_hub *hub, struct switch_pump *pump);
 /* Adds a queue, whose wait object is open, and removes it; -FI_EBUSY while something
- * reports to it. Both take the lock. */
+ * reports to it.  Both take the lock. */
 int switch_hub_add_queue(struct switch_hub *hub, struct switch_events *events);
 int switch_hub_del_queue(struct switch_hub *hub, struct switch_events *events);
-/* Counts an object that reports to this queue (1), or no more (-1). Takes the hub's lock. */
+/* Counts an object that reports to this queue (1), or no more (-1).  Takes the hub's lock. */
 void switch_events_refer(struct switch_events *events, int change);
-/* Lets a descriptor wake up those who wait for any queue, or no more. The lock is held. */
+/* Lets a descriptor wake up those who wait for any queue, or no more.  The lock is held. */
 void switch_hub_add_fd(struct switch_hub *hub, int fd);
 void switch_hub_del_fd(struct switch_hub *hub, int fd);
 

@@ -60,7 +60,7 @@ static void handle_event(struct switch_pump *pump, struct core_event *event)
 	}
 }
 
-/* tick: the coarse clock went on since the last pass. Connection events are then read in
+/* tick: the coarse clock went on since the last pass.  Connection events are then read in
  * every pass of an application that progresses seldom, and now and then in one that polls,
  * because a peer that connects is waiting. */
 static void poll_core(struct switch_pump *pump, bool tick)

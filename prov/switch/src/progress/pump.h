@@ -24,8 +24,8 @@ struct switch_pump;
 
 /*
  * The callbacks of a front end, which sits on a pump: the libfabric objects, or something else
- * that moves bytes. Each is called with the lock held, from within the pump, and may submit to
- * the engine but not call the pump again. All are required.
+ * that moves bytes.  Each is called with the lock held, from within the pump, and may submit to
+ * the engine but not call the pump again.  All are required.
  */
 struct switch_front {
 	/* An operation is complete; it belongs to the front end again. */
@@ -51,8 +51,8 @@ struct switch_front {
 enum { SWITCH_PUMP_FDS = 8 };
 
 /*
- * One engine over a core, with what progresses and wakes them up. Embedded in an object of the
- * front end. Its lock covers everything below it, and is not in use where only one thread can
+ * One engine over a core, with what progresses and wakes them up.  Embedded in an object of the
+ * front end.  Its lock covers everything below it, and is not in use where only one thread can
  * come in (base/switch.h).
  */
 struct switch_pump {

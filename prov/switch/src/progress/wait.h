@@ -57,10 +57,10 @@ struct switch_sleeper {
 	bool entered;
 };
 
-/* Closes it, and leaves its wait set. Call without locks. */
+/* Closes it, and leaves its wait set.  Call without locks. */
 void switch_wait_fini(struct switch_wait *wait);
 /* Opens a wait object of this kind, with the descriptors that wake up a pump (NULL: none
- * yet). FI_WAIT_NONE: there is nothing to wait on. */
+ * yet).  FI_WAIT_NONE: there is nothing to wait on. */
 int switch_wait_open(struct switch_wait *wait, enum fi_wait_obj wait_obj, struct switch_pump *pump);
 /* Adds and removes the descriptors that wake up a pump, or a single one. */
 int switch_wait_add_pump(struct switch_wait *wait, struct switch_pump *pump);
@@ -76,7 +76,7 @@ bool switch_wait_arm(struct switch_wait *wait);
 /* A sleeper with a timeout in milliseconds, as in the blocking calls; negative: none. */
 struct switch_sleeper switch_sleeper(int timeout);
 /* Enter: the thread is about to sleep; it has found nothing, under the lock that signal is
- * called with. Leave: the thread is awake again, or never slept; true if there was a
+ * called with.  Leave: the thread is awake again, or never slept; true if there was a
  * signal in between. */
 void switch_wait_enter(struct switch_wait *wait, struct switch_sleeper *sleeper);
 bool switch_wait_leave(struct switch_wait *wait, struct switch_sleeper *sleeper);
