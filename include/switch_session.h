@@ -24,7 +24,7 @@ enum {
 	SESS_SEND_IOV_MAX = 5,	/* pieces of a packet: its head and those */
 	SESS_KEY_MAX = 32,	/* bytes of a remote key */
 	SESS_NAME_MAX = 64,	/* bytes of an endpoint's name in the hello */
-	SESS_HOST_MAX = 40,	   /* bytes of a host's identity in the hello */
+	SESS_HOST_MAX = 40,	/* bytes of a host's identity in the hello */
 	SESS_PREAMBLE_LEN = 28, /* bytes of ours ahead of connection data */
 	SESS_BUFFER_MIN = 512,	/* bounds of a control buffer, bytes */
 	SESS_BUFFER_MAX = 65536,
@@ -153,19 +153,20 @@ struct sess_stats {
 /* What the user allows, for all sessions.  Every size in bytes, every time in
  * nanoseconds.  Zero means the default given in brackets. */
 struct sess_config {
-	enum sess_way transfer;	 /* forced way for what exceeds a packet, or SESS_AUTO */
-	uint64_t initial;	 /* bytes of the initial portion of a read or write [1024] */
-	uint64_t eager_budget;	 /* unmatched bytes of copied transfers, a session [1 MiB] */
-	uint64_t unexpected_max; /* unmatched bytes kept, a receive context [64 MiB] */
-	uint32_t announced_max;	 /* messages, announced or empty, kept beyond twice that; and
-				    what a session may have waiting for an answer [65536] */
-	uint64_t throttle;	 /* of them so many in all sessions before their peers are
-				    given fewer credits [1 MiB] */
-	uint64_t hello_timeout;	 /* [30 s] */
-	uint64_t close_timeout;	 /* [5 s] */
-	uint32_t first_seq;	  /* sequence number of a session's first packet */
-	uint8_t host_len;	  /* bytes of: */
-	uint8_t host[SESS_HOST_MAX]; /* what two processes of a host have in common, told to peers */
+	enum sess_way transfer;	     /* forced way for what exceeds a packet, or SESS_AUTO */
+	uint64_t initial;	     /* bytes of the initial portion of a read or write [1024] */
+	uint64_t eager_budget;	     /* unmatched bytes of copied transfers, a session [1 MiB] */
+	uint64_t unexpected_max;     /* unmatched bytes kept, a receive context [64 MiB] */
+	uint32_t announced_max;	     /* messages, announced or empty, kept beyond twice that; and
+					what a session may have waiting for an answer [65536] */
+	uint64_t throttle;	     /* of them so many in all sessions before their peers are
+					given fewer credits [1 MiB] */
+	uint64_t hello_timeout;	     /* [30 s] */
+	uint64_t close_timeout;	     /* [5 s] */
+	uint32_t first_seq;	     /* sequence number of a session's first packet */
+	uint8_t host_len;	     /* bytes of: */
+	uint8_t host[SESS_HOST_MAX]; /* what two processes of a host have in common, told to peers
+				      */
 	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
 	/* A new operation for a message that this receive with MULTI matched, or
 	 * NULL (it then ends with ENOMEM).  The engine fills it in and completes
@@ -206,6 +207,7 @@ enum sess_action_type {
 	SESS_ACT_REGISTER,   /* register iov[0] for access: answer with sess_registered() */
 	SESS_ACT_DEREGISTER, /* release mem; the peer must not reach it any more */
 	SESS_ACT_UP,	     /* the session may be used */
+	SESS_ACT_CONNECT,    /* open a path for the session's link, as sess_retry() announced */
 	SESS_ACT_BYE,	     /* the peer closes in order: nothing more comes from it */
 	SESS_ACT_DOWN,	     /* the session is over (error, reason): close the paths of its
 				links, return every io with sess_done(), then call
@@ -381,8 +383,14 @@ int sess_request_parse(const void *buf, size_t len, struct sess_request *request
  * this session with the same peer (docs/protocol.md, crossing connects). */
 enum sess_crossing {
 	SESS_CROSS_REFUSE, /* ours goes on: turn the request away */
-	SESS_CROSS_ADOPT,  /* drop our own attempt, then sess_adopt() and accept */
-	SESS_CROSS_RENEW,  /* the peer began anew: fail this session, accept a fresh one */
+	SESS_CROSS_ADOPT,  /* drop our own attempt, then sess_adopt() and accept: but only once
+			      the peer has said, over the path that we open, that this request
+			      is its own */
+	SESS_CROSS_RENEW,  /* the peer began anew, or somebody says so: while the core does not
+			      report that our path is broken, sess_probe() it and tell the
+			      newcomer to try again */
+	SESS_CROSS_BESIDE, /* whoever opened this session has not greeted yet: accept the request
+			      beside it; the first that comes up is the peer */
 	SESS_CROSS_SELF,   /* it claims to come from this endpoint: see sess_made_request() */
 };
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request);
@@ -392,6 +400,11 @@ int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_re
 		void *user, uint64_t source, struct sess **sess);
 /* Our unfinished session goes on over the path that the peer opened. */
 void sess_adopt(struct sess *sess, const struct sess_request *request);
+/* Sends the peer a packet, so that the core finds out if the path is broken. */
+void sess_probe(struct sess *sess);
+/* The peer is there, and told the session that we open to try again: after a pause CONNECT
+ * asks for another path, until the time for the hello is over. */
+void sess_retry(struct sess *sess);
 /* Our unfinished session turned out to lead to the endpoint itself
  * (sess_made_request()). */
 void sess_adopt_self(struct sess *sess);

@@ -147,4 +147,5 @@ const struct switch_front switch_objects_front = {
 	.gone = switch_conn_gone,
 	.request = switch_rdm_request,
 	.refused = switch_conn_refused,
+	.connect = switch_conn_connect,
 };

@@ -8,6 +8,7 @@
  */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -257,6 +258,60 @@ void switch_addr_set_port(struct switch_addr *addr, uint16_t port)
 bool switch_addr_equal(const struct switch_addr *a, const struct switch_addr *b)
 {
 	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
+/* The IPv4 address in one of either family; false: it has none. */
+static bool ipv4_of(const struct sockaddr *addr, struct in_addr *ip)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	if (addr->sa_family == AF_INET) {
+		memcpy(&in, addr, sizeof(in));
+		*ip = in.sin_addr;
+		return true;
+	}
+	if (addr->sa_family != AF_INET6)
+		return false;
+	memcpy(&in6, addr, sizeof(in6));
+	if (!IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+		return false;
+	memcpy(ip, in6.sin6_addr.s6_addr + 12, sizeof(*ip));
+	return true;
+}
+
+static bool is_same_ip(const struct sockaddr *a, const struct sockaddr *b)
+{
+	struct sockaddr_in6 a6, b6;
+	struct in_addr a4, b4;
+
+	if (ipv4_of(a, &a4))
+		return ipv4_of(b, &b4) && a4.s_addr == b4.s_addr;
+	if (a->sa_family != AF_INET6 || b->sa_family != AF_INET6)
+		return false;
+	memcpy(&a6, a, sizeof(a6));
+	memcpy(&b6, b, sizeof(b6));
+	return IN6_ARE_ADDR_EQUAL(&a6.sin6_addr, &b6.sin6_addr);
+}
+
+bool switch_addr_is_here(const struct switch_addr *addr)
+{
+	struct sockaddr_storage wanted = {0};
+	const struct ifaddrs *each;
+	struct ifaddrs *list;
+	struct in_addr ip;
+	bool found = false;
+
+	memcpy(&wanted, addr->bytes, addr->len < sizeof(wanted) ? addr->len : sizeof(wanted));
+	/* all of 127.0.0.0/8 is, though no interface names it */
+	if (ipv4_of((struct sockaddr *)&wanted, &ip) && ntohl(ip.s_addr) >> 24 == IN_LOOPBACKNET)
+		return true;
+	if (getifaddrs(&list))
+		return false;
+	for (each = list; each && !found; each = each->ifa_next)
+		found = each->ifa_addr && is_same_ip(each->ifa_addr, (struct sockaddr *)&wanted);
+	freeifaddrs(list);
+	return found;
 }
 
 /* -- names --------------------------------------------------------------- */

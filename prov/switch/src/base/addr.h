@@ -61,6 +61,8 @@ bool switch_addr_same_family(const struct switch_addr *a, const struct switch_ad
 void switch_addr_set_any(const struct switch_addr *like, struct switch_addr *any);
 /* Whether it is a socket address that stands for every interface. */
 bool switch_addr_is_any(uint32_t format, const void *addr, size_t len);
+/* Whether its IP address, as switch_addr_set() made it, is one of this host's. */
+bool switch_addr_is_here(const struct switch_addr *addr);
 /* Whether two addresses, as switch_addr_set() made them, are equal. */
 bool switch_addr_equal(const struct switch_addr *a, const struct switch_addr *b);
 

@@ -147,7 +147,8 @@ int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len
 	conn = switch_conn_create(&msg->local, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_connect(msg->local.sess_ep, conn->link.core->sess, &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
+	ret = sess_connect(msg->local.sess_ep, conn->link.core->sess, &conn->link, SESS_SOURCE_ANY,
+			   &conn->link.sess);
 	if (!ret) {
 		ret = switch_conn_open_path(conn, addr, addr_len, param, paramlen);
 		return_address(msg, true); /* the path uses it now, or has given it up */
@@ -176,8 +177,8 @@ int switch_msg_accept(struct switch_msg *msg, const void *param, size_t paramlen
 	conn = switch_conn_create(&msg->local, FI_ADDR_NOTAVAIL);
 	if (!conn)
 		return -FI_ENOMEM;
-	ret = sess_accept(msg->local.sess_ep, conn->link.core->sess, &connreq->preamble, &conn->link, SESS_SOURCE_ANY,
-			  &conn->link.sess);
+	ret = sess_accept(msg->local.sess_ep, conn->link.core->sess, &connreq->preamble,
+			  &conn->link, SESS_SOURCE_ANY, &conn->link.sess);
 	if (!ret) {
 		request = connreq->request;
 		msg->connreq = NULL;
@@ -250,9 +251,16 @@ static const struct switch_addr *msg_name_for(const struct switch_local *local,
 	return NULL;
 }
 
-/* Whatever the refusal says, the connection has failed. */
-static bool msg_refused(const void *data, size_t len)
+/* Never asked: no listener tells a connected endpoint to try again. */
+static void msg_connect_again(struct switch_conn *conn)
 {
+	sess_path_down(sess_link(conn->link.sess), FI_ECONNREFUSED);
+}
+
+/* Whatever the refusal says, the connection has failed. */
+static bool msg_refused(struct switch_conn *conn, const void *data, size_t len)
+{
+	(void)conn;
 	(void)data, (void)len;
 	return false;
 }
@@ -300,6 +308,7 @@ const struct switch_role switch_msg_role = {
 	.bye = msg_bye,
 	.down = msg_down,
 	.refused = msg_refused,
+	.connect = msg_connect_again,
 	.forget = msg_forget,
 	.gone = msg_gone,
 	.close = msg_close,

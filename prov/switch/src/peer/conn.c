@@ -163,11 +163,21 @@ bool switch_conn_refused(struct switch_link *link, const void *data, size_t len)
 {
 	struct switch_conn *conn = switch_conn_of(link);
 
-	if (conn->local && conn->local->role->refused(data, len))
+	if (conn->local && conn->local->role->refused(conn, data, len))
 		return true;
 	if (keep_cm_data(conn, data, len))
 		SW_WARN(EP_CTRL, "no memory for the data of a refusal\n");
 	return false;
+}
+
+void switch_conn_connect(struct switch_link *link)
+{
+	struct switch_conn *conn = switch_conn_of(link);
+
+	if (conn->local)
+		conn->local->role->connect(conn);
+	else
+		sess_path_down(sess_link(link->sess), FI_ECONNREFUSED);
 }
 
 void switch_conn_up(struct switch_link *link)

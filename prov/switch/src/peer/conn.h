@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "core/core.h"
 #include "progress/link.h"
+#include "switch_session.h"
 
 struct switch_local;
 struct switch_unknown;
@@ -32,6 +33,12 @@ struct switch_conn {
 	bool is_unnamed;
 	struct switch_addr addr;	/* the peer's name: its IP address, its listener's port */
 	struct switch_unknown *unknown; /* the unknown source that it is, or NULL */
+	/* while we connect to the peer: who else says that it is this peer, and waits for an
+	 * answer; and what the peer has said over our own connection */
+	struct core_request *claim; /* NULL: nobody */
+	struct sess_request claimant;
+	bool yields; /* our connection to the request that is: */
+	struct sess_request winner;
 
 	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
 	void *cm_data;
@@ -57,6 +64,7 @@ void switch_conn_leave(struct switch_local *local);
 
 /* Slots of struct switch_front. */
 int switch_conn_data(struct switch_link *link, const void *data, size_t len);
+void switch_conn_connect(struct switch_link *link);
 void switch_conn_up(struct switch_link *link);
 void switch_conn_bye(struct switch_link *link);
 void switch_conn_down(struct switch_link *link, int error);

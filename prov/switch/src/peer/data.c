@@ -26,21 +26,40 @@ ssize_t switch_data_write(const struct sess *sess, uint16_t port, const void *da
 	return (ssize_t)(SESS_PREAMBLE_LEN + len);
 }
 
-static const uint8_t refusal_crossing[] = {'O', 'F', 'S', 'W', 1};
-static const uint8_t refusal_closing[] = {'O', 'F', 'S', 'W', 2};
+static const uint8_t magic[] = {'O', 'F', 'S', 'W'}; /* then the reason */
 
-const void *switch_refusal_data(enum switch_refusal why, size_t *len)
+size_t switch_refusal_write(enum switch_refusal why, const struct sess *ours,
+			    uint8_t buf[SWITCH_REFUSAL_MAX])
 {
-	*len = why == SWITCH_REFUSAL_NONE ? 0 : sizeof(refusal_crossing);
-	return why == SWITCH_REFUSAL_CROSSING  ? refusal_crossing
-	       : why == SWITCH_REFUSAL_CLOSING ? refusal_closing
-					       : NULL;
+	if (why == SWITCH_REFUSAL_NONE)
+		return 0;
+	memcpy(buf, magic, sizeof(magic));
+	buf[sizeof(magic)] = (uint8_t)why;
+	if (why != SWITCH_REFUSAL_CROSSING)
+		return sizeof(magic) + 1;
+	sess_preamble(sess_link(ours), 0, buf + sizeof(magic) + 1);
+	return SWITCH_REFUSAL_MAX;
 }
 
-bool switch_refusal_is_crossing(const void *data, size_t len)
+enum switch_refusal switch_refusal_read(const void *data, size_t len, struct sess_request *winner)
 {
-	return len >= sizeof(refusal_crossing) &&
-	       !memcmp(data, refusal_crossing, sizeof(refusal_crossing));
+	const uint8_t *bytes = data;
+	const size_t head = sizeof(magic) + 1;
+
+	if (len < head || memcmp(bytes, magic, sizeof(magic)))
+		return SWITCH_REFUSAL_NONE;
+	switch (bytes[sizeof(magic)]) {
+	case SWITCH_REFUSAL_CROSSING:
+		return sess_request_parse(bytes + head, len - head, winner)
+			       ? SWITCH_REFUSAL_NONE
+			       : SWITCH_REFUSAL_CROSSING;
+	case SWITCH_REFUSAL_CLOSING:
+		return SWITCH_REFUSAL_CLOSING;
+	case SWITCH_REFUSAL_AGAIN:
+		return SWITCH_REFUSAL_AGAIN;
+	default:
+		return SWITCH_REFUSAL_NONE;
+	}
 }
 
 void switch_refusal_warn(bool *warned)

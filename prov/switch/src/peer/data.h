@@ -23,14 +23,22 @@ ssize_t switch_data_write(const struct sess *sess, uint16_t port, const void *da
 
 /* Why a peer is refused. */
 enum switch_refusal {
-	SWITCH_REFUSAL_NONE,	 /* no reason is given */
-	SWITCH_REFUSAL_CROSSING, /* our own connection to the peer goes on, so it must not give up
-				  */
+	SWITCH_REFUSAL_NONE,	 /* no reason is given, or none that we know */
+	SWITCH_REFUSAL_CROSSING, /* our own connection to the peer goes on, so it must not give
+				  * up; says which request that is */
 	SWITCH_REFUSAL_CLOSING,
+	SWITCH_REFUSAL_AGAIN, /* there is a session with a peer of this name: try again, for it
+			       * may be over */
 };
-/* The data of a refusal for this reason; NULL with a length of 0 for none. */
-const void *switch_refusal_data(enum switch_refusal why, size_t *len);
-bool switch_refusal_is_crossing(const void *data, size_t len);
+
+enum { SWITCH_REFUSAL_MAX = 5 + SESS_PREAMBLE_LEN }; /* bytes of their data */
+
+/* The data of a refusal for this reason; ours: of CROSSING, the session that connects.
+ * Returns the length. */
+size_t switch_refusal_write(enum switch_refusal why, const struct sess *ours,
+			    uint8_t buf[SWITCH_REFUSAL_MAX]);
+/* What the data of a refusal say; winner: of CROSSING, the peer's request. */
+enum switch_refusal switch_refusal_read(const void *data, size_t len, struct sess_request *winner);
 /* Warns that a request without a preamble was refused; once for each endpoint, because
  * anybody can send many. */
 void switch_refusal_warn(bool *warned);

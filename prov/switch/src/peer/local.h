@@ -41,7 +41,8 @@ struct switch_role {
 	void (*up)(struct switch_conn *conn);
 	void (*bye)(struct switch_conn *conn);
 	void (*down)(struct switch_conn *conn, int error);
-	bool (*refused)(const void *data, size_t len);
+	bool (*refused)(struct switch_conn *conn, const void *data, size_t len);
+	void (*connect)(struct switch_conn *conn);
 	/* Makes the connection unavailable for sends: the next one to this peer opens
 	 * another. */
 	void (*forget)(struct switch_conn *conn);

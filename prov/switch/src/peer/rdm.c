@@ -145,7 +145,8 @@ static int rdm_open(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct swit
 	if (is_own_address(rdm, addr)) {
 		ret = sess_connect_self(rdm->local.sess_ep, &conn->link, fi_addr, &conn->link.sess);
 	} else {
-		ret = sess_connect(rdm->local.sess_ep, conn->link.core->sess, &conn->link, fi_addr, &conn->link.sess);
+		ret = sess_connect(rdm->local.sess_ep, conn->link.core->sess, &conn->link, fi_addr,
+				   &conn->link.sess);
 		if (!ret)
 			ret = switch_conn_open_path(conn, addr->bytes, addr->len, NULL, 0);
 	}
@@ -230,12 +231,20 @@ static struct switch_conn *find_maker(struct switch_rdm *rdm, const struct sess_
 	return NULL;
 }
 
-static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch_refusal why)
+/* ours: of CROSSING, the session that goes on. */
+static void reject(struct switch_rdm *rdm, struct core_request *request, enum switch_refusal why,
+		   const struct sess *ours)
 {
-	size_t len;
-	const void *data = switch_refusal_data(why, &len);
+	uint8_t data[SWITCH_REFUSAL_MAX];
+	const size_t len = switch_refusal_write(why, ours, data);
 
-	rdm->local.pump->core.ops->reject(event->request, data, len);
+	rdm->local.pump->core.ops->reject(request, len ? data : NULL, len);
+}
+
+static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch_refusal why,
+		   const struct sess *ours)
+{
+	reject(rdm, event->request, why, ours);
 	event->request = NULL;
 }
 
@@ -246,7 +255,7 @@ static void meet_self(struct switch_rdm *rdm, struct core_event *event,
 {
 	struct switch_conn *conn = find_maker(rdm, request);
 
-	refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
+	refuse(rdm, event, SWITCH_REFUSAL_CLOSING, NULL);
 	if (!conn)
 		return;
 	sess_adopt_self(conn->link.sess);
@@ -263,11 +272,11 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 	if (conn)
 		conn->addr = *name;
 	if (!conn ||
-	    sess_accept(rdm->local.sess_ep, conn->link.core->sess, request, &conn->link, source_key(rdm, conn),
-			&conn->link.sess) ||
+	    sess_accept(rdm->local.sess_ep, conn->link.core->sess, request, &conn->link,
+			source_key(rdm, conn), &conn->link.sess) ||
 	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(rdm, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
-		refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
+		refuse(rdm, event, SWITCH_REFUSAL_CLOSING, NULL);
 		if (conn)
 			switch_link_end(&conn->link);
 		return;
@@ -283,17 +292,101 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 		rdm->conns[fi_addr] = conn;
 }
 
+/* -- who is who: two that claim one name ---------------------------------------------- */
+
+/*
+ * A peer's IP address is the core's word; its port is only its own.  So whoever can connect
+ * from that address can claim any name there.  Where we connect to a name ourselves, the one
+ * who listens there is the peer: a request in its name waits, and is adopted only if the
+ * peer says over our own connection, with its refusal, that this request is its own.
+ */
+
 /* Our attempt gives way to the peer's. */
-static void adopt(struct switch_conn *conn, struct core_event *event,
+static void adopt(struct switch_conn *conn, struct core_request *core_request,
 		  const struct sess_request *request)
 {
-	struct core_request *core_request = event->request;
 	int ret;
 
-	event->request = NULL;
 	switch_link_drop_path(&conn->link);
 	sess_adopt(conn->link.sess, request);
 	ret = switch_conn_accept_path(conn, core_request, NULL, 0);
+	if (ret)
+		sess_path_down(sess_link(conn->link.sess), -ret);
+}
+
+/* Nobody waits to be this peer any more. */
+static void drop_claim(struct switch_conn *conn)
+{
+	if (conn->claim)
+		reject(rdm_of(conn->local), conn->claim, SWITCH_REFUSAL_AGAIN, NULL);
+	conn->claim = NULL;
+}
+
+static bool is_winner(const struct switch_conn *conn, const struct sess_request *request)
+{
+	return conn->yields && request->instance == conn->winner.instance &&
+	       request->session_id == conn->winner.session_id &&
+	       request->cookie == conn->winner.cookie;
+}
+
+/* Somebody connects in the name of a peer that we connect to. */
+static void claim(struct switch_conn *conn, struct core_event *event,
+		  const struct sess_request *request)
+{
+	struct core_request *core_request = event->request;
+
+	if (is_winner(conn, request)) {
+		event->request = NULL;
+		adopt(conn, core_request, request);
+	} else if (conn->yields || conn->claim) {
+		refuse(rdm_of(conn->local), event, SWITCH_REFUSAL_AGAIN, NULL);
+	} else {
+		event->request = NULL;
+		conn->claim = core_request;
+		conn->claimant = *request;
+	}
+}
+
+/* The peer's own connection goes on, and it says which that is. */
+static void yield(struct switch_conn *conn, const struct sess_request *winner)
+{
+	struct core_request *request = conn->claim;
+
+	conn->yields = true;
+	conn->winner = *winner;
+	if (request && is_winner(conn, &conn->claimant)) {
+		conn->claim = NULL;
+		adopt(conn, request, &conn->claimant);
+	} else {
+		drop_claim(conn);
+	}
+}
+
+static bool rdm_refused(struct switch_conn *conn, const void *data, size_t len)
+{
+	struct sess_request winner;
+
+	switch (switch_refusal_read(data, len, &winner)) {
+	case SWITCH_REFUSAL_CROSSING:
+		yield(conn, &winner);
+		return true;
+	case SWITCH_REFUSAL_AGAIN:
+		sess_retry(conn->link.sess);
+		return true;
+	case SWITCH_REFUSAL_CLOSING:
+	case SWITCH_REFUSAL_NONE:
+		break;
+	}
+	return false;
+}
+
+static void rdm_connect(struct switch_conn *conn)
+{
+	int ret;
+
+	if (conn->link.path)
+		return;
+	ret = switch_conn_open_path(conn, conn->addr.bytes, conn->addr.len, NULL, 0);
 	if (ret)
 		sess_path_down(sess_link(conn->link.sess), -ret);
 }
@@ -307,6 +400,32 @@ static struct switch_conn *find_peer(struct switch_rdm *rdm, const struct switch
 	return find_unnamed(rdm, name);
 }
 
+/* It is this endpoint's own name, of whichever of the interfaces that it listens on. */
+static bool is_own_name(const struct switch_rdm *rdm, const struct switch_addr *name)
+{
+	return is_own_address(rdm, name) ||
+	       (rdm->everywhere && switch_addr_port(name) == switch_addr_port(&rdm->name) &&
+		switch_addr_is_here(name));
+}
+
+/* The session that has this name is given up only when the core says that its path is
+ * broken; over cores that do not tell, at once, or a peer that was started again would never
+ * be let in. */
+static void renew(struct switch_conn *conn, struct core_event *event,
+		  const struct sess_request *request, const struct switch_addr *name)
+{
+	struct switch_rdm *rdm = rdm_of(conn->local);
+
+	if (rdm->local.pump->core.caps->tells_end) {
+		sess_probe(conn->link.sess);
+		refuse(rdm, event, SWITCH_REFUSAL_AGAIN, NULL);
+		return;
+	}
+	rdm_forget(conn);
+	sess_abort(conn->link.sess, FI_ECONNRESET);
+	accept_new(rdm, event, request, name);
+}
+
 void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 {
 	struct switch_rdm *rdm = event->user;
@@ -318,17 +437,21 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 	if (sess_request_parse(event->data, event->len, &request) ||
 	    peer_name(rdm, event, &request, &name)) {
 		switch_refusal_warn(&rdm->local.warned);
-		refuse(rdm, event, SWITCH_REFUSAL_NONE);
+		refuse(rdm, event, SWITCH_REFUSAL_NONE, NULL);
 		return;
 	}
 	if (sess_ep_is_self(rdm->local.sess_ep, &request)) {
 		meet_self(rdm, event, &request);
 		return;
 	}
+	if (is_own_name(rdm, &name)) {
+		refuse(rdm, event, SWITCH_REFUSAL_NONE, NULL);
+		return;
+	}
 	conn = find_peer(rdm, &name);
 	if (rdm->local.life == SWITCH_CLOSING &&
 	    (!conn || sess_crossing(conn->link.sess, &request) != SESS_CROSS_ADOPT)) {
-		refuse(rdm, event, SWITCH_REFUSAL_CLOSING);
+		refuse(rdm, event, SWITCH_REFUSAL_CLOSING, NULL);
 		return;
 	}
 	if (!conn) {
@@ -337,14 +460,16 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 	}
 	switch (sess_crossing(conn->link.sess, &request)) {
 	case SESS_CROSS_REFUSE:
-		refuse(rdm, event, SWITCH_REFUSAL_CROSSING);
+		refuse(rdm, event, SWITCH_REFUSAL_CROSSING, conn->link.sess);
 		break;
 	case SESS_CROSS_ADOPT:
-		adopt(conn, event, &request);
+		claim(conn, event, &request);
 		break;
 	case SESS_CROSS_RENEW:
+		renew(conn, event, &request, &name);
+		break;
+	case SESS_CROSS_BESIDE:
 		rdm_forget(conn);
-		sess_abort(conn->link.sess, FI_ECONNRESET);
 		accept_new(rdm, event, &request, &name);
 		break;
 	case SESS_CROSS_SELF: /* sess_ep_is_self() has excluded it */
@@ -417,15 +542,38 @@ static const struct switch_addr *rdm_name_for(const struct switch_local *local,
 		       : NULL;
 }
 
-/* Nothing to do: sends that wait for the session are in the engine. */
+/* The first session of a name that comes up has it. */
 static void rdm_up(struct switch_conn *conn)
 {
-	(void)conn;
+	struct switch_rdm *rdm = rdm_of(conn->local);
+	struct switch_conn *holder = find_peer(rdm, &conn->addr);
+
+	drop_claim(conn);
+	if (holder == conn)
+		return;
+	if (holder && sess_is_up(holder->link.sess)) {
+		sess_abort(conn->link.sess, FI_ECONNREFUSED);
+		return;
+	}
+	if (holder)
+		rdm_forget(holder);
+	if (conn->fi_addr == FI_ADDR_NOTAVAIL)
+		conn_set_unnamed(conn);
+	else
+		rdm->conns[conn->fi_addr] = conn;
 }
 
 static void rdm_down(struct switch_conn *conn, int error)
 {
 	(void)error;
+	drop_claim(conn);
+	rdm_forget(conn);
+}
+
+/* The endpoint closes. */
+static void rdm_leave(struct switch_conn *conn)
+{
+	drop_claim(conn);
 	rdm_forget(conn);
 }
 
@@ -453,10 +601,10 @@ const struct switch_role switch_rdm_role = {
 	.up = rdm_up,
 	.bye = rdm_forget,
 	.down = rdm_down,
-	.refused =
-		switch_refusal_is_crossing, /* the peer's own connection is on its way, and wins */
-	.forget = rdm_forget,
-	.gone = rdm_forget,
+	.refused = rdm_refused,
+	.connect = rdm_connect,
+	.forget = rdm_leave,
+	.gone = rdm_leave,
 	.close = rdm_close,
 	.fini = rdm_fini,
 };

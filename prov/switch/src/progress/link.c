@@ -136,10 +136,13 @@ void switch_link_refused(const struct core_event *event)
 
 	if (event->path != link->path || link->down)
 		return;
-	if (link->pump->front->refused(link, event->data, event->len))
-		switch_link_drop_path(link);
-	else
-		sess_path_down(sess_link(link->sess), event->error ? event->error : FI_ECONNREFUSED);
+	if (link->pump->front->refused(link, event->data, event->len)) {
+		if (event->path == link->path) /* it may have another one already */
+			switch_link_drop_path(link);
+	} else {
+		sess_path_down(sess_link(link->sess),
+			       event->error ? event->error : FI_ECONNREFUSED);
+	}
 }
 
 void switch_link_broken(const struct core_event *event)

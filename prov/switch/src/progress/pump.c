@@ -183,6 +183,9 @@ void switch_pump_perform(struct switch_pump *pump)
 		case SESS_ACT_UP:
 			switch_link_up(action->user);
 			break;
+		case SESS_ACT_CONNECT:
+			pump->front->connect(action->user);
+			break;
 		case SESS_ACT_BYE:
 			switch_link_bye(action->user);
 			break;

@@ -33,6 +33,9 @@ struct switch_front {
 	/* What a peer sent with its acceptance, behind our preamble: 0, or an errno value
 	 * with which the session ends. */
 	int (*data)(struct switch_link *link, const void *data, size_t len);
+	/* The peer had told the session that connects to try again: it is time to open another
+	 * path. */
+	void (*connect)(struct switch_link *link);
 	/* The session may be used. */
 	void (*up)(struct switch_link *link);
 	/* Its peer closes in order: nothing more comes. */

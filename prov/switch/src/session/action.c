@@ -182,6 +182,7 @@ static const struct sess_action *next_event(struct sess_engine *engine)
 		enum sess_action_type type;
 	} events[] = {
 		{TELL_UP, SESS_ACT_UP},
+		{TELL_CONNECT, SESS_ACT_CONNECT},
 		{TELL_BYE, SESS_ACT_BYE},
 		{TELL_DOWN, SESS_ACT_DOWN},
 	};

@@ -8,7 +8,8 @@
 
 #include "session/internal.h"
 
-#define MS UINT64_C(1000000) /* nanoseconds */
+#define MS	    UINT64_C(1000000) /* nanoseconds */
+#define RETRY_PAUSE (20 * MS)	      /* until a peer that said "try again" is asked again */
 
 static void config_default(uint64_t *value, uint64_t otherwise)
 {
@@ -72,6 +73,14 @@ static void hello_expired(struct sess_timer *timer)
 	sess_link_fail(link, ETIMEDOUT, "no hello within the time allowed");
 }
 
+static void retry_expired(struct sess_timer *timer)
+{
+	struct sess_link *link =
+		(struct sess_link *)((char *)timer - offsetof(struct sess_link, retry));
+
+	engine_tell(link->sess, TELL_CONNECT);
+}
+
 int sess_engine_create(const struct sess_config *config, struct sess_engine **out)
 {
 	struct sess_engine *engine = calloc(1, sizeof(*engine));
@@ -93,6 +102,7 @@ int sess_engine_create(const struct sess_config *config, struct sess_engine **ou
 	TAILQ_INIT(&engine->events);
 	TAILQ_INIT(&engine->links_down);
 	timer_list_init(&engine->hellos, hello_expired);
+	timer_list_init(&engine->retries, retry_expired);
 	timer_list_init(&engine->closings, session_expired);
 	TAILQ_INIT(&engine->throttled);
 	TAILQ_INIT(&engine->registering);
@@ -198,12 +208,14 @@ void engine_tell(struct sess *sess, unsigned what)
 uint64_t sess_tick(struct sess_engine *engine, uint64_t now)
 {
 	const uint64_t held = sess_holds(engine) ? now + HELD_TOO_LONG : SESS_NEVER;
-	uint64_t hello, bye, look, next;
+	uint64_t hello, retry, bye, look, next;
 
 	hello = timer_tick(&engine->hellos, engine->config.hello_timeout, now);
+	retry = timer_tick(&engine->retries, RETRY_PAUSE, now);
 	bye = timer_tick(&engine->closings, engine->config.close_timeout, now);
 	look = backlog_tick(engine, now);
 	next = hello < bye ? hello : bye;
+	next = retry < next ? retry : next;
 	next = look < next ? look : next;
 	return held < next ? held : next;
 }

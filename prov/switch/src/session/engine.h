@@ -16,7 +16,7 @@ struct sess_engine {
 	struct link_list held;	     /* sends held back to be coalesced */
 	struct link_list links_down; /* to be told */
 	struct sess_list events;
-	struct timer_list hellos, closings;
+	struct timer_list hellos, retries, closings;
 	struct sess_list throttled; /* sessions whose peers get fewer credits */
 	struct xfer_list registering, releasing, rma, rma_blocked;
 	STAILQ_HEAD(, sess_op) done;

@@ -54,6 +54,7 @@ void sess_link_free(struct sess_link *link, int error)
 
 	engine_set_work(link, NULL);
 	timer_stop(&link->timer);
+	timer_stop(&link->retry);
 	sess_link_forget_event(link);
 	drop_packet(link, &link->packet, error);
 	drop_packet(link, &link->refused, error);

@@ -47,6 +47,7 @@ struct sess_link {
 	TAILQ_ENTRY(sess_link) event; /* while tell_down */
 	struct link_list *work_list;  /* where work is linked, or NULL */
 	struct sess_timer timer;      /* for the hello */
+	struct sess_timer retry;      /* for opening the path once more */
 
 	enum link_state state;
 	uint8_t has, due;

@@ -97,6 +97,7 @@ int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_re
 
 void sess_adopt(struct sess *sess, const struct sess_request *request)
 {
+	timer_stop(&sess_link(sess)->retry);
 	take_request(sess_link(sess), request);
 }
 
@@ -105,6 +106,7 @@ void sess_adopt_self(struct sess *sess)
 	struct sess_op *op;
 
 	timer_stop(&sess_link(sess)->timer);
+	timer_stop(&sess_link(sess)->retry);
 	sess->is_self = true;
 	sess->state = SESS_OPEN;
 	while ((op = STAILQ_FIRST(&sess->sends))) {
@@ -128,21 +130,34 @@ static bool is_connecting(const struct sess *sess)
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request)
 {
 	const struct sess_link *link = sess_link(sess);
+	const bool is_ours = sess->ep->instance < request->instance; /* that wins */
 
 	if (request->instance == sess->ep->instance)
 		return SESS_CROSS_SELF;
 	if (is_connecting(sess))
-		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE
-							      : SESS_CROSS_ADOPT;
-	/* Its path is there but not its hello: whose opening this is, the
-	 * smaller instance's, is known from is_opener. */
+		return is_ours ? SESS_CROSS_REFUSE : SESS_CROSS_ADOPT;
+	/* Its path is there but not its hello: is_opener says whose opening this is, the one
+	 * of the smaller instance. */
 	if (sess->state == SESS_OPENING && link->is_opener)
-		return sess->ep->instance < request->instance ? SESS_CROSS_REFUSE
-							      : SESS_CROSS_RENEW;
+		return is_ours ? SESS_CROSS_REFUSE : SESS_CROSS_RENEW;
 	if (sess->peer_instance == request->instance &&
 	    (!link || (int32_t)(request->attempt - link->peer_attempt) <= 0))
 		return SESS_CROSS_REFUSE;
-	return SESS_CROSS_RENEW;
+	return sess->state == SESS_OPENING ? SESS_CROSS_BESIDE : SESS_CROSS_RENEW;
+}
+
+void sess_probe(struct sess *sess)
+{
+	if (!sess->link)
+		return;
+	sess->link->credit.owed = true;
+	sess_link_ready(sess->link);
+}
+
+void sess_retry(struct sess *sess)
+{
+	if (is_connecting(sess))
+		timer_start(&sess_link(sess)->retry, &sess->engine->retries);
 }
 
 bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *request)
@@ -223,6 +238,7 @@ static void fail_links(struct sess *sess, int error)
 
 	TAILQ_FOREACH (link, &sess->links, sess_entry) {
 		timer_stop(&link->timer);
+		timer_stop(&link->retry);
 		sess_link_forget_event(link);
 		engine_set_work(link, NULL);
 		/* Nothing may come before our hello; where it did not leave, the end of
@@ -253,6 +269,7 @@ static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 	if (error && peer_failed && !(sess->bye & BYE_SEEN))
 		rx_fail_source(sess, error);
 	fail_links(sess, error);
+	sess->tell &= (uint8_t)~TELL_CONNECT;
 	engine_tell(sess, TELL_DOWN);
 }
 

@@ -27,8 +27,9 @@ enum {
 /* sess.tell: events that the driver has to be told */
 enum {
 	TELL_UP = 1 << 0,
-	TELL_BYE = 1 << 1,
-	TELL_DOWN = 1 << 2,
+	TELL_CONNECT = 1 << 1,
+	TELL_BYE = 1 << 2,
+	TELL_DOWN = 1 << 3,
 };
 
 /*

@@ -157,6 +157,11 @@ void link_act(struct link_node *node)
 			end->up = true;
 			node->ups++;
 			break;
+		case SESS_ACT_CONNECT:
+			if (end->up || end->down)
+				link_die(node->link, "CONNECT was told too late");
+			link_path_connect(end);
+			break;
 		case SESS_ACT_BYE:
 			if (end->bye || end->down)
 				link_die(node->link, "BYE was told too late");

@@ -98,6 +98,7 @@ void link_core_release(struct link_node *node, struct sess_mem *released);
 
 /* lib/link_path.c */
 void link_path_request(struct link *link, const struct link_event *event);
+void link_path_connect(struct link_end *end);
 void link_path_again(const struct link_event *event);
 void link_path_answer(struct link *link, const struct link_event *event);
 void link_path_deliver(struct link *link, struct link_event *event);

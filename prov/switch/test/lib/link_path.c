@@ -118,6 +118,13 @@ struct link_end *link_connect_again(struct link_node *from, struct sess *ours, s
 	return end;
 }
 
+void link_path_connect(struct link_end *end)
+{
+	if (end->conn)
+		link_die(end->node->link, "CONNECT while a request is out");
+	ask(end, EV_REQUEST, end->node->link->node[end->peer_idx]);
+}
+
 struct link_end *link_connect_self(struct link_node *node)
 {
 	struct link_end *end = end_create(node, node->idx);
@@ -171,6 +178,8 @@ void link_path_request(struct link *link, const struct link_event *event)
 			return;
 		case SESS_CROSS_RENEW:
 			sess_abort(ours->sess, ECONNRESET);
+			break;
+		case SESS_CROSS_BESIDE:
 			break;
 		}
 	}

@@ -218,6 +218,9 @@ const struct sess_action *__wrap_sess_next(struct sess_engine *engine)
 	case SESS_ACT_DOWN:
 		down(from, app, action);
 		break;
+	case SESS_ACT_CONNECT:
+		arrow(from, app, "connect again");
+		break;
 	case SESS_ACT_LINK_DOWN:
 		arrow(from, app, "link down");
 		break;

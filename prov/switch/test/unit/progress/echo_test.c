@@ -197,6 +197,12 @@ static bool echo_refused(struct switch_link *link, const void *data, size_t len)
 	return false;
 }
 
+/* Nobody is told to try again. */
+static void echo_connect(struct switch_link *link)
+{
+	sess_path_down(sess_link(link->sess), FI_ECONNREFUSED);
+}
+
 static const struct switch_front echo_front = {
 	.complete = echo_complete,
 	.data = echo_data,
@@ -206,6 +212,7 @@ static const struct switch_front echo_front = {
 	.gone = echo_gone,
 	.request = echo_request,
 	.refused = echo_refused,
+	.connect = echo_connect,
 };
 
 /* -- two nodes ---------------------------------------------------------------------- */
@@ -266,9 +273,9 @@ static void open_node(struct node *node)
 	core.virtual_addr = caps->mr_virt_addr;
 	core.rma_max = caps->rma_max;
 	cr_assert_eq(sess_engine_create(&config, &node->pump.engine), 0);
-	cr_assert_eq(sess_core_create(node->pump.engine, &core, &node->pump.core,
-				      &node->pump.core.sess),
-		     0);
+	cr_assert_eq(
+		sess_core_create(node->pump.engine, &core, &node->pump.core, &node->pump.core.sess),
+		0);
 	cr_assert_eq(switch_pump_timer_open(&node->pump), 0);
 	cr_assert_eq(sess_ep_create(node->pump.engine, node, &node->ep), 0);
 	cr_assert_eq(node->pump.core.ops->listen(node->pump.core.domain, node->info, node,
