@@ -12,6 +12,7 @@
 
 #include "api/domain.h"
 #include "api/ep.h"
+#include "api/handle.h"
 #include "api/stats.h"
 #include "base/switch.h"
 #include "progress/pump.h"

@@ -12,6 +12,7 @@
 #include "api/cm.h"
 #include "api/domain.h"
 #include "api/ep.h"
+#include "api/handle.h"
 #include "api/no.h"
 #include "base/addr.h"
 #include "core/core.h"

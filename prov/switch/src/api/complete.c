@@ -13,6 +13,7 @@
 #include "api/complete.h"
 #include "api/domain.h"
 #include "api/ep.h"
+#include "api/rx.h"
 #include "base/compat.h"
 #include "peer/conn.h"
 #include "peer/rdm.h"

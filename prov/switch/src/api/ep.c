@@ -19,6 +19,7 @@
 #include "api/domain.h"
 #include "api/ep.h"
 #include "api/eq.h"
+#include "api/handle.h"
 #include "api/no.h"
 #include "api/opt.h"
 #include "api/pep.h"

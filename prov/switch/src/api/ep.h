@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Endpoints, and what the application holds of them.
+ * Endpoints.
  */
 #ifndef SWITCH_EP_H
 #define SWITCH_EP_H
@@ -15,6 +15,8 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_eq.h>
 
+#include "api/handle.h"
+#include "api/rx.h"
 #include "base/addr.h"
 #include "base/compat.h"
 #include "core/core.h"
@@ -28,42 +30,6 @@ struct switch_count;
 struct switch_domain;
 struct switch_queue;
 struct switch_stx;
-
-/* Where receives are posted: an endpoint's own, or a shared receive context. */
-struct switch_rx {
-	struct switch_domain *domain;
-	struct switch_ep *ep;	    /* the endpoint that owns it; NULL: a shared context */
-	LIST_HEAD(, switch_ep) eps; /* endpoints that share it */
-	struct sess_rx *sess_rx;
-	size_t left; /* receives that may still be posted */
-	size_t min_multi_recv;
-	bool directed;
-};
-
-/* An enabled endpoint that receives from it; NULL if there is none. */
-const struct switch_ep *switch_rx_ep(const struct switch_rx *rx);
-
-/*
- * What the application holds of an endpoint, of an alias of one, or of a shared
- * receive context: the object behind every fid_ep of this provider but passive
- * endpoints.
- */
-struct switch_handle {
-	struct fid_ep fid;
-	struct switch_ep *ep; /* NULL: of a shared receive context */
-	struct switch_rx *rx;
-	uint64_t tx_op_flags, rx_op_flags;
-};
-
-static inline struct switch_handle *switch_handle_of(struct fid *fid)
-{
-	return container_of(fid, struct switch_handle, fid.fid);
-}
-
-static inline struct switch_ep *switch_ep_of(struct fid *fid)
-{
-	return switch_handle_of(fid)->ep;
-}
 
 /* The complete table of differences between kinds of endpoints. api/ep.c has one for each
  * type. */
@@ -122,10 +88,6 @@ struct switch_ep {
 	LIST_ENTRY(switch_ep) srx_link;
 	struct switch_stx *stx;
 };
-
-/* fi_control of an endpoint or an alias but FI_ENABLE: aliases and the flags of
- * operations (api/alias.c). */
-int switch_handle_control(struct switch_handle *handle, int command, void *arg);
 
 int switch_ep_open(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
 		   void *context);

@@ -5,7 +5,7 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_endpoint.h>
 
-#include "api/ep.h"
+#include "api/handle.h"
 #include "api/post.h"
 
 static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc, fi_addr_t src_addr,

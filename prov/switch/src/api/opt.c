@@ -9,8 +9,8 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_errno.h>
 
-#include "api/ep.h"
 #include "api/opt.h"
+#include "api/rx.h"
 
 int switch_opt_size(size_t value, void *optval, size_t *optlen)
 {

@@ -12,6 +12,7 @@
 #include "api/ep.h"
 #include "api/mr.h"
 #include "api/post.h"
+#include "api/rx.h"
 #include "peer/local.h"
 #include "peer/rdm.h"
 #include "progress/op.h"

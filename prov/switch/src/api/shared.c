@@ -16,9 +16,11 @@
 
 #include "api/domain.h"
 #include "api/ep.h"
+#include "api/handle.h"
 #include "api/no.h"
 #include "api/opt.h"
 #include "api/post.h"
+#include "api/rx.h"
 #include "api/shared.h"
 #include "base/compat.h"
 #include "base/switch.h"

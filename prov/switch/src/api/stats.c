@@ -19,6 +19,7 @@
 
 #include "api/domain.h"
 #include "api/ep.h"
+#include "api/handle.h"
 #include "api/stats.h"
 #include "base/os.h"
 #include "base/params.h"

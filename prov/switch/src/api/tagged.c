@@ -6,7 +6,7 @@
 #include <rdma/fi_endpoint.h>
 #include <rdma/fi_tagged.h>
 
-#include "api/ep.h"
+#include "api/handle.h"
 #include "api/post.h"
 
 static ssize_t tagged_recv(struct fid_ep *fid, void *buf, size_t len, void *desc,

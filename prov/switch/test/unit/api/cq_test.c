@@ -7,6 +7,7 @@
 #include "api/complete.h"
 #include "api/cq.h"
 #include "api/ep.h"
+#include "api/rx.h"
 #include "base/os.h"
 #include "lib/later.h"
 #include "lib/switch_fixture.h"
