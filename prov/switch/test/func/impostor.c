@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Impostors: a raw endpoint of the core connects from an honest peer's IP address and
+ * says that it is somebody else: a peer that is there, the endpoint itself, a peer that
+ * we are just connecting to.  It is turned away, and the honest pair notices nothing.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lib/func_common.h"
+#include "session/wire.h"
+
+enum { US, FRIEND, IMPOSTOR };
+enum { LEN = 30000, STOP_TAG = 1, FIRST_TAG = 2, ROUNDS = 10 };
+enum { BEGUN, WAITING, TURNED_AWAY }; /* words of the team */
+
+static uint16_t port_of(const struct func_addr *addr)
+{
+	struct sockaddr_in in;
+
+	memcpy(&in, addr->bytes, sizeof(in));
+	return ntohs(in.sin_port);
+}
+
+/* -- the impostor ----------------------------------------------------------------- */
+
+/* Connects to us in the name of this port. */
+static void claim_begin(struct func_team *team, struct func_node *node, uint16_t port,
+			uint64_t instance)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	const struct sess_request request = {
+		.session_id = 0x1000001,
+		.cookie = 4711,
+		.instance = instance,
+		.attempt = 1000,
+		.port = port,
+	};
+	uint8_t preamble[SESS_PREAMBLE_LEN];
+
+	wire_put_preamble(preamble, &request);
+	func_connect(node, &conf, func_addr_of(team, US, NULL), preamble, sizeof(preamble));
+}
+
+static void claim_is_refused(struct func_node *node)
+{
+	struct func_event event;
+
+	func_event(node, &event);
+	FUNC_EQ(event.err, FI_ECONNREFUSED);
+	func_close(node);
+}
+
+static void claim(struct func_team *team, uint16_t port, uint64_t instance)
+{
+	struct func_node node;
+
+	claim_begin(team, &node, port, instance);
+	claim_is_refused(&node);
+}
+
+/* -- the honest pair --------------------------------------------------------------- */
+
+static void open_here(struct func_team *team, int rank, struct func_node *node)
+{
+	const struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};
+	struct func_addr addr;
+
+	func_open(node, &conf);
+	func_name(&node->ep->fid, &addr);
+	func_publish(team, rank, &addr);
+}
+
+static fi_addr_t know(struct func_team *team, int rank, struct func_node *node)
+{
+	fi_addr_t peer;
+
+	FUNC_EQ(fi_av_insert(node->av, func_addr_of(team, rank, node)->bytes, 1, &peer, 0, NULL),
+		1);
+	return peer;
+}
+
+/* Answers every message of this peer, until the last. */
+static void answer(struct func_node *node, fi_addr_t peer)
+{
+	static char in_buf[LEN], out_buf[LEN];
+	struct func_req in, out;
+
+	do {
+		FUNC_POST(node, fi_trecv(node->ep, in_buf, LEN, NULL, peer, 0, UINT64_MAX,
+					 func_fresh(&in)));
+		FUNC_DONE(node, &in);
+		func_verify(in_buf, LEN, in.entry.tag);
+		func_fill(out_buf, LEN, ~in.entry.tag);
+		FUNC_POST(node, fi_tsend(node->ep, out_buf, LEN, NULL, peer, in.entry.tag,
+					 func_fresh(&out)));
+		FUNC_DONE(node, &out);
+	} while (in.entry.tag != STOP_TAG);
+}
+
+/* A message that the peer answers: the answer is received from it alone. */
+static void call(struct func_node *node, fi_addr_t peer, uint64_t tag)
+{
+	static char in_buf[LEN], out_buf[LEN];
+	struct func_req in = {.done = 0}, out = {.done = 0};
+
+	func_fill(out_buf, LEN, tag);
+	FUNC_POST(node, fi_trecv(node->ep, in_buf, LEN, NULL, peer, tag, 0, &in));
+	FUNC_POST(node, fi_tsend(node->ep, out_buf, LEN, NULL, peer, tag, &out));
+	FUNC_DONE(node, &out);
+	FUNC_DONE(node, &in);
+	func_verify(in_buf, LEN, ~tag);
+}
+
+/* -- cases --------------------------------------------------------------------------- */
+
+/* It claims the name of a peer that has a session. */
+static void established(struct func_team *team, int rank)
+{
+	const uint64_t instance = team->func_case->arg ? 1 : UINT64_MAX - 1;
+	struct func_node node;
+	fi_addr_t peer;
+	uint64_t tag = FIRST_TAG;
+
+	if (rank == IMPOSTOR) {
+		func_hear(team, NULL, BEGUN, 1);
+		for (int i = 0; i < ROUNDS; i++)
+			claim(team, port_of(func_addr_of(team, FRIEND, NULL)), instance);
+		func_say(team, TURNED_AWAY, 1);
+		return;
+	}
+	open_here(team, rank, &node);
+	peer = know(team, rank == US ? FRIEND : US, &node);
+	if (rank == FRIEND) {
+		answer(&node, peer);
+	} else {
+		call(&node, peer, tag);
+		func_say(team, BEGUN, 1);
+		while (!atomic_load(&team->word[TURNED_AWAY])) /* meanwhile */
+			call(&node, peer, ++tag);
+		call(&node, peer, STOP_TAG);
+	}
+	func_close(&node);
+}
+
+/* It claims the name of the endpoint itself, whose messages to itself stay here. */
+static void ourselves(struct func_team *team, int rank)
+{
+	static char in_buf[LEN], out_buf[LEN];
+	struct func_req in = {.done = 0}, out = {.done = 0};
+	struct func_node node;
+	fi_addr_t self;
+
+	if (rank == IMPOSTOR) {
+		claim(team, port_of(func_addr_of(team, US, NULL)), 1);
+		claim(team, port_of(func_addr_of(team, US, NULL)), UINT64_MAX - 1);
+		func_say(team, TURNED_AWAY, 1);
+		return;
+	}
+	if (rank == FRIEND)
+		return;
+	open_here(team, rank, &node);
+	self = know(team, US, &node);
+	func_hear(team, &node, TURNED_AWAY, 1);
+	func_fill(out_buf, LEN, 5);
+	FUNC_POST(&node, fi_trecv(node.ep, in_buf, LEN, NULL, self, 5, 0, &in));
+	FUNC_POST(&node, fi_tsend(node.ep, out_buf, LEN, NULL, self, 5, &out));
+	FUNC_DONE(&node, &out);
+	FUNC_DONE(&node, &in);
+	func_verify(in_buf, LEN, 5);
+	func_close(&node);
+}
+
+/*
+ * It claims the name of a peer that we are just connecting to, with the instance whose
+ * connection wins.  That peer, a passive endpoint of the core, refuses us without saying
+ * that the request is its own: nobody is taken for it, and our message fails.
+ */
+static void connecting(struct func_team *team, int rank)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	struct func_req out = {.done = 0};
+	struct func_event event;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9];
+
+	switch (rank) {
+	case FRIEND:
+		func_listen(&node, &conf);
+		func_name(&node.pep->fid, &addr);
+		func_publish(team, FRIEND, &addr);
+		FUNC_EVENT(&node, &event, FI_CONNREQ);
+		func_say(team, BEGUN, 1);
+		func_hear(team, NULL, WAITING, 1);
+		FUNC_OK(fi_reject(node.pep, event.info->handle, NULL, 0));
+		fi_freeinfo(event.info);
+		func_hear(team, NULL, TURNED_AWAY, 1);
+		break;
+	case IMPOSTOR:
+		func_hear(team, NULL, BEGUN, 1);
+		claim_begin(team, &node, port_of(func_addr_of(team, FRIEND, NULL)), 1);
+		/* refused at once, and behind the other */
+		claim(team, port_of(func_addr_of(team, US, NULL)), 1);
+		func_say(team, WAITING, 1);
+		claim_is_refused(&node);
+		func_say(team, TURNED_AWAY, 1);
+		return;
+	default:
+		open_here(team, US, &node);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL,
+					  know(team, FRIEND, &node), 1, &out));
+		func_hear(team, &node, WAITING, 1);
+		FUNC_UNTIL(&node, func_done(&out));
+		FUNC_EQ(out.err, FI_ECONNREFUSED);
+		func_hear(team, &node, TURNED_AWAY, 1);
+	}
+	func_close(&node);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct func_case cases[] = {
+		{"an established peer, by a greater instance", 3, established, FUNC_SWITCH, 0},
+		{"an established peer, by a smaller instance", 3, established, FUNC_SWITCH, 1},
+		{"the endpoint itself", 3, ourselves, FUNC_SWITCH, 0},
+		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
+	};
+
+	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}
