@@ -320,9 +320,10 @@ void send_packet(struct scene *scene, struct peer *peer)
 		 wrong == WRONG_RECORD_CNT || wrong == WRONG_LEN_MORE ||
 		 (int32_t)(header.ack - peer->acked) < 0 ||
 		 (int32_t)(header.ack + header.window - peer->given) < 0;
-	/* A packet that the core refused may have told us more, and counts as sent. */
+	/* A packet that the core refused may have told us more, and counts as sent.  Ahead of
+	 * the victim's hello nobody knows its limit but itself. */
 	if (!sess_link(peer->end->sess)->refused)
-		breaks |= beyond || (int32_t)(header.ack - peer->heard) > 0;
+		breaks |= (beyond && peer->hello_came) || (int32_t)(header.ack - peer->heard) > 0;
 	peer->acked = header.ack;
 	limit = header.ack + header.window;
 	if ((int32_t)(limit - peer->given) > 0)
