@@ -20,6 +20,15 @@ class Stingy:
             self.limit = self.one.seen + 1
         return peer.serial(self.limit - self.one.seen)
 
+    def await_credits(self):
+        """Until it may send data.  A grant of the victim's may cross packets of ours and
+        leave too little; the victim can then not say more before it is granted a packet,
+        and both would wait for each other."""
+        while self.one.credits() <= 2:
+            if self.one.credits() > 0 and peer.serial(self.limit - self.one.seen) <= 0:
+                self.one.send(window=self.window())
+            self.one.take()
+
 
 def flood_stingily(field, one, records_of, goes):
     """Sends packets of records that each owe an answer, and lets none come.
@@ -28,8 +37,7 @@ def flood_stingily(field, one, records_of, goes):
     number = 0
     try:
         for _ in range(goes):
-            while one.credits() <= 2:
-                one.take()
+            stingy.await_credits()
             records = records_of(number)
             number += len(records)
             one.send(*records, window=stingy.window())
