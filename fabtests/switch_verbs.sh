@@ -78,7 +78,7 @@ report()
 	{
 		"$@" 2>&1
 		echo $? >"$tmp/result"
-	} | tee "$tmp/log" | sed -u -E "s/^(PASS|FAIL|SKIP): /&$prefix, /"
+	} | tee "$tmp/log" | sed -u -E "s#^(PASS|FAIL|SKIP): #&$prefix, #"
 	return "$(cat "$tmp/result")"
 }
 
