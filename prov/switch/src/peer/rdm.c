@@ -57,6 +57,15 @@ static void conn_set_unnamed(struct switch_conn *conn)
 	LIST_INSERT_HEAD(&rdm_of(conn->local)->unnamed, conn, unnamed);
 }
 
+/* It is found by its peer's name from here on; there is room for it. */
+static void hold_name(struct switch_conn *conn)
+{
+	if (conn->fi_addr == FI_ADDR_NOTAVAIL)
+		conn_set_unnamed(conn);
+	else
+		rdm_of(conn->local)->conns[conn->fi_addr] = conn;
+}
+
 static void rdm_forget(struct switch_conn *conn)
 {
 	struct switch_rdm *rdm = rdm_of(conn->local);
@@ -286,10 +295,7 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 		switch_link_end(&conn->link);
 		return;
 	}
-	if (fi_addr == FI_ADDR_NOTAVAIL)
-		conn_set_unnamed(conn);
-	else
-		rdm->conns[fi_addr] = conn;
+	hold_name(conn);
 }
 
 /* -- who is who: two that claim one name ---------------------------------------------- */
@@ -557,24 +563,20 @@ static void rdm_up(struct switch_conn *conn)
 	}
 	if (holder)
 		rdm_forget(holder);
-	if (conn->fi_addr == FI_ADDR_NOTAVAIL)
-		conn_set_unnamed(conn);
-	else
-		rdm->conns[conn->fi_addr] = conn;
+	hold_name(conn);
+}
+
+/* The endpoint closes, or the connection is about to be freed. */
+static void rdm_leave(struct switch_conn *conn)
+{
+	drop_claim(conn);
+	rdm_forget(conn);
 }
 
 static void rdm_down(struct switch_conn *conn, int error)
 {
 	(void)error;
-	drop_claim(conn);
-	rdm_forget(conn);
-}
-
-/* The endpoint closes. */
-static void rdm_leave(struct switch_conn *conn)
-{
-	drop_claim(conn);
-	rdm_forget(conn);
+	rdm_leave(conn);
 }
 
 static void rdm_close(struct switch_local *local)
