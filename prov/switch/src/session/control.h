@@ -21,7 +21,6 @@ struct sess_control {
 /* Queues a record of control.  NULL: behind our BYE nothing may follow, or
  * memory was short and the session failed. */
 struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_t id);
-void control_remove(struct sess *sess);
 /* Takes the first record out of the queue. */
 void control_remove(struct sess *sess);
 /* DONE for a message of the peer; op, if there is one, completes when it has

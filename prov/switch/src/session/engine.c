@@ -67,16 +67,14 @@ static int core_config_set(struct sess_core_config *config, const struct sess_co
 
 static void hello_expired(struct sess_timer *timer)
 {
-	struct sess_link *link =
-		(struct sess_link *)((char *)timer - offsetof(struct sess_link, timer));
+	struct sess_link *link = TIMER_OWNER(timer, struct sess_link, timer);
 
 	sess_link_fail(link, ETIMEDOUT, "no hello within the time allowed");
 }
 
 static void retry_expired(struct sess_timer *timer)
 {
-	struct sess_link *link =
-		(struct sess_link *)((char *)timer - offsetof(struct sess_link, retry));
+	struct sess_link *link = TIMER_OWNER(timer, struct sess_link, retry);
 
 	engine_tell(link->sess, TELL_CONNECT);
 }

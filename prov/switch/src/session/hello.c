@@ -82,7 +82,6 @@ void hello_build(struct sess_link *link, struct sess_packet *packet)
 	else
 		packet->len += (uint32_t)wire_put_hello(packet->bytes + packet->len, &hello);
 	packet->record_cnt = 1;
-	packet->is_hello = true;
 	link->due &= (uint8_t) ~(LINK_HELLO | LINK_REFUSE);
 	sess->stats.tx_packets++;
 	sess->stats.tx_records++;

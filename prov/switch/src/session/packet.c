@@ -27,7 +27,6 @@ struct sess_packet *packet_alloc(struct sess_link *link)
 	packet->tail_cnt = 0;
 	packet->tail_len = 0;
 	packet->record_cnt = 0;
-	packet->is_hello = false;
 	packet->has_data = false;
 	packet->must_leave = false;
 	packet->len = WIRE_HEADER_LEN;

@@ -27,7 +27,6 @@ struct sess_packet {
 	struct sess_iov tail[SESS_IOV_MAX]; /* application memory behind bytes */
 	uint8_t tail_cnt;
 	uint8_t record_cnt;
-	bool is_hello;
 	bool has_data;	 /* holds a record of class data */
 	bool must_leave; /* something completes by it: being buffered is not enough */
 	uint32_t len;	 /* of bytes */

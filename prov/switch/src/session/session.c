@@ -322,7 +322,7 @@ void sess_leave(struct sess *sess)
 
 void session_expired(struct sess_timer *timer)
 {
-	struct sess *sess = (struct sess *)((char *)timer - offsetof(struct sess, timer));
+	struct sess *sess = TIMER_OWNER(timer, struct sess, timer);
 
 	if (sess->bye & BYE_SEEN)
 		session_fail(sess, 0, "closed; the peer kept its path open");

@@ -7,6 +7,7 @@
 #ifndef SESSION_TIMER_H
 #define SESSION_TIMER_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -15,6 +16,9 @@ struct sess_timer {
 	struct timer_list *list; /* where entry is linked, or NULL: it does not run */
 	uint64_t deadline;	 /* 0: to be set */
 };
+
+/* What a timer is a member of. */
+#define TIMER_OWNER(timer, type, member) ((type *)((char *)(timer)-offsetof(type, member)))
 
 struct timer_list {
 	TAILQ_HEAD(timer_head, sess_timer) head;
