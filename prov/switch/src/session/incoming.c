@@ -75,7 +75,7 @@ void incoming_discard(struct sess_xfer *xfer, enum wire_status status)
 static void store(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	struct sess *sess = xfer->sess;
-	bool whole = xfer->ops->way == SESS_COPY && !xfer->held;
+	bool whole = !xfer->ops->waits(xfer);
 	struct sess_message *message = message_create(sess, record->flags, record->tag,
 						      whole ? (size_t)xfer->total : record->len);
 
@@ -105,7 +105,7 @@ void incoming_turn_down(struct sess_xfer *xfer)
 {
 	struct sess_message *message = xfer->message;
 
-	if (!message || (xfer->ops == &sess_copy_ops && !xfer->held && !xfer->ack))
+	if (!message || !(xfer->ack || xfer->ops->waits(xfer)))
 		return;
 	incoming_discard(xfer, WIRE_CLOSED);
 	message_forget(message);

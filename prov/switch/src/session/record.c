@@ -101,11 +101,11 @@ bool record_add_start(struct sess_packet *packet, struct sess_xfer *xfer)
 {
 	struct sess_op *op = xfer->op;
 	uint8_t flags = (uint8_t)inline_wire_flags(op->flags);
-	unsigned desc_cnt = xfer->ops->way == SESS_READ ? xfer->mem_cnt : 0;
+	unsigned desc_cnt = xfer->ops->tells_memory ? xfer->mem_cnt : 0;
 	size_t key_len = desc_cnt ? xfer->own_key_len : 0;
 	size_t head = wire_start_len(flags, desc_cnt, key_len), left = record_room(packet);
 
-	if (xfer->ops == &sess_copy_ops && !xfer->held && !packet->record_cnt)
+	if (!xfer->ops->waits(xfer) && !packet->record_cnt)
 		xfer->initial = leave_last(packet->io.link, xfer->total, left - head);
 	/* A portion that fills a packet is worth one of its own. */
 	if (head > left || (xfer->initial > left - head && packet->record_cnt) || packet->xfer)

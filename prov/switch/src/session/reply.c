@@ -38,13 +38,18 @@ static const int status_error[WIRE_STATUSES] = {
 	[WIRE_CLOSED] = ECONNRESET,
 };
 
-/* The receiver moved what it wanted, or never will. */
-static bool done_came(struct sess_xfer *xfer, uint16_t status)
+static bool handle(struct sess_xfer *xfer, const struct wire_record *record)
+{
+	return is_allowed(xfer, record) && xfer->ops->came[record->type] &&
+	       xfer->ops->came[record->type](xfer, record);
+}
+
+bool reply_done_came(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	/* Before everything has left, only an announcement is answered so. */
 	if (xfer->stage != XFER_OFFERED && (xfer->issued < xfer->want || !xfer->ack))
 		return false;
-	xfer_finish(xfer, status_error[status]);
+	xfer_finish(xfer, status_error[record->status]);
 	return true;
 }
 
@@ -53,35 +58,28 @@ void reply_came(struct sess_link *link, const struct wire_record *record)
 {
 	struct sess *sess = link->sess;
 	struct sess_xfer *xfer = table_find(&sess->engine->xfers, record->id);
-	bool fits;
 
 	if (!xfer || xfer->sess != sess || xfer->stage == XFER_FINISHING) {
 		sess->stats.stale++;
 		return;
 	}
-	fits = is_allowed(xfer, record);
-	if (fits && record->type == WIRE_GO)
-		fits = copy_go_came(xfer, record);
-	else if (fits && record->type == WIRE_SINK)
-		fits = write_sink_came(xfer, record);
-	else if (fits)
-		fits = done_came(xfer, record->status);
-	if (!fits)
+	if (!handle(xfer, record))
 		session_expel(sess, EPROTO, "a reply that does not fit its transfer");
 }
 
-/* The sender takes the announcement back: answered if nobody took it yet. */
-static void cancel_came(struct sess_xfer *xfer)
+bool reply_cancel_came(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	struct sess_message *message = xfer->message;
 
-	if (xfer->stage != XFER_UNMATCHED || (xfer->ops == &sess_copy_ops && !xfer->held))
-		return; /* too late: it goes its way */
+	(void)record;
+	if (xfer->stage != XFER_UNMATCHED || !xfer->ops->waits(xfer))
+		return true; /* too late: the transfer goes on */
 	message_forget(message);
 	xfer->message = NULL;
 	xfer->answer = true;
 	xfer->status = WIRE_CANCELED;
 	xfer_finish(xfer, 0);
+	return true;
 }
 
 /* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
@@ -90,7 +88,6 @@ void reply_data_came(struct sess_link *link, const struct wire_record *record)
 	struct sess *sess = link->sess;
 	struct sess_xfer *xfer;
 	struct xfer_key key;
-	bool fits;
 
 	memset(&key, 0, sizeof(key));
 	key.sess = sess;
@@ -101,13 +98,6 @@ void reply_data_came(struct sess_link *link, const struct wire_record *record)
 			session_expel(sess, EPROTO, "data for a transfer that does not exist");
 		return;
 	}
-	fits = is_allowed(xfer, record);
-	if (fits && record->type == WIRE_SEGMENT)
-		fits = copy_segment_came(xfer, record);
-	else if (fits && record->type == WIRE_WRITTEN)
-		fits = write_written_came(xfer, record->status);
-	else if (fits)
-		cancel_came(xfer);
-	if (!fits)
+	if (!handle(xfer, record))
 		session_expel(sess, EPROTO, "data that do not fit their transfer");
 }

@@ -10,4 +10,9 @@ void reply_came(struct sess_link *link, const struct wire_record *record);
 /* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
 void reply_data_came(struct sess_link *link, const struct wire_record *record);
 
+/* For the tables of ways: DONE, the receiver moved what it wanted, or never will. */
+bool reply_done_came(struct sess_xfer *xfer, const struct wire_record *record);
+/* CANCEL: the sender takes its announcement back. */
+bool reply_cancel_came(struct sess_xfer *xfer, const struct wire_record *record);
+
 #endif

@@ -48,9 +48,8 @@ static void add_sends(struct sess_link *link, struct sess_packet *packet)
 			return;
 		/* Taken out first: the record's list uses the same link. */
 		STAILQ_REMOVE_HEAD(&sess->sends, link);
-		added = op->xfer && op->xfer->ops != &sess_inline_ops
-				? record_add_start(packet, op->xfer)
-				: record_add_inline(packet, op);
+		added = op->xfer ? op->xfer->ops->announce(packet, op->xfer)
+				 : record_add_inline(packet, op);
 		if (!added) {
 			STAILQ_INSERT_HEAD(&sess->sends, op, link);
 			return;

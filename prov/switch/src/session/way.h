@@ -9,17 +9,28 @@
 #include "session/types.h"
 #include "session/wire.h"
 
-/* One way of moving a message that does not fit a packet. */
+/*
+ * One way of moving a message: what its transfers do in each step of their life.  A slot
+ * that is NULL belongs to a step that the way does not have.
+ */
 struct sess_way_ops {
 	enum sess_way way;
 	const char *name;
+	/* START says where the sender's memory lies. */
+	bool tells_memory;
 	/* Both sides' capabilities allow it. */
 	bool (*usable)(const struct sess_link *link);
 	/* Sender: START is about to be built; sets held and initial.  False:
 	 * not yet, the transfer continues when it is registered. */
 	bool (*offer)(struct sess_xfer *xfer);
+	/* Sender: puts the announcement, or the whole message, into the packet.
+	 * False: there is no room. */
+	bool (*announce)(struct sess_packet *packet, struct sess_xfer *xfer);
 	/* Sender: START is in a packet. */
 	void (*offered)(struct sess_xfer *xfer);
+	/* Both: nothing follows the announcement until the receiver answers it, so that
+	 * it can be taken back or turned down.  Otherwise the whole message comes. */
+	bool (*waits)(const struct sess_xfer *xfer);
 	/* Receiver: checks START.  False: it breaks the rules. */
 	bool (*check)(struct sess_xfer *xfer, const struct wire_record *record);
 	/* Receiver: a receive was found (or nobody wants the message: op is
@@ -32,6 +43,11 @@ struct sess_way_ops {
 	void (*issued)(struct sess_xfer *xfer);
 	/* The last RMA operation finished. */
 	void (*moved)(struct sess_xfer *xfer);
+	/* A record for the transfer, by type: replies to the sender (GO, SINK, DONE), data
+	 * and CANCEL to the receiver.  False, or NULL: it breaks the rules. */
+	bool (*came[WIRE_TYPES])(struct sess_xfer *xfer, const struct wire_record *record);
+	/* Receiver: we are about to say BYE, and nobody will receive the message. */
+	void (*leave)(struct sess_xfer *xfer);
 };
 
 extern const struct sess_way_ops sess_read_ops, sess_write_ops, sess_copy_ops, sess_inline_ops;
@@ -53,17 +69,14 @@ void self_deliver(struct sess_op *op, struct sess_message *message);
 int self_cancel(struct sess_op *op);
 
 /* ways/copy.c */
-/* Incoming: the sender is asked for the wanted bytes in segments. */
-void copy_ask(struct sess_xfer *xfer);
+/* Incoming: memory could not be registered, or written; the sender is asked for the
+ * wanted bytes in segments instead, or the transfer fails where its way was forced. */
+void copy_ask_instead(struct sess_xfer *xfer);
+/* GO: the receiver wants segments, in whichever way the message was announced. */
 bool copy_go_came(struct sess_xfer *xfer, const struct wire_record *record);
-bool copy_segment_came(struct sess_xfer *xfer, const struct wire_record *record);
 bool copy_budget_came(struct sess *sess, uint64_t released);
 /* Outgoing: memory was not registered, START not sent: copy instead, or fail
  * where the way was forced. */
 bool copy_instead(struct sess_xfer *xfer);
-
-/* ways/write.c */
-bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record);
-bool write_written_came(struct sess_xfer *xfer, uint16_t status);
 
 #endif

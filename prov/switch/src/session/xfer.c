@@ -290,19 +290,24 @@ void xfer_orphan(struct sess_xfer *xfer)
 	}
 }
 
-/* We take nothing more from the peer, and it will not ask: BYE tells it.
- * Segments that are under way find their transfer and go nowhere. */
+/* We take nothing more from the peer, and it will not ask: BYE tells it. */
 void xfer_leave(struct sess_xfer *xfer)
 {
 	if (!xfer->message)
 		return;
 	xfer_orphan(xfer);
-	if (xfer->ops == &sess_copy_ops && xfer->came < xfer->expect) {
-		xfer->stage = XFER_GATHERING;
-		xfer->ack = false;
-	} else {
-		xfer_finish(xfer, 0);
-	}
+	xfer->ops->leave(xfer);
+}
+
+void xfer_end(struct sess_xfer *xfer)
+{
+	xfer_finish(xfer, 0);
+}
+
+bool xfer_waits(const struct sess_xfer *xfer)
+{
+	(void)xfer;
+	return true;
 }
 
 /* The session is over, its path closed: nothing is in flight any more. */
@@ -330,7 +335,7 @@ int xfer_cancel(struct sess_op *op)
 		schedule_ready(sess);
 		return 0;
 	}
-	if (xfer->stage != XFER_OFFERED || (xfer->ops == &sess_copy_ops && !xfer->held))
+	if (xfer->stage != XFER_OFFERED || !xfer->ops->waits(xfer))
 		return -ENOENT;
 	if (!xfer->canceling)
 		control_add(sess, WIRE_CANCEL, xfer->id);

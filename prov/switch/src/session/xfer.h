@@ -117,6 +117,10 @@ bool xfer_take_descs(struct sess_xfer *xfer, const struct wire_record *record, u
 int xfer_cancel(struct sess_op *op);
 void xfer_orphan(struct sess_xfer *xfer);
 void xfer_leave(struct sess_xfer *xfer);
+/* For the tables of ways: the transfer ends at once, without an error. */
+void xfer_end(struct sess_xfer *xfer);
+/* For the tables of ways: every announcement waits for an answer. */
+bool xfer_waits(const struct sess_xfer *xfer);
 void xfer_abandon(struct sess_xfer *xfer, int error);
 void xfer_slice_rest(struct sess_xfer *xfer);
 

@@ -98,6 +98,11 @@ static void issued(struct sess_xfer *xfer)
 	xfer_unqueue(xfer); /* when the last packet has left, moved() */
 }
 
+static bool waits(const struct sess_xfer *xfer)
+{
+	return xfer->held;
+}
+
 /* -- receiver --------------------------------------------------------------------- */
 
 static bool check(struct sess_xfer *xfer, const struct wire_record *record)
@@ -135,16 +140,11 @@ static void take(struct sess_xfer *xfer, const uint8_t *from, uint64_t offset, u
 	xfer->moved += iov_scatter(op->iov, op->iov_cnt, xfer->initial + offset, from, len);
 }
 
-void copy_ask(struct sess_xfer *xfer)
+/* The sender is asked for the wanted bytes in segments. */
+static void ask(struct sess_xfer *xfer)
 {
 	struct sess_control *control;
 
-	if (xfer->ops != &sess_copy_ops && xfer->sess->engine->config.transfer == xfer->ops->way) {
-		xfer->answer = true;
-		xfer->status = WIRE_FAILED;
-		xfer_finish(xfer, ENOBUFS);
-		return;
-	}
 	xfer->ops = &sess_copy_ops;
 	xfer->stage = XFER_GATHERING;
 	xfer->expect = xfer->want;
@@ -154,13 +154,24 @@ void copy_ask(struct sess_xfer *xfer)
 		control->want = xfer->want;
 }
 
+void copy_ask_instead(struct sess_xfer *xfer)
+{
+	if (xfer->sess->engine->config.transfer == xfer->ops->way) {
+		xfer->answer = true;
+		xfer->status = WIRE_FAILED;
+		xfer_finish(xfer, ENOBUFS);
+	} else {
+		ask(xfer);
+	}
+}
+
 static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
 {
 	struct sess *sess = xfer->sess;
 
 	if (xfer->held) {
 		if (xfer->want) {
-			copy_ask(xfer);
+			ask(xfer);
 		} else {
 			xfer->answer = true;
 			xfer_finish(xfer, 0);
@@ -174,12 +185,11 @@ static void matched(struct sess_xfer *xfer, const uint8_t *stored, size_t have)
 	finish_if_whole(xfer);
 }
 
-bool copy_segment_came(struct sess_xfer *xfer, const struct wire_record *record)
+static bool segment_came(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	struct sess_message *message = xfer->message;
 
-	if (xfer->ops != &sess_copy_ops || record->offset != xfer->came ||
-	    record->len > xfer->expect - xfer->came)
+	if (record->offset != xfer->came || record->len > xfer->expect - xfer->came)
 		return false;
 	xfer->came += record->len;
 	if (xfer->stage == XFER_UNMATCHED) {
@@ -190,6 +200,17 @@ bool copy_segment_came(struct sess_xfer *xfer, const struct wire_record *record)
 		finish_if_whole(xfer);
 	}
 	return true;
+}
+
+/* Segments that are under way find their transfer, and nobody wants them. */
+static void leave(struct sess_xfer *xfer)
+{
+	if (xfer->came < xfer->expect) {
+		xfer->stage = XFER_GATHERING;
+		xfer->ack = false;
+	} else {
+		xfer_finish(xfer, 0);
+	}
 }
 
 bool copy_budget_came(struct sess *sess, uint64_t released)
@@ -211,10 +232,20 @@ const struct sess_way_ops sess_copy_ops = {
 	.name = "copy",
 	.usable = usable,
 	.offer = offer,
+	.announce = record_add_start,
 	.offered = offered,
+	.waits = waits,
 	.check = check,
 	.matched = matched,
 	.registered = registered,
 	.issued = issued,
 	.moved = moved,
+	.came =
+		{
+			[WIRE_GO] = copy_go_came,
+			[WIRE_DONE] = reply_done_came,
+			[WIRE_SEGMENT] = segment_came,
+			[WIRE_CANCEL] = reply_cancel_came,
+		},
+	.leave = leave,
 };

@@ -52,6 +52,7 @@ static void store(struct sess_link *link, const struct wire_record *record)
 		if (message->xfer) {
 			message->xfer->incoming = true;
 			message->xfer->id = record->id;
+			message->xfer->ack = true;
 			message->xfer->stage = XFER_UNMATCHED;
 			message->xfer->message = message;
 			xfer_count(message->xfer);
@@ -119,9 +120,25 @@ static bool offer(struct sess_xfer *xfer)
 	return true;
 }
 
+static bool announce(struct sess_packet *packet, struct sess_xfer *xfer)
+{
+	return record_add_inline(packet, xfer->op);
+}
+
+/* The whole message is in the packet. */
+static bool waits(const struct sess_xfer *xfer)
+{
+	(void)xfer;
+	return false;
+}
+
 const struct sess_way_ops sess_inline_ops = {
 	.way = SESS_INLINE,
 	.name = "inline",
 	.usable = usable,
 	.offer = offer,
+	.announce = announce,
+	.waits = waits,
+	.came = {[WIRE_DONE] = reply_done_came},
+	.leave = xfer_end,
 };

@@ -60,7 +60,7 @@ static void registered(struct sess_xfer *xfer, int error)
 {
 	if (xfer->incoming) {
 		if (error)
-			copy_ask(xfer);
+			copy_ask_instead(xfer);
 		else
 			start_reading(xfer);
 	} else if (!error || copy_instead(xfer)) {
@@ -82,12 +82,22 @@ static void moved(struct sess_xfer *xfer)
 const struct sess_way_ops sess_read_ops = {
 	.way = SESS_READ,
 	.name = "read",
+	.tells_memory = true,
 	.usable = usable,
 	.offer = offer,
+	.announce = record_add_start,
 	.offered = offered,
+	.waits = xfer_waits,
 	.check = check,
 	.matched = matched,
 	.registered = registered,
 	.issued = issued,
 	.moved = moved,
+	.came =
+		{
+			[WIRE_GO] = copy_go_came,
+			[WIRE_DONE] = reply_done_came,
+			[WIRE_CANCEL] = reply_cancel_came,
+		},
+	.leave = xfer_end,
 };

@@ -74,7 +74,7 @@ static void registered(struct sess_xfer *xfer, int error)
 		else
 			start_writing(xfer);
 	} else if (error) {
-		copy_ask(xfer);
+		copy_ask_instead(xfer);
 	} else {
 		control = control_add(xfer->sess, WIRE_SINK, xfer->id);
 		if (control)
@@ -83,7 +83,7 @@ static void registered(struct sess_xfer *xfer, int error)
 }
 
 /* The receiver tells how much it wants by the sum of its descriptors. */
-bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record)
+static bool sink_came(struct sess_xfer *xfer, const struct wire_record *record)
 {
 	uint64_t sum = 0;
 
@@ -95,7 +95,7 @@ bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record)
 			return false;
 		sum += desc.len;
 	}
-	if (xfer->ops != &sess_write_ops || xfer->mem_cnt || !xfer_take_descs(xfer, record, sum))
+	if (xfer->mem_cnt || !xfer_take_descs(xfer, record, sum))
 		return false;
 	xfer->want = sum;
 	xfer_slice_rest(xfer);
@@ -108,13 +108,13 @@ bool write_sink_came(struct sess_xfer *xfer, const struct wire_record *record)
 	return true;
 }
 
-bool write_written_came(struct sess_xfer *xfer, uint16_t status)
+static bool written_came(struct sess_xfer *xfer, const struct wire_record *record)
 {
-	if (status == WIRE_FAILED) {
-		copy_ask(xfer);
+	if (record->status == WIRE_FAILED) {
+		copy_ask_instead(xfer);
 		return true;
 	}
-	if (status != WIRE_OK)
+	if (record->status != WIRE_OK)
 		return false;
 	xfer->moved = xfer->want;
 	xfer->answer = true;
@@ -145,10 +145,21 @@ const struct sess_way_ops sess_write_ops = {
 	.name = "write",
 	.usable = usable,
 	.offer = offer,
+	.announce = record_add_start,
 	.offered = offered,
+	.waits = xfer_waits,
 	.check = check,
 	.matched = matched,
 	.registered = registered,
 	.issued = issued,
 	.moved = moved,
+	.came =
+		{
+			[WIRE_GO] = copy_go_came,
+			[WIRE_SINK] = sink_came,
+			[WIRE_DONE] = reply_done_came,
+			[WIRE_WRITTEN] = written_came,
+			[WIRE_CANCEL] = reply_cancel_came,
+		},
+	.leave = xfer_end,
 };
