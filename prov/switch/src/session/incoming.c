@@ -58,19 +58,39 @@ void incoming_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *s
 	xfer->ops->matched(xfer, stored, have);
 }
 
-void incoming_discard(struct sess_xfer *xfer, enum wire_status status)
-{
-	const struct sess_message *message = xfer->message;
+/* -- messages that a START announced ------------------------------------------------ */
 
-	xfer->status = status;
-	if (xfer->ops == &sess_inline_ops) {
-		xfer->message = NULL;
-		xfer->answer = true;
-		xfer_finish(xfer, 0);
+static void deliver(struct sess_op *op, struct sess_message *message)
+{
+	incoming_match(message->xfer, op, message->bytes, message->have);
+}
+
+static void discard(struct sess_message *message, enum wire_status status)
+{
+	message->xfer->status = status;
+	incoming_match(message->xfer, NULL, message->bytes, message->have);
+}
+
+/* One that is here as a whole was received, as far as the peer is concerned; any other
+ * never was. */
+static void orphan(struct sess_message *message, int error)
+{
+	struct sess_xfer *xfer = message->xfer;
+	struct sess_stats *stats = &xfer->sess->stats;
+
+	(void)error;
+	xfer->message = NULL;
+	message->xfer = NULL;
+	message->kind = &message_stored;
+	if (message->have < message->total) {
+		message_forget(message);
 	} else {
-		incoming_match(xfer, NULL, message->bytes, message->have);
+		stats->rx_msgs[xfer->ops->way]++;
+		stats->rx_bytes[xfer->ops->way] += xfer->total;
 	}
 }
+
+const struct message_kind message_started = {deliver, discard, orphan};
 
 static void store(struct sess_xfer *xfer, const struct wire_record *record)
 {
@@ -87,6 +107,7 @@ static void store(struct sess_xfer *xfer, const struct wire_record *record)
 	message->data = record->data;
 	message->total = record->total;
 	message->have = record->len;
+	message->kind = &message_started;
 	message->xfer = xfer;
 	memcpy(message->bytes, record->payload, record->len);
 	xfer->message = message;
@@ -107,7 +128,7 @@ void incoming_turn_down(struct sess_xfer *xfer)
 
 	if (!message || !(xfer->ack || xfer->ops->waits(xfer)))
 		return;
-	incoming_discard(xfer, WIRE_CLOSED);
+	message->kind->discard(message, WIRE_CLOSED);
 	message_forget(message);
 }
 

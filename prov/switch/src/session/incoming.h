@@ -7,8 +7,7 @@
 
 void incoming_start(struct sess_link *link, const struct wire_record *record);
 void incoming_match(struct sess_xfer *xfer, struct sess_op *op, const uint8_t *stored, size_t have);
-/* Answers a message whose receive will never come. */
-void incoming_discard(struct sess_xfer *xfer, enum wire_status status);
+/* We close: an unmatched message whose sender waits for our answer is turned down. */
 void incoming_turn_down(struct sess_xfer *xfer);
 
 #endif

@@ -60,12 +60,7 @@ static void deliver(struct sess_op *op, struct sess_message *message)
 	match_describe(op, message);
 	if (message->sess)
 		backlog_taken(message->sess);
-	if (message->loop)
-		self_deliver(op, message);
-	else if (message->xfer && message->xfer->ops != &sess_inline_ops)
-		incoming_match(message->xfer, op, message->bytes, message->have);
-	else
-		inline_deliver(op, message);
+	message->kind->deliver(op, message);
 	message_free(message);
 }
 
@@ -76,10 +71,7 @@ void match_discard(struct sess_message *message, enum wire_status status)
 	message_take(message);
 	if (message->sess)
 		backlog_taken(message->sess);
-	if (message->loop)
-		op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
-	else if (message->xfer)
-		incoming_discard(message->xfer, status);
+	message->kind->discard(message, status);
 	message_free(message);
 }
 

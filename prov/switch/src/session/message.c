@@ -28,6 +28,7 @@ struct sess_message *message_create(struct sess *sess, uint16_t flags, uint64_t 
 			return NULL;
 	}
 	*message = (struct sess_message){
+		.kind = &message_stored,
 		.ep = sess->ep,
 		.flags = flags & (SESS_TAGGED | SESS_DATA),
 		.small = small,

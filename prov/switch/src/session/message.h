@@ -4,14 +4,37 @@
 #define SESSION_MESSAGE_H
 
 #include "session/types.h"
+#include "session/wire.h"
 
 enum {
 	SMALL_MESSAGE = 192, /* unmatched messages up to here come from a free list */
 };
 
+/*
+ * The kinds of unmatched messages: what becomes of one of each kind.  Each table is beside
+ * the code that makes such messages.
+ */
+struct message_kind {
+	/* The message, out of its list, meets its receive; the caller frees it. */
+	void (*deliver)(struct sess_op *op, struct sess_message *message);
+	/* Nobody will receive the message; the caller takes it out and frees it.  The
+	 * sender that waits for an answer gets this one. */
+	void (*discard)(struct sess_message *message, enum wire_status status);
+	/* The transfer or the session that brought the message ends, and nothing more of it
+	 * comes: the message becomes a stored one if it is here as a whole, else it is freed.
+	 * A send to the endpoint itself ends with error. */
+	void (*orphan)(struct sess_message *message, int error);
+};
+
+extern const struct message_kind message_stored;  /* all is here, and nobody waits */
+extern const struct message_kind message_acked;	  /* all is here; the sender wants DONE */
+extern const struct message_kind message_started; /* by a START: a transfer brings the rest */
+extern const struct message_kind message_looped;  /* a send to ourselves waits for its receive */
+
 /* A message that came before its receive.  Owned by the lists of the receive
  * context; bytes hold what arrived, in storage of its exact size. */
 struct sess_message {
+	const struct message_kind *kind;
 	TAILQ_ENTRY(sess_message) link;
 	TAILQ_ENTRY(sess_message) tag_link, source_link; /* in buckets: session/index.c */
 	uint64_t order;					 /* in which it came */
@@ -26,8 +49,8 @@ struct sess_message {
 	uint64_t source, tag, data, total;
 	size_t have;		/* bytes stored so far */
 	size_t size;		/* bytes of storage */
-	struct sess_xfer *xfer; /* the rest is still with the peer, or it wants an answer */
-	struct sess_op *loop;	/* a send to itself that waits */
+	struct sess_xfer *xfer; /* acked, started: the message's transfer */
+	struct sess_op *loop;	/* looped: the send that waits */
 	void *claim;
 	uint8_t bytes[];
 };

@@ -82,28 +82,12 @@ void rx_close_ep(struct sess_ep *ep, int error)
 	sess_ep_share_rx(ep, &ep->own_rx);
 }
 
-static void forget_loops(struct message_list *list, struct sess *sess, int error)
+void rx_forget_session(struct sess *sess, int error)
 {
 	struct sess_message *message, *next;
 
-	TAILQ_EACH_SAFE (message, list, link, next) {
-		if (!message->loop || message->loop->sess != sess)
-			continue;
-		message_take(message);
-		op_done(message->loop, error);
-		message_free(message);
-	}
-}
-
-void rx_forget_session(struct sess *sess, int error)
-{
-	struct sess_rx *rx = sess->ep->rx;
-
-	if (!sess->is_self)
-		return;
-	forget_loops(&rx->plain.unexpected, sess, error);
-	forget_loops(&rx->tagged.unexpected, sess, error);
-	forget_loops(&rx->claimed, sess, error);
+	TAILQ_EACH_SAFE (message, &sess->messages, sess_link, next)
+		message->kind->orphan(message, error);
 }
 
 /* Receives posted for this peer and no other can never match. */

@@ -37,7 +37,8 @@ void rx_init(struct sess_rx *rx, struct sess_engine *engine);
 void rx_fini(struct sess_rx *rx);
 /* Drops what came to the endpoint; receives of its own end with error. */
 void rx_close_ep(struct sess_ep *ep, int error);
-/* The session is over: its own unmatched sends to itself end. */
+/* The session is over: nothing more of its unmatched messages comes, and sends to itself
+ * that wait for a receive end with error. */
 void rx_forget_session(struct sess *sess, int error);
 /* The peer is gone without a word, or cannot be reached: receives from it alone end. */
 void rx_fail_source(struct sess *sess, int error);

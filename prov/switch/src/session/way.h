@@ -61,11 +61,9 @@ size_t select_inline_max(uint32_t packet_max);
 /* ways/inline.c */
 uint16_t inline_wire_flags(uint16_t op_flags);
 void inline_came(struct sess_link *link, const struct wire_record *record);
-void inline_deliver(struct sess_op *op, struct sess_message *message);
 
 /* ways/self.c */
 int self_send(struct sess *sess, struct sess_op *op, size_t len);
-void self_deliver(struct sess_op *op, struct sess_message *message);
 int self_cancel(struct sess_op *op);
 
 /* ways/copy.c */

@@ -271,23 +271,11 @@ void xfer_io_done(struct sess_xfer *xfer, int error)
 	}
 }
 
-/* Nothing more comes of an unmatched message.  One that is here as a whole
- * can still be received, without its transfer; any other never was. */
+/* Nothing more comes of the transfer's unmatched message. */
 void xfer_orphan(struct sess_xfer *xfer)
 {
-	struct sess_message *message = xfer->message;
-	struct sess_stats *stats = &xfer->sess->stats;
-
-	if (!message)
-		return;
-	xfer->message = NULL;
-	message->xfer = NULL;
-	if (message->have < message->total) {
-		message_forget(message);
-	} else if (xfer->ops != &sess_inline_ops) {
-		stats->rx_msgs[xfer->ops->way]++;
-		stats->rx_bytes[xfer->ops->way] += xfer->total;
-	}
+	if (xfer->message)
+		xfer->message->kind->orphan(xfer->message, 0);
 }
 
 /* We take nothing more from the peer, and it will not ask: BYE tells it. */

@@ -25,20 +25,59 @@ static void receive(struct sess_op *op, const void *payload, size_t len)
 	op->error = op->len < len ? EMSGSIZE : 0;
 }
 
-/* The stored message meets its receive. */
-void inline_deliver(struct sess_op *op, struct sess_message *message)
+/* -- stored messages --------------------------------------------------------------- */
+
+static void deliver(struct sess_op *op, struct sess_message *message)
+{
+	receive(op, message->bytes, message->have);
+	op_done(op, op->error);
+}
+
+static void discard(struct sess_message *message, enum wire_status status)
+{
+	(void)message; /* nobody waits for it */
+	(void)status;
+}
+
+static void orphan(struct sess_message *message, int error)
+{
+	(void)message; /* it can still be received */
+	(void)error;
+}
+
+const struct message_kind message_stored = {deliver, discard, orphan};
+
+static void deliver_acked(struct sess_op *op, struct sess_message *message)
 {
 	struct sess_xfer *xfer = message->xfer;
 
 	receive(op, message->bytes, message->have);
-	if (xfer) {
-		control_answer(xfer->sess, xfer->id, WIRE_OK, op);
-		xfer->message = NULL;
-		xfer_finish(xfer, 0);
-	} else {
-		op_done(op, op->error);
-	}
+	control_answer(xfer->sess, xfer->id, WIRE_OK, op);
+	xfer->message = NULL;
+	xfer_finish(xfer, 0);
 }
+
+static void discard_acked(struct sess_message *message, enum wire_status status)
+{
+	struct sess_xfer *xfer = message->xfer;
+
+	xfer->status = status;
+	xfer->message = NULL;
+	xfer->answer = true;
+	xfer_finish(xfer, 0);
+}
+
+static void orphan_acked(struct sess_message *message, int error)
+{
+	(void)error;
+	message->xfer->message = NULL;
+	message->xfer = NULL;
+	message->kind = &message_stored;
+}
+
+const struct message_kind message_acked = {deliver_acked, discard_acked, orphan_acked};
+
+/* -- receiving --------------------------------------------------------------------- */
 
 static void store(struct sess_link *link, const struct wire_record *record)
 {
@@ -50,6 +89,7 @@ static void store(struct sess_link *link, const struct wire_record *record)
 	if (message && record->flags & WIRE_ACK) {
 		message->xfer = xfer_create(link, NULL, &sess_inline_ops);
 		if (message->xfer) {
+			message->kind = &message_acked;
 			message->xfer->incoming = true;
 			message->xfer->id = record->id;
 			message->xfer->ack = true;

@@ -41,10 +41,23 @@ static void receive(struct sess_op *op, struct sess_op *from, size_t len)
 	op_done(from, 0);
 }
 
-void self_deliver(struct sess_op *op, struct sess_message *message)
+static void deliver(struct sess_op *op, struct sess_message *message)
 {
 	receive(op, message->loop, message->total);
 }
+
+static void discard(struct sess_message *message, enum wire_status status)
+{
+	op_done(message->loop, status == WIRE_OK ? 0 : ECANCELED);
+}
+
+static void orphan(struct sess_message *message, int error)
+{
+	op_done(message->loop, error);
+	message_forget(message);
+}
+
+const struct message_kind message_looped = {deliver, discard, orphan};
 
 static int store(struct sess *sess, struct sess_op *op, size_t len)
 {
@@ -63,6 +76,7 @@ static int store(struct sess *sess, struct sess_op *op, size_t len)
 		message->have = iov_gather(op->iov, op->iov_cnt, 0, message->bytes, len);
 		op_done(op, 0);
 	} else {
+		message->kind = &message_looped;
 		message->loop = op;
 		op->state = OP_LOOPED;
 	}
