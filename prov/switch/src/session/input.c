@@ -107,7 +107,10 @@ static void take_header(struct sess_link *link, const struct wire_header *header
 		session_expel(sess, EPROTO, "credits that do not add up");
 		return;
 	}
-	sess->peer_full = header->flags & WIRE_FULL;
+	if (sess->peer_full != (bool)(header->flags & WIRE_FULL)) {
+		sess->peer_full = !sess->peer_full;
+		schedule_heed_full(sess);
+	}
 }
 
 void sess_input(struct sess_engine *engine, const void *packet, size_t len)

@@ -132,6 +132,7 @@ static void link_came_up(struct sess_link *link)
 	if (sess->is_throttled)
 		credit_throttle(&link->credit);
 	sess_link_ready(link);
+	schedule_prepare(sess);
 	if (sess->state == SESS_OPENING)
 		session_came_up(sess);
 }
@@ -251,8 +252,10 @@ void sess_link_close(struct sess_link *link)
 	if (link->state > LINK_OPEN || sess->state >= SESS_FAILED)
 		return;
 	link->state = LINK_CLOSING;
-	if (sess->link == link)
+	if (sess->link == link) {
 		sess->link = NULL;
+		schedule_withdraw(sess);
+	}
 	sess_link_ready(link);
 	sess_link_progress_close(link);
 }

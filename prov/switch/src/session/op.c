@@ -40,6 +40,7 @@ int sess_cancel(struct sess_op *op)
 		sess = op->sess;
 		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
 		sess->pending--;
+		schedule_prepare(sess);
 		op_done(op, ECANCELED);
 		session_progress_close(sess);
 		return 0;

@@ -105,10 +105,13 @@ bool record_add_start(struct sess_packet *packet, struct sess_xfer *xfer)
 	size_t key_len = desc_cnt ? xfer->own_key_len : 0;
 	size_t head = wire_start_len(flags, desc_cnt, key_len), left = record_room(packet);
 
+	if (head > left || packet->xfer)
+		return false;
+	xfer->ops->offer(xfer);
 	if (!xfer->ops->waits(xfer) && !packet->record_cnt)
 		xfer->initial = leave_last(packet->io.link, xfer->total, left - head);
 	/* A portion that fills a packet is worth one of its own. */
-	if (head > left || (xfer->initial > left - head && packet->record_cnt) || packet->xfer)
+	if (xfer->initial > left - head && packet->record_cnt)
 		return false;
 	if (xfer->initial > left - head)
 		xfer->initial = left - head;

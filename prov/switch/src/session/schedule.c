@@ -17,33 +17,53 @@ static void fail_send(struct sess *sess, struct sess_op *op, int error)
 	session_progress_close(sess);
 }
 
-/* Chooses the way of the first send in the queue.  False: it has to wait. */
-static bool prepare_send(struct sess_link *link, struct sess_op *op)
+void schedule_prepare(struct sess *sess)
 {
-	const struct sess_way_ops *ops = select_way(link, op->len);
+	const struct sess_way_ops *ops;
+	struct sess_op *op;
 
-	if (!ops && !(op->flags & SESS_DELIVERY))
-		return true;
-	op->xfer = xfer_create(link, op, ops ? ops : &sess_inline_ops);
-	if (!op->xfer) {
-		fail_send(link->sess, op, ENOBUFS);
-		return false;
+	while (sess->link && sess->state < SESS_FAILED && (op = STAILQ_FIRST(&sess->sends)) &&
+	       !op->xfer) {
+		ops = select_way(sess->link, op->len);
+		if (!ops && !(op->flags & SESS_DELIVERY))
+			return;
+		op->xfer = xfer_create(sess->link, op, ops ? ops : &sess_inline_ops);
+		if (op->xfer) {
+			op->xfer->ops->prepare(op->xfer);
+			return;
+		}
+		fail_send(sess, op, ENOBUFS);
 	}
-	return op->xfer->ops->offer(op->xfer);
 }
 
-static void add_sends(struct sess_link *link, struct sess_packet *packet)
+void schedule_withdraw(struct sess *sess)
 {
-	struct sess *sess = link->sess;
+	struct sess_op *op = STAILQ_FIRST(&sess->sends);
+	struct sess_xfer *xfer = op ? op->xfer : NULL;
+
+	if (!xfer)
+		return;
+	op->xfer = NULL;
+	xfer->op = NULL; /* the peer has not heard of the transfer */
+	xfer_finish(xfer, 0);
+}
+
+void schedule_heed_full(struct sess *sess)
+{
+	const struct sess_op *op = STAILQ_FIRST(&sess->sends);
+
+	if (!op || !sess->link || !select_heeds_full(sess->link, op->len))
+		return;
+	schedule_withdraw(sess);
+	schedule_prepare(sess);
+}
+
+static void add_sends(struct sess *sess, struct sess_packet *packet)
+{
 	struct sess_op *op;
 	bool added;
 
 	while ((op = STAILQ_FIRST(&sess->sends)) && record_room(packet)) {
-		if (!op->xfer && !prepare_send(link, op)) {
-			if (op == STAILQ_FIRST(&sess->sends))
-				return; /* its memory is being registered */
-			continue;
-		}
 		if (op->xfer && op->xfer->stage == XFER_REGISTERING)
 			return;
 		/* Taken out first: the record's list uses the same link. */
@@ -54,6 +74,7 @@ static void add_sends(struct sess_link *link, struct sess_packet *packet)
 			STAILQ_INSERT_HEAD(&sess->sends, op, link);
 			return;
 		}
+		schedule_prepare(sess);
 	}
 }
 
@@ -69,7 +90,7 @@ static void add_data(struct sess_link *link, struct sess_packet *packet)
 		if (record_add_segment(packet, xfer))
 			return;
 	}
-	add_sends(link, packet);
+	add_sends(sess, packet);
 	sess->bulk_turn = true;
 	xfer = TAILQ_FIRST(&sess->bulk);
 	if (xfer && !packet->record_cnt && sess->state < SESS_FAILED)

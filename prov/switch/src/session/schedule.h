@@ -11,6 +11,14 @@ struct sess_packet *schedule_next(struct sess_link *link);
 /* Appends a small send to the open packet.  False: it has to queue. */
 bool schedule_append(struct sess_link *link, struct sess_op *op);
 /* The session may have something to send. */
+/* The first send in the queue, or the link, is another: chooses the way of the send, and
+ * begins to register what that needs.  Does nothing where it was chosen already. */
+void schedule_prepare(struct sess *sess);
+/* The link that the way of the first send was chosen for takes no more: it is chosen again
+ * for the next one. */
+void schedule_withdraw(struct sess *sess);
+/* The peer's storage became full, or has room again. */
+void schedule_heed_full(struct sess *sess);
 void schedule_ready(struct sess *sess);
 bool schedule_has_work(const struct sess_link *link);
 

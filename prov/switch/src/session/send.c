@@ -68,12 +68,16 @@ int sess_send(struct sess *sess, struct sess_op *op)
 		}
 		op->state = OP_QUEUED;
 		STAILQ_INSERT_TAIL(&sess->sends, op, link);
+		sess->pending++;
+		schedule_prepare(sess);
 		schedule_ready(sess);
-	} else if (!coalesce_hold(sess->engine, op)) {
+		return 0;
+	}
+	sess->pending++;
+	if (!coalesce_hold(sess->engine, op)) {
 		schedule_ready(sess);
 	} else if (!sess->link->work_list) {
 		engine_set_work(sess->link, &sess->engine->held);
 	}
-	sess->pending++;
 	return 0;
 }

@@ -20,9 +20,11 @@ struct sess_way_ops {
 	bool tells_memory;
 	/* Both sides' capabilities allow it. */
 	bool (*usable)(const struct sess_link *link);
-	/* Sender: START is about to be built; sets held and initial.  False:
-	 * not yet, the transfer continues when it is registered. */
-	bool (*offer)(struct sess_xfer *xfer);
+	/* Sender: the operation is the first of its queue.  Sets the stage, and begins to
+	 * register the memory that START tells of. */
+	void (*prepare)(struct sess_xfer *xfer);
+	/* Sender: START is about to be built; sets held and initial. */
+	void (*offer)(struct sess_xfer *xfer);
 	/* Sender: puts the announcement, or the whole message, into the packet.
 	 * False: there is no room. */
 	bool (*announce)(struct sess_packet *packet, struct sess_xfer *xfer);
@@ -55,6 +57,8 @@ extern const struct sess_way_ops sess_read_ops, sess_write_ops, sess_copy_ops, s
 void select_build(struct sess_link *link);
 /* NULL: inline */
 const struct sess_way_ops *select_way(const struct sess_link *link, uint64_t len);
+/* Whether the choice for this length changes when the peer's storage is full. */
+bool select_heeds_full(const struct sess_link *link, uint64_t len);
 const struct sess_way_ops *select_ops(enum sess_way way);
 size_t select_inline_max(uint32_t packet_max);
 

@@ -320,6 +320,7 @@ int xfer_cancel(struct sess_op *op)
 		STAILQ_REMOVE(&sess->sends, op, sess_op, link);
 		op->state = OP_MOVING; /* its registration may be under way */
 		xfer_finish(xfer, ECANCELED);
+		schedule_prepare(sess);
 		schedule_ready(sess);
 		return 0;
 	}

@@ -18,15 +18,18 @@ static bool usable(const struct sess_link *link)
 
 /* -- sender ---------------------------------------------------------------------- */
 
-static bool offer(struct sess_xfer *xfer)
+static void prepare(struct sess_xfer *xfer)
 {
-	struct sess *sess = xfer->sess;
-
 	xfer->stage = XFER_READY;
+}
+
+static void offer(struct sess_xfer *xfer)
+{
+	const struct sess *sess = xfer->sess;
+
 	xfer->held = sess->peer_full || xfer->total > sess->eager_budget ||
 		     sess->eager_sent - sess->eager_released > sess->eager_budget - xfer->total;
 	xfer->initial = sess->peer_full ? 0 : xfer->total;
-	return true;
 }
 
 static void moved(struct sess_xfer *xfer)
@@ -82,12 +85,13 @@ bool copy_instead(struct sess_xfer *xfer)
 	if (xfer->sess->engine->config.transfer != SESS_AUTO) {
 		STAILQ_REMOVE(&xfer->sess->sends, xfer->op, sess_op, link);
 		xfer->op->state = OP_MOVING;
+		schedule_prepare(xfer->sess);
 		schedule_ready(xfer->sess);
 		xfer_finish(xfer, ENOBUFS);
 		return false;
 	}
 	xfer->ops = &sess_copy_ops;
-	xfer->ops->offer(xfer);
+	prepare(xfer);
 	if (xfer->mem_cnt)
 		xfer_release(xfer);
 	return true;
@@ -231,6 +235,7 @@ const struct sess_way_ops sess_copy_ops = {
 	.way = SESS_COPY,
 	.name = "copy",
 	.usable = usable,
+	.prepare = prepare,
 	.offer = offer,
 	.announce = record_add_start,
 	.offered = offered,

@@ -154,10 +154,9 @@ static bool usable(const struct sess_link *link)
 	return true;
 }
 
-static bool offer(struct sess_xfer *xfer)
+static void prepare(struct sess_xfer *xfer)
 {
 	xfer->stage = XFER_READY;
-	return true;
 }
 
 static bool announce(struct sess_packet *packet, struct sess_xfer *xfer)
@@ -176,7 +175,7 @@ const struct sess_way_ops sess_inline_ops = {
 	.way = SESS_INLINE,
 	.name = "inline",
 	.usable = usable,
-	.offer = offer,
+	.prepare = prepare,
 	.announce = announce,
 	.waits = waits,
 	.came = {[WIRE_DONE] = reply_done_came},

@@ -11,14 +11,18 @@ static bool usable(const struct sess_link *link)
 	return link->core->config.read_target && link->peer_caps & WIRE_CAN_READ;
 }
 
-static bool offer(struct sess_xfer *xfer)
+static void prepare(struct sess_xfer *xfer)
 {
 	xfer->stage = XFER_REGISTERING;
 	xfer->initial = xfer_initial(xfer);
 	xfer->want = xfer->total - xfer->initial;
 	xfer_slice_rest(xfer);
 	xfer_register(xfer, SESS_ACCESS_REMOTE_READ);
-	return false;
+}
+
+static void offer(struct sess_xfer *xfer)
+{
+	(void)xfer; /* the initial portion ends where the registered memory begins */
 }
 
 static void offered(struct sess_xfer *xfer)
@@ -84,6 +88,7 @@ const struct sess_way_ops sess_read_ops = {
 	.name = "read",
 	.tells_memory = true,
 	.usable = usable,
+	.prepare = prepare,
 	.offer = offer,
 	.announce = record_add_start,
 	.offered = offered,

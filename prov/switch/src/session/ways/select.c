@@ -85,6 +85,11 @@ void select_build(struct sess_link *link)
 	*choice = (struct sess_choice){UINT64_MAX, best(link, len)};
 }
 
+bool select_heeds_full(const struct sess_link *link, uint64_t len)
+{
+	return len <= link->choice[0].up_to;
+}
+
 /* A peer that is out of storage gets nothing but announcements. */
 const struct sess_way_ops *select_way(const struct sess_link *link, uint64_t len)
 {

@@ -12,14 +12,17 @@ static bool usable(const struct sess_link *link)
 	return link->core->config.can_write && link->peer_caps & WIRE_WRITE_TARGET;
 }
 
-static bool offer(struct sess_xfer *xfer)
+static void prepare(struct sess_xfer *xfer)
 {
 	xfer->stage = XFER_READY;
-	xfer->initial = xfer_initial(xfer);
 	/* WRITTEN may wait behind the writes after they are reported done, and
 	 * who is told to have sent may never ask for progress again. */
 	xfer->ack = true;
-	return true;
+}
+
+static void offer(struct sess_xfer *xfer)
+{
+	xfer->initial = xfer_initial(xfer);
 }
 
 static void offered(struct sess_xfer *xfer)
@@ -144,6 +147,7 @@ const struct sess_way_ops sess_write_ops = {
 	.way = SESS_WRITE,
 	.name = "write",
 	.usable = usable,
+	.prepare = prepare,
 	.offer = offer,
 	.announce = record_add_start,
 	.offered = offered,

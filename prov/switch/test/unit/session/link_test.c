@@ -133,6 +133,38 @@ Test(link, a_link_that_closes_ends_what_it_carries)
 	duo_close(&duo);
 }
 
+/* A send whose way was chosen, but that did not leave, goes over the next link. */
+Test(link, a_send_that_waits_changes_its_link)
+{
+	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE, SESS_COPY};
+
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct link_config config = link_config();
+		struct link_op *waiting, *received;
+		struct sess_stats stats;
+		struct duo duo;
+
+		config.engine.transfer = ways[i];
+		duo = duo_of(config);
+		received = recv_plain(duo.b, LARGE);
+		waiting = send_plain(duo.ab, LARGE, 9);
+		cr_assert_eq(duo.ab->link->xfer_cnt, 1, "its way is chosen");
+		leave_link(&duo);
+		cr_assert(waiting->pending && received->pending);
+		link_connect_again(duo.a, TAILQ_FIRST(&duo.a->ep->sessions), duo.b,
+				   TAILQ_FIRST(&duo.b->ep->sessions));
+		link_run(duo.link);
+		duo.ab = link_end(duo.a, duo.b);
+		duo.ba = link_end(duo.b, duo.a);
+		expect_sent(waiting);
+		expect_received(received, LARGE, 9);
+		stats = stats_of(duo.ab);
+		cr_assert_eq(stats.tx_msgs[ways[i]], 1);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
 static void change_secret(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
 {
 	const size_t at = WIRE_HEADER_LEN + WIRE_HELLO_LEN + WIRE_EXT_LEN;

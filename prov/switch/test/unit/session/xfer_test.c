@@ -151,6 +151,40 @@ Test(xfer, in_odd_chunks)
 	link_leak_check();
 }
 
+/* Memory is registered while the announcement has to wait for a credit. */
+Test(xfer, is_registered_before_a_credit_comes)
+{
+	struct link_config config = forced(SESS_READ);
+	struct link_op *sent, *received, *ahead[4], *ahead_received[4];
+	struct sess_stats stats;
+	unsigned cnt = 0;
+	struct duo duo;
+
+	config.core.credits = 4;
+	duo = duo_of(config);
+	while (credit_may_send(&duo.ab->link->credit, CREDIT_DATA)) {
+		cr_assert_lt(cnt, 4);
+		ahead_received[cnt] = recv_plain(duo.b, 3000);
+		ahead[cnt++] = send_plain(duo.ab, 3000, 1);
+		link_act(duo.a);
+	}
+	received = recv_plain(duo.b, 100000);
+	sent = send_plain(duo.ab, 100000, 2);
+	link_act(duo.a);
+	stats = stats_of(duo.ab);
+	cr_assert_eq(stats.registrations, 1);
+	cr_assert_eq(stats.tx_msgs[SESS_READ], 0, "START has no credit yet");
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_received(received, 100000, 2);
+	while (cnt--) {
+		expect_sent(ahead[cnt]);
+		expect_received(ahead_received[cnt], 3000, 1);
+	}
+	duo_close(&duo);
+	link_leak_check();
+}
+
 /* -- too short a receive ----------------------------------------------------------- */
 
 static void truncated(enum sess_way way, size_t size, size_t space, bool expected, bool delivery)
