@@ -217,7 +217,7 @@ static bool has_actions(const struct sess_engine *engine)
 	return !STAILQ_EMPTY(&engine->done) || !TAILQ_EMPTY(&engine->ready) ||
 	       !TAILQ_EMPTY(&engine->releasing) || !TAILQ_EMPTY(&engine->registering) ||
 	       !TAILQ_EMPTY(&engine->rma) || !TAILQ_EMPTY(&engine->events) ||
-	       !TAILQ_EMPTY(&engine->links_down);
+	       !TAILQ_EMPTY(&engine->links_down) || !TAILQ_EMPTY(&engine->failing);
 }
 
 /* Releasing comes before completing: once the application is told, nobody
@@ -228,6 +228,7 @@ const struct sess_action *sess_next(struct sess_engine *engine)
 
 	if (!has_actions(engine))
 		return NULL;
+	engine_settle(engine);
 	if (!TAILQ_EMPTY(&engine->releasing))
 		return next_release(engine);
 	if (!STAILQ_EMPTY(&engine->done))
@@ -238,8 +239,8 @@ const struct sess_action *sess_next(struct sess_engine *engine)
 	if (action)
 		return action;
 	/* Building packets may have made any of the above. */
-	if (!TAILQ_EMPTY(&engine->releasing) || !STAILQ_EMPTY(&engine->done) ||
-	    !TAILQ_EMPTY(&engine->registering))
+	if (!TAILQ_EMPTY(&engine->failing) || !TAILQ_EMPTY(&engine->releasing) ||
+	    !STAILQ_EMPTY(&engine->done) || !TAILQ_EMPTY(&engine->registering))
 		return sess_next(engine);
 	if (!TAILQ_EMPTY(&engine->rma))
 		return next_rma(engine);
@@ -305,6 +306,7 @@ void sess_took(struct sess_engine *engine, int error)
 		took_packet(engine, error);
 	else if (engine->offered_rma)
 		took_rma(engine, error);
+	engine_settle(engine);
 }
 
 static void packet_done(struct sess_packet *packet, int error)
@@ -343,4 +345,5 @@ void sess_done(struct sess_engine *engine, struct sess_io *io, int error)
 		rma_free(engine, rma);
 		xfer_io_done(xfer, error);
 	}
+	engine_settle(engine);
 }

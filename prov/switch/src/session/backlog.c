@@ -380,6 +380,7 @@ static bool expel_greatest(struct sess_rx *rx)
 		return false;
 	session_expel(greatest, ENOBUFS, "more unmatched messages than it was allowed");
 	greatest->expelled = true;
+	session_settle(greatest); /* its memory is wanted now */
 	session_shed(greatest);
 	return true;
 }
@@ -392,6 +393,7 @@ void backlog_enforce(struct sess *sess)
 	if (sess->answer_cnt > engine->answers_max)
 		session_expel(sess, ENOBUFS,
 			      "more answers waiting than a peer can cause that takes them");
+	session_settle(sess);
 	if (sess->expelled)
 		backlog_drop(sess);
 	while (rx->kept > engine->backlog_max && (drop_orphan(rx) || expel_greatest(rx)))

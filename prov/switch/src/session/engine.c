@@ -98,6 +98,7 @@ int sess_engine_create(const struct sess_config *config, struct sess_engine **ou
 	TAILQ_INIT(&engine->blocked);
 	TAILQ_INIT(&engine->held);
 	TAILQ_INIT(&engine->events);
+	TAILQ_INIT(&engine->failing);
 	TAILQ_INIT(&engine->links_down);
 	timer_list_init(&engine->hellos, hello_expired);
 	timer_list_init(&engine->retries, retry_expired);
@@ -211,6 +212,7 @@ uint64_t sess_tick(struct sess_engine *engine, uint64_t now)
 	hello = timer_tick(&engine->hellos, engine->config.hello_timeout, now);
 	retry = timer_tick(&engine->retries, RETRY_PAUSE, now);
 	bye = timer_tick(&engine->closings, engine->config.close_timeout, now);
+	engine_settle(engine);
 	look = backlog_tick(engine, now);
 	next = hello < bye ? hello : bye;
 	next = retry < next ? retry : next;

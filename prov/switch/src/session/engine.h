@@ -3,6 +3,7 @@
 #ifndef SESSION_ENGINE_H
 #define SESSION_ENGINE_H
 
+#include "session/session.h"
 #include "session/table.h"
 #include "session/timer.h"
 #include "session/types.h"
@@ -16,6 +17,7 @@ struct sess_engine {
 	struct link_list held;	     /* sends held back to be coalesced */
 	struct link_list links_down; /* to be told */
 	struct sess_list events;
+	struct sess_list failing; /* marked as failed, and not torn down yet */
 	struct timer_list hellos, retries, closings;
 	struct sess_list throttled; /* sessions whose peers get fewer credits */
 	struct xfer_list registering, releasing, rma, rma_blocked;
@@ -48,6 +50,16 @@ struct sess_engine {
 
 /* The driver has to be told (enum TELL_...). */
 void engine_tell(struct sess *sess, unsigned what);
+/*
+ * Tears down the sessions that were marked as failed.  Called where nobody further up works
+ * on a session: at the end of the functions of the interface that may fail one, so that the
+ * driver's next call finds it torn down, and at the latest before the next action.
+ */
+static inline void engine_settle(struct sess_engine *engine)
+{
+	if (!TAILQ_EMPTY(&engine->failing))
+		session_settle_all(engine);
+}
 /* Moves the link to this work list; NULL: to none. */
 void engine_set_work(struct sess_link *link, struct link_list *list);
 

@@ -56,7 +56,8 @@ void sess_ep_close(struct sess_ep *ep, int error)
 	ep->closed = true;
 	rx_close_ep(ep, error);
 	TAILQ_EACH_SAFE (sess, &ep->sessions, ep_link, next)
-		sess_close(sess);
+		session_close(sess);
+	engine_settle(ep->engine);
 }
 
 void sess_ep_abort(struct sess_ep *ep, int error)
@@ -64,7 +65,8 @@ void sess_ep_abort(struct sess_ep *ep, int error)
 	struct sess *sess, *next;
 
 	TAILQ_EACH_SAFE (sess, &ep->sessions, ep_link, next)
-		sess_abort(sess, error);
+		session_abort(sess, error);
+	engine_settle(ep->engine);
 }
 
 void sess_ep_destroy(struct sess_ep *ep)

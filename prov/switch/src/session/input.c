@@ -73,8 +73,6 @@ static void read_records(struct sess_link *link, unsigned cnt, const uint8_t *p,
 			session_expel(sess, EPROTO, "a malformed record");
 			return;
 		}
-		if (sess->state >= SESS_FAILED)
-			return;
 		if (!(rules[record.type].states & 1u << sess->state) || sess->bye & BYE_SEEN) {
 			session_expel(sess, EPROTO, "a record that may not come now");
 			return;
@@ -90,7 +88,7 @@ static void read_records(struct sess_link *link, unsigned cnt, const uint8_t *p,
 		p += used;
 		len -= (size_t)used;
 	}
-	if (len && sess->state < SESS_FAILED)
+	if (len)
 		session_expel(sess, EPROTO, "bytes behind the last record");
 }
 
@@ -131,20 +129,22 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	if (header.flags & ~WIRE_PACKET_FLAGS) {
 		sess_link_expel(link, EPROTO, "reserved flags of a packet");
 		backlog_check(sess);
+		engine_settle(engine);
 		return;
 	}
 	if (!(link->has & LINK_GREETED)) {
 		greet(link, &header, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+		engine_settle(engine);
 		return;
 	}
 	if (!header.record_cnt)
 		sess->stats.rx_credit_packets++;
 	take_header(link, &header);
-	if (sess->state < SESS_FAILED)
-		read_records(link, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
+	read_records(link, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
 	backlog_check(sess); /* the header, or the last record, may have broken a rule */
 	if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
-	if (sess->state < SESS_FAILED && !link->work_list && schedule_has_work(link))
+	if (!link->work_list && schedule_has_work(link))
 		sess_link_ready(link);
+	engine_settle(engine);
 }

@@ -243,6 +243,7 @@ void sess_path_down(struct sess_link *link, int error)
 			       "the peer closed the path before its hello");
 	else
 		sess_link_fail(link, error ? error : ECONNRESET, "the path broke");
+	engine_settle(sess->engine);
 }
 
 void sess_link_close(struct sess_link *link)
@@ -258,6 +259,7 @@ void sess_link_close(struct sess_link *link)
 	}
 	sess_link_ready(link);
 	sess_link_progress_close(link);
+	engine_settle(sess->engine);
 }
 
 void sess_link_progress_close(struct sess_link *link)

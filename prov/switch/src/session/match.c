@@ -218,5 +218,6 @@ int sess_recv(struct sess_rx *rx, struct sess_op *op)
 	} else {
 		post(op);
 	}
+	engine_settle(rx->engine); /* there may have been no memory for an answer */
 	return 0;
 }

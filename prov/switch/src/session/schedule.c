@@ -93,7 +93,7 @@ static void add_data(struct sess_link *link, struct sess_packet *packet)
 	add_sends(sess, packet);
 	sess->bulk_turn = true;
 	xfer = TAILQ_FIRST(&sess->bulk);
-	if (xfer && !packet->record_cnt && sess->state < SESS_FAILED)
+	if (xfer && !packet->record_cnt)
 		record_add_segment(packet, xfer);
 }
 
@@ -235,8 +235,6 @@ static struct sess_packet *fill(struct sess_link *link)
 		link->stalled_on_credit = false;
 		add_data(link, packet);
 	}
-	if (sess->state >= SESS_FAILED)
-		return last_word(link);
 	add_bye(sess, packet);
 	if (packet->record_cnt)
 		return packet_close(packet);

@@ -197,7 +197,7 @@ void session_came_up(struct sess *sess)
 	sess->state = SESS_OPEN;
 	engine_tell(sess, TELL_UP);
 	if (closing)
-		sess_close(sess);
+		session_close(sess);
 }
 
 /* -- closing ------------------------------------------------------------------- */
@@ -265,12 +265,31 @@ static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 	sess->reason = reason;
 	if (error)
 		sess->stats.failures++;
+	sess->ends_receives = error && peer_failed && !(sess->bye & BYE_SEEN);
+	sess->is_failing = true;
+	TAILQ_INSERT_TAIL(&sess->engine->failing, sess, failing);
+}
+
+void session_settle(struct sess *sess)
+{
+	if (!sess->is_failing)
+		return;
+	TAILQ_REMOVE(&sess->engine->failing, sess, failing);
+	sess->is_failing = false;
 	stop_transfers(sess);
-	if (error && peer_failed && !(sess->bye & BYE_SEEN))
-		rx_fail_source(sess, error);
-	fail_links(sess, error);
+	if (sess->ends_receives)
+		rx_fail_source(sess, sess->error);
+	fail_links(sess, sess->error);
 	sess->tell &= (uint8_t)~TELL_CONNECT;
 	engine_tell(sess, TELL_DOWN);
+}
+
+void session_settle_all(struct sess_engine *engine)
+{
+	struct sess *sess;
+
+	while ((sess = TAILQ_FIRST(&engine->failing)))
+		session_settle(sess);
 }
 
 void session_fail(struct sess *sess, int error, const char *reason)
@@ -284,12 +303,18 @@ void session_expel(struct sess *sess, int error, const char *reason)
 	session_fail(sess, error, reason);
 }
 
-void sess_abort(struct sess *sess, int error)
+void session_abort(struct sess *sess, int error)
 {
 	fail(sess, error, "aborted by this side", true);
 }
 
-void sess_close(struct sess *sess)
+void sess_abort(struct sess *sess, int error)
+{
+	session_abort(sess, error);
+	engine_settle(sess->engine);
+}
+
+void session_close(struct sess *sess)
 {
 	struct sess_xfer *xfer, *next;
 
@@ -311,6 +336,12 @@ void sess_close(struct sess *sess)
 	session_progress_close(sess);
 }
 
+void sess_close(struct sess *sess)
+{
+	session_close(sess);
+	engine_settle(sess->engine);
+}
+
 void sess_leave(struct sess *sess)
 {
 	const struct sess_link *link = sess->link;
@@ -318,6 +349,7 @@ void sess_leave(struct sess *sess)
 	if (sess->state == SESS_CLOSING && sess->bye & BYE_SENT && !sess->pending &&
 	    !(link && (link->packet || link->refused)))
 		session_fail(sess, 0, "closed; the peer has not answered yet");
+	engine_settle(sess->engine);
 }
 
 void session_expired(struct sess_timer *timer)
@@ -421,6 +453,7 @@ void sess_closed(struct sess *sess)
 	struct sess_xfer *xfer, *next;
 	struct sess_link *link;
 
+	session_settle(sess);
 	timer_stop(&sess->timer);
 	backlog_forget(sess);
 	if (sess->tell)

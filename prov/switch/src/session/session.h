@@ -44,12 +44,15 @@ struct sess {
 	TAILQ_ENTRY(sess) ep_link;
 	TAILQ_ENTRY(sess) event;     /* while tell is not 0 */
 	TAILQ_ENTRY(sess) throttled; /* while is_throttled */
+	TAILQ_ENTRY(sess) failing;   /* while is_failing */
 	struct sess_timer timer;     /* for its end */
 
 	enum sess_state state;
 	uint8_t bye, tell;
 	bool is_self;
 	bool is_throttled;
+	bool is_failing;	   /* marked as failed, and not torn down yet */
+	bool ends_receives;	   /* with is_failing: those that are posted for its source */
 	bool expelled;		   /* failed because it broke the rules */
 	bool peer_full, told_full; /* unexpected storage is full: there, here */
 	bool bulk_turn;
@@ -86,12 +89,25 @@ struct sess {
 	uint8_t host[SESS_HOST_MAX];
 };
 
+/*
+ * Marks the session as failed; the first error wins.  From here on it is SESS_FAILED for
+ * all that ask, but its transfers and links stay as they are until it is torn down, so that
+ * a caller in the middle of them may go on: engine_settle().
+ */
 void session_fail(struct sess *sess, int error, const char *reason);
-/* The peer broke the rules: what it left goes with it. */
+/* The same for a peer that broke the rules: what it left goes with it. */
 void session_expel(struct sess *sess, int error, const char *reason);
+/* Tears the session down if it was marked as failed: its transfers stop, receives that only
+ * it could match end, each link says its last word, the driver is told DOWN. */
+void session_settle(struct sess *sess);
+void session_settle_all(struct sess_engine *engine);
 /* It has failed: whatever waits for nothing in flight goes at once, for the path may
  * take its time to close. */
 void session_shed(struct sess *sess);
+/* Closes in order: sess_close(), for callers inside the engine. */
+void session_close(struct sess *sess);
+/* Fails by the will of the application, likewise. */
+void session_abort(struct sess *sess, int error);
 /* Its first link is open. */
 void session_came_up(struct sess *sess);
 /* A deadline of its closing has come. */

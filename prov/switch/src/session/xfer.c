@@ -137,7 +137,6 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 {
 	struct wire_desc *desc = &xfer->own[xfer->mem_cnt];
 
-	(void)engine;
 	xfer->registering = false;
 	if (!error && key_len > xfer->core->config.key_len)
 		error = EINVAL;
@@ -155,7 +154,7 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 	if (xfer->stage == XFER_FINISHING) {
 		xfer_advance_finish(xfer);
 	} else if (xfer->sess->state >= SESS_FAILED) {
-		return; /* sess_closed() ends it */
+		; /* sess_closed() ends it */
 	} else if (!error && xfer->mem_cnt < xfer->piece_cnt) {
 		xfer_queue(xfer, WORK_REGISTER);
 	} else {
@@ -163,6 +162,7 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 			xfer->sess->stats.fallbacks++;
 		xfer->ops->registered(xfer, error);
 	}
+	engine_settle(engine);
 }
 
 /* Releases the registrations; xfer_released() follows. */
