@@ -393,9 +393,6 @@ void backlog_enforce(struct sess *sess)
 	if (sess->answer_cnt > engine->answers_max)
 		session_expel(sess, ENOBUFS,
 			      "more answers waiting than a peer can cause that takes them");
-	session_settle(sess);
-	if (sess->expelled)
-		backlog_drop(sess);
 	while (rx->kept > engine->backlog_max && (drop_orphan(rx) || expel_greatest(rx)))
 		;
 }

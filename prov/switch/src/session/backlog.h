@@ -38,7 +38,7 @@ void backlog_limits(struct sess_engine *engine, const struct sess_core_config *c
 /* A record of this session was handled. */
 static inline void backlog_check(struct sess *sess)
 {
-	if (sess->ep->rx->kept > sess->engine->backlog_max || sess->expelled ||
+	if (sess->ep->rx->kept > sess->engine->backlog_max ||
 	    sess->answer_cnt > sess->engine->answers_max)
 		backlog_enforce(sess);
 }

@@ -129,11 +129,18 @@ static inline void credit_release(struct sess_credit *credit)
 		credit->owed = true;
 }
 
+/* A packet with this window took a number. */
+static inline void credit_sent_with(struct sess_credit *credit, uint16_t window)
+{
+	credit->numbers->tx_next++;
+	credit->rx_limit = credit->numbers->rx_next + window;
+	credit->owed = false;
+}
+
 /* A packet took a number. */
 static inline void credit_sent(struct sess_credit *credit)
 {
-	credit->numbers->tx_next++;
-	credit_told(credit);
+	credit_sent_with(credit, credit_window(credit));
 }
 
 /* The peer's limits as a packet brings them.  False: it breaks the rules. */

@@ -128,7 +128,6 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 	sess->stats.rx_packets++;
 	if (header.flags & ~WIRE_PACKET_FLAGS) {
 		sess_link_expel(link, EPROTO, "reserved flags of a packet");
-		backlog_check(sess);
 		engine_settle(engine);
 		return;
 	}
@@ -141,7 +140,6 @@ void sess_input(struct sess_engine *engine, const void *packet, size_t len)
 		sess->stats.rx_credit_packets++;
 	take_header(link, &header);
 	read_records(link, header.record_cnt, p + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN);
-	backlog_check(sess); /* the header, or the last record, may have broken a rule */
 	if (sess->state == SESS_CLOSING)
 		session_progress_close(sess);
 	if (!link->work_list && schedule_has_work(link))

@@ -56,6 +56,7 @@ struct sess_packet *packet_close(struct sess_packet *packet)
 {
 	struct sess_link *link = packet->io.link;
 	struct sess *sess = link->sess;
+	const int32_t left = credit_left(&link->credit);
 	struct wire_header header = {
 		.session_id = link->peer_id,
 		.cookie = link->peer_cookie,
@@ -65,12 +66,14 @@ struct sess_packet *packet_close(struct sess_packet *packet)
 		.flags = sess->ep->rx->full ? WIRE_FULL : 0,
 	};
 
-	sess->told_full = sess->ep->rx->full;
-	backlog_grant(link);
+	sess->told_full = header.flags & WIRE_FULL;
+	if (link->credit.owed)
+		backlog_grant(link);
 	header.window = credit_window(&link->credit);
-	backlog_promise(link, header.window - credit_left(&link->credit));
+	if (header.window != left)
+		backlog_promise(link, header.window - left);
 	wire_put_header(packet->bytes, &header);
-	credit_sent(&link->credit);
+	credit_sent_with(&link->credit, header.window);
 	sess->stats.tx_packets++;
 	if (!packet->record_cnt)
 		sess->stats.tx_credit_packets++;

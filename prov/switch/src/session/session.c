@@ -277,6 +277,8 @@ void session_settle(struct sess *sess)
 	TAILQ_REMOVE(&sess->engine->failing, sess, failing);
 	sess->is_failing = false;
 	stop_transfers(sess);
+	if (sess->expelled)
+		backlog_drop(sess);
 	if (sess->ends_receives)
 		rx_fail_source(sess, sess->error);
 	fail_links(sess, sess->error);
