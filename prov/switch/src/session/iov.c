@@ -35,23 +35,13 @@ unsigned iov_slice(const struct sess_iov *iov, unsigned cnt, uint64_t offset, ui
 	return out_cnt;
 }
 
-/* Most messages are one piece, and in it. */
-static bool is_in_first(const struct sess_iov *iov, unsigned cnt, uint64_t offset, size_t len)
-{
-	return cnt && len && offset <= iov->len && len <= iov->len - offset;
-}
-
-size_t iov_gather(const struct sess_iov *iov, unsigned cnt, uint64_t offset, void *to, size_t len)
+size_t iov_gather_pieces(const struct sess_iov *iov, unsigned cnt, uint64_t offset, void *to,
+			 size_t len)
 {
 	struct sess_iov part[SESS_IOV_MAX];
-	unsigned part_cnt;
+	unsigned part_cnt = iov_slice(iov, cnt, offset, len, part);
 	size_t done = 0;
 
-	if (is_in_first(iov, cnt, offset, len)) {
-		memcpy(to, (const char *)iov->addr + offset, len);
-		return len;
-	}
-	part_cnt = iov_slice(iov, cnt, offset, len, part);
 	for (unsigned i = 0; i < part_cnt; i++) {
 		memcpy((char *)to + done, part[i].addr, part[i].len);
 		done += part[i].len;
@@ -59,18 +49,13 @@ size_t iov_gather(const struct sess_iov *iov, unsigned cnt, uint64_t offset, voi
 	return done;
 }
 
-size_t iov_scatter(const struct sess_iov *iov, unsigned cnt, uint64_t offset, const void *from,
-		   size_t len)
+size_t iov_scatter_pieces(const struct sess_iov *iov, unsigned cnt, uint64_t offset,
+			  const void *from, size_t len)
 {
 	struct sess_iov part[SESS_IOV_MAX];
-	unsigned part_cnt;
+	unsigned part_cnt = iov_slice(iov, cnt, offset, len, part);
 	size_t done = 0;
 
-	if (is_in_first(iov, cnt, offset, len)) {
-		memcpy((char *)iov->addr + offset, from, len);
-		return len;
-	}
-	part_cnt = iov_slice(iov, cnt, offset, len, part);
 	for (unsigned i = 0; i < part_cnt; i++) {
 		memcpy(part[i].addr, (const char *)from + done, part[i].len);
 		done += part[i].len;

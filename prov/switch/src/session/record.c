@@ -54,29 +54,41 @@ static void count_sent(struct sess *sess, enum sess_way way, size_t len)
 }
 
 /* A whole message in one record.  False: no room. */
-bool record_add_inline(struct sess_packet *packet, struct sess_op *op)
+static bool put_inline(struct sess_packet *packet, const struct sess_op *op, uint32_t id)
 {
 	uint8_t flags = (uint8_t)inline_wire_flags(op->flags);
 	size_t head = wire_inline_len(flags);
 
-	if (head + op->len > record_room(packet) || (op->xfer && packet->xfer))
+	if (head + op->len > record_room(packet))
 		return false;
 	wire_put_inline(packet->bytes + packet->len, flags, (uint16_t)op->len, op->tag, op->data,
-			op->xfer ? op->xfer->id : 0);
+			id);
 	record_added(packet, head);
 	add_payload(packet, op, 0, op->len);
 	packet->has_data = true;
 	count_sent(packet->io.link->sess, SESS_INLINE, op->len);
-	if (op->xfer) {
-		op->state = OP_MOVING;
-		op->xfer->stage = XFER_AWAITED;
-		packet->xfer = op->xfer;
-		op->xfer->io_out++;
-	} else {
-		op->state = OP_PACKED;
-		STAILQ_INSERT_TAIL(&packet->ops, op, link);
-	}
-	packet->must_leave |= op->xfer || !(op->flags & SESS_INJECT);
+	return true;
+}
+
+bool record_add_inline(struct sess_packet *packet, struct sess_op *op)
+{
+	if (!put_inline(packet, op, 0))
+		return false;
+	op->state = OP_PACKED;
+	STAILQ_INSERT_TAIL(&packet->ops, op, link);
+	packet->must_leave |= !(op->flags & SESS_INJECT);
+	return true;
+}
+
+bool record_add_acked(struct sess_packet *packet, struct sess_xfer *xfer)
+{
+	if (packet->xfer || !put_inline(packet, xfer->op, xfer->id))
+		return false;
+	xfer->op->state = OP_MOVING;
+	xfer->stage = XFER_AWAITED;
+	xfer->io_out++;
+	packet->xfer = xfer;
+	packet->must_leave = true;
 	return true;
 }
 

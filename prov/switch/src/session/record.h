@@ -12,8 +12,10 @@
 size_t record_room(const struct sess_packet *packet);
 /* A record of len bytes was put behind the others. */
 void record_added(struct sess_packet *packet, size_t len);
-/* A whole message. */
+/* A whole message: its operation completes when the packet has left. */
 bool record_add_inline(struct sess_packet *packet, struct sess_op *op);
+/* A whole message that the peer acknowledges. */
+bool record_add_acked(struct sess_packet *packet, struct sess_xfer *xfer);
 bool record_add_start(struct sess_packet *packet, struct sess_xfer *xfer);
 bool record_add_segment(struct sess_packet *packet, struct sess_xfer *xfer);
 /* As many as there is room for. */

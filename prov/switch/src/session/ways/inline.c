@@ -159,11 +159,6 @@ static void prepare(struct sess_xfer *xfer)
 	xfer->stage = XFER_READY;
 }
 
-static bool announce(struct sess_packet *packet, struct sess_xfer *xfer)
-{
-	return record_add_inline(packet, xfer->op);
-}
-
 /* The whole message is in the packet. */
 static bool waits(const struct sess_xfer *xfer)
 {
@@ -176,7 +171,7 @@ const struct sess_way_ops sess_inline_ops = {
 	.name = "inline",
 	.usable = usable,
 	.prepare = prepare,
-	.announce = announce,
+	.announce = record_add_acked,
 	.waits = waits,
 	.came = {[WIRE_DONE] = reply_done_came},
 	.leave = xfer_end,
