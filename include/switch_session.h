@@ -59,8 +59,8 @@ struct sess_iov {
 };
 
 /*
- * What is handed to the core: a packet or a piece of a transfer.  It stays
- * where it is until sess_done() is called for it.  The scratch words belong
+ * An operation that is handed to the core: a packet or a piece of a transfer.  It stays
+ * in place until sess_done() is called for it.  The scratch words belong
  * to the driver and its core from the action until then.
  */
 struct sess_io {
@@ -130,7 +130,7 @@ struct sess_op {
 	void *held;		/* copy of an injected payload that had to wait */
 };
 
-/* What happened on the way, by session or summed for an endpoint. */
+/* Counters of a session, or summed for an endpoint. */
 struct sess_stats {
 	uint64_t tx_packets, rx_packets;
 	uint64_t tx_records, rx_records;
@@ -150,7 +150,7 @@ struct sess_stats {
 				  or broke the rules, and there was no room */
 };
 
-/* What the user allows, for all sessions.  Every size in bytes, every time in
+/* Limits that the user sets for all sessions.  Every size in bytes, every time in
  * nanoseconds.  Zero means the default given in brackets. */
 struct sess_config {
 	enum sess_way transfer;	     /* forced way for what exceeds a packet, or SESS_AUTO */
@@ -176,7 +176,7 @@ struct sess_config {
 	struct sess_op *(*part)(struct sess_op *whole);
 };
 
-/* What a core allows, and what the user allows it.  Units and zero as above. */
+/* Limits of a core, and those that the user sets for it.  Units and zero as above. */
 struct sess_core_config {
 	uint32_t buffer_size;		/* of a control buffer [SESS_BUFFER_DEFAULT] */
 	uint32_t credits;		/* packets that a peer may have on the way to us [64] */
@@ -310,14 +310,14 @@ uint64_t sess_tick(struct sess_engine *engine, uint64_t now);
 /* -- endpoints ---------------------------------------------------------- */
 
 int sess_ep_create(struct sess_engine *engine, void *user, struct sess_ep **ep);
-/* What peers will see of this endpoint, at most SESS_NAME_MAX bytes; before
+/* Sets the name that peers see of this endpoint, at most SESS_NAME_MAX bytes; before
  * the first session. */
 int sess_ep_set_name(struct sess_ep *ep, const void *name, size_t len);
 
 /*
  * Where receives meet messages.  An endpoint has a receive context of its own;
- * several may share one, given to each before its first session.  What came to an
- * endpoint that is closed is dropped; its shared context forgets it.
+ * several may share one, given to each before its first session.  Unmatched messages of an
+ * endpoint that is closed are dropped; its shared context forgets it.
  */
 struct sess_rx *sess_ep_rx(struct sess_ep *ep);
 int sess_rx_create(struct sess_engine *engine, struct sess_rx **rx);
@@ -363,7 +363,7 @@ int sess_connect(struct sess_ep *ep, struct sess_core *core, void *user, uint64_
 /* A session with the endpoint itself: nothing is ever sent. */
 int sess_connect_self(struct sess_ep *ep, void *user, uint64_t source, struct sess **sess);
 
-/* What a peer said in its connection request, ahead of the application's own
+/* The part of a peer's connection request that is ahead of the application's own
  * bytes. */
 struct sess_request {
 	uint32_t session_id, cookie;
@@ -470,7 +470,7 @@ uint64_t sess_source(const struct sess *sess);
 void sess_set_source(struct sess *sess, uint64_t source);
 /* The peer's name from its hello; length 0 before that. */
 const void *sess_peer_name(const struct sess *sess, size_t *len);
-/* What the peer said of its host; length 0 before its hello, or where it said nothing. */
+/* The identity of the peer's host; length 0 before its hello, or where it named none. */
 const void *sess_peer_host(const struct sess *sess, size_t *len);
 /* Why the session failed, in words; never NULL. */
 const char *sess_reason(const struct sess *sess);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Actions: the next thing for the driver to do, and what became of it.  They are
- * offered one at a time and retried in place.
+ * Actions: the next thing for the driver to do, and how it ended.  Actions are offered one
+ * at a time, and one that the core has no room for is retried in place.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static const struct sess_action *action_base(struct sess_engine *engine, enum se
 	return action;
 }
 
-/* What concerns a link; NULL: it is gone. */
+/* An action that concerns a link; NULL: the link is gone. */
 static const struct sess_action *action_of(struct sess_link *link, struct sess *sess,
 					   const struct sess_core *core, enum sess_action_type type)
 {
@@ -211,7 +211,7 @@ static const struct sess_action *next_link_down(struct sess_engine *engine)
 	return &engine->action;
 }
 
-/* Most calls find nothing, and that has to be cheap. */
+/* Most calls find no action, and finding none has to be cheap. */
 static bool has_actions(const struct sess_engine *engine)
 {
 	return !STAILQ_EMPTY(&engine->done) || !TAILQ_EMPTY(&engine->ready) ||

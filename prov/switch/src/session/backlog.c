@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What peers make us keep: messages and transfers that met no receive, and answers
- * that wait for credits.  It is counted by session and by receive context.  The more
- * a session has piled up, the fewer credits its peer is given; a context that keeps
- * too much has its peers announce only; and past a limit, which holds for a context
- * however many sessions it has, those go that nobody answers for any more: first what
- * ended sessions left, then the session that keeps the most.
+ * The backlog: memory that peers make us keep, for messages and transfers that met no
+ * receive and for answers that wait for credits.  It is counted by session and by receive
+ * context.  The more a session has piled up, the fewer credits its peer is given.  The peers
+ * of a context that keeps too much may only announce messages.  Past a limit, which holds
+ * for a context however many sessions it has, messages of ended sessions are dropped, and
+ * then the session that keeps the most is failed.
  *
  * Counting never fails a session: its caller may be in the middle of that session's
  * lists.  backlog_enforce() does, behind each record.
@@ -28,10 +28,10 @@ enum {
 /* -- promises ---------------------------------------------------------------------- */
 
 /*
- * What peers may have on their way to us, they may all send before we look, and before
- * they hear that there is no room for more.  All sessions of a context share out as much
- * as it may keep before it is full: packets, and the bytes of copies that need not wait
- * for a receive.  Who comes when that is used up gets the least there is.
+ * Peers may send everything that we promised to take before we look, and before they hear
+ * that there is no room for more.  The sessions of a context share out as much as it may
+ * keep before it is full: packets, and the bytes of copies that need not wait for a receive.
+ * A session that opens when nothing is left is promised the least there is.
  */
 static int64_t packets_left(const struct sess_link *link)
 {
@@ -76,7 +76,7 @@ void backlog_promise(struct sess_link *link, int32_t packets)
 
 /* -- giving fewer credits --------------------------------------------------------- */
 
-/* What a session may pile up, whatever the application waits for. */
+/* The bytes that a session may pile up even if the application takes none of them. */
 static uint64_t share(const struct sess *sess)
 {
 	const unsigned sharers = sess->ep->rx->piled_up;
@@ -85,7 +85,7 @@ static uint64_t share(const struct sess *sess)
 	       (sharers < SHARES_MAX ? sharers + !sharers : SHARES_MAX);
 }
 
-/* What it may pile up before it is throttled. */
+/* The bytes that a session may pile up before it is throttled. */
 static uint64_t patience(const struct sess *sess)
 {
 	return sess->patience > share(sess) ? sess->patience : share(sess);
@@ -119,8 +119,8 @@ static void release(struct sess *sess)
 	}
 }
 
-/* The application takes nothing of what is piled up: it gets as much again to choose
- * from. */
+/* The application receives none of the piled up messages, so it waits for another: the peer
+ * may send as much again. */
 static void be_patient(struct sess *sess)
 {
 	sess->patience = 2 * sess->kept;
@@ -137,7 +137,7 @@ void backlog_grant(struct sess_link *link)
 		return;
 	if (packets_left(link) < 0)
 		grant /= 2;
-	/* A few messages may lie there for good. */
+	/* A few messages may never be received. */
 	else if (packets_left(link) > 2 * (int64_t)grant && sess->kept <= share(sess) / 2)
 		grant *= 2;
 	if (grant > credit->rx_window)
@@ -213,8 +213,8 @@ static void tell_full(struct sess_ep *ep, bool full)
 	}
 }
 
-/* What ended sessions left does not count: their peers are gone, and the others
- * could do nothing about it. */
+/* Messages of ended sessions do not count: their peers are gone, and the other peers could
+ * do nothing about them. */
 static void judge_full(struct sess_rx *rx)
 {
 	const uint64_t most = rx->engine->config.unexpected_max;
@@ -236,7 +236,7 @@ void backlog_add(struct sess *sess, uint64_t bytes)
 	struct sess_rx *rx = sess->ep->rx;
 
 	if (sess->is_self)
-		return; /* what the application does to itself */
+		return; /* the application makes itself keep it */
 	if (!sess->kept)
 		rx->piled_up++;
 	sess->kept += bytes;
@@ -364,7 +364,9 @@ static bool drop_orphan(struct sess_rx *rx)
 	return false;
 }
 
-/* One that has failed already, and was not closed yet, gives up what it left. */
+/* Fails the session that keeps the most and frees what can be freed of it at once; a
+ * session that failed before, and is not closed yet, counts as well.  False: none keeps
+ * anything. */
 static bool expel_greatest(struct sess_rx *rx)
 {
 	struct sess *sess, *greatest = NULL;

@@ -24,7 +24,7 @@ struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_
 /* Takes the first record out of the queue. */
 void control_remove(struct sess *sess);
 /* DONE for a message of the peer; op, if there is one, completes when it has
- * left: who is told to have received may never ask for progress again. */
+ * left: an application that is told to have received may never ask for progress again. */
 void control_answer(struct sess *sess, uint32_t id, enum wire_status status, struct sess_op *op);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Cores as the engine knows them: what one allows, and packets of its buffers' size. */
+/* Cores as the engine knows them: their limits, and spare packets of their buffers' size. */
 #ifndef SESSION_CORE_H
 #define SESSION_CORE_H
 

@@ -48,7 +48,7 @@ static inline int32_t credit_diff(uint32_t a, uint32_t b)
  * When no more credits than this are left after a packet with records, their
  * owner is owed a grant.  After a packet without, only once it may send no
  * data any more: so no owner is ever blocked without being owed, and of a
- * window of four every other grant at most is answered, which dies out.  Who is
+ * window of four every other grant at most is answered, which dies out.  A peer that is
  * throttled is owed one only once it may send no control record any more.
  */
 static inline int32_t credit_low_water(uint16_t window)
@@ -85,7 +85,7 @@ static inline bool credit_may_send(const struct sess_credit *credit, enum credit
 	return credit_diff(credit->tx_limit, credit->numbers->tx_next) > (int32_t) class;
 }
 
-/* What the peer has left of the limit that it was told. */
+/* Packets that the peer may still send under the limit that it was told. */
 static inline int32_t credit_left(const struct sess_credit *credit)
 {
 	return credit_diff(credit->rx_limit, credit->numbers->rx_next);
@@ -121,7 +121,7 @@ static inline void credit_throttle(struct sess_credit *credit)
 	credit->rx_grant = SESS_CREDITS_MIN;
 }
 
-/* They are received, or something else is waited for. */
+/* The messages were received, or the application waits for others. */
 static inline void credit_release(struct sess_credit *credit)
 {
 	credit->throttled = false;

@@ -39,7 +39,7 @@ struct sess_engine {
 	unsigned idle_calls;  /* for progress, without */
 	uint64_t next_look;   /* by the clock */
 	uint64_t backlog_max; /* bytes that a receive context keeps for its peers */
-	size_t inline_max;    /* what travels inline over every core */
+	size_t inline_max;    /* bytes that travel inline over every core */
 	unsigned answers_max; /* that wait in a session */
 	uint64_t secret[3];   /* of hashes that peers must not foresee */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Endpoints: where sessions are opened, and what they bring is received. */
+/* Endpoints: they own their sessions, and have a receive context for the messages of these. */
 #ifndef SESSION_EP_H
 #define SESSION_EP_H
 

@@ -97,7 +97,7 @@ static uint16_t judge(const struct wire_hello *hello)
 	if (hello->window < SESS_CREDITS_MIN || hello->window > SESS_CREDITS_MAX ||
 	    hello->buffer_size < SESS_BUFFER_MIN)
 		return WIRE_REFUSE_LIMITS;
-	/* Somebody wants to have it done byte by byte. */
+	/* A peer could make us move messages byte by byte. */
 	if (hello->caps && hello->rma_max && hello->rma_max < SESS_RMA_MIN)
 		return WIRE_REFUSE_LIMITS;
 	return 0;
@@ -127,8 +127,8 @@ static void refuse(struct sess_link *link, uint16_t refusal)
 	sess_link_expel(link, EPROTO, refusal_text(refusal));
 }
 
-/* What of the peer's capabilities its limits leave: it has to take as many
- * descriptors as a message has pieces, and who uses a key has to know its like. */
+/* The peer's capabilities that its limits leave usable: it has to take as many descriptors
+ * as a message has pieces, and the side that uses a key has to take one of that length. */
 static uint32_t usable_caps(const struct sess_core_config *config, const struct wire_hello *hello)
 {
 	uint32_t caps = hello->caps;
@@ -140,7 +140,7 @@ static uint32_t usable_caps(const struct sess_core_config *config, const struct 
 	return caps;
 }
 
-/* What a session learns of its peer, by its first link. */
+/* The hello of the first link introduces the peer. */
 static const char *meet(struct sess *sess, const struct wire_hello *hello)
 {
 	if ((hello->exts & INTRODUCTION) != INTRODUCTION || hello->exts & RESUMPTION)
@@ -155,7 +155,7 @@ static const char *meet(struct sess *sess, const struct wire_hello *hello)
 	return NULL;
 }
 
-/* How long it takes does not tell how much of a guess was right. */
+/* Takes the same time for every guess, so that the time tells nothing about it. */
 static bool is_same_secret(const uint8_t *a, const uint8_t *b)
 {
 	uint8_t differs = 0;

@@ -3,7 +3,7 @@
  * Finding the first of many: the messages of a match queue by their tag and by
  * their source, its receives by what they ask for.  A peer may send hundreds of
  * thousands of small messages that nobody receives, and an application may post as
- * many receives; whoever walked them all for each receive or message would do
+ * many receives; walking them all for each receive or message would do
  * nothing else.  The lists of the queue hold the order; buckets hold it, too, each
  * for its own.  They are made when a list has become long, so that the usual few
  * cost nothing.  Which bucket a value falls in is not to be guessed by a peer.
@@ -140,8 +140,8 @@ struct sess_message *index_message_find(const struct match_queue *queue, const s
 
 /* -- receives ----------------------------------------------------------------- */
 
-/* Each is in the bucket of what it asks for: a tag or, where it ignores some of its
- * bits, any, from one source or from any.  So a message looks in four. */
+/* A receive is in the bucket of its tag (or of any tag, where it ignores some bits) and of
+ * its source (or of any source).  So a message has to be looked up in four buckets. */
 static struct op_list *receive_list(const struct match_queue *queue, const struct sess_rx *rx,
 				    const uint64_t *tag, uint64_t source)
 {

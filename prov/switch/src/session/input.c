@@ -3,7 +3,7 @@
  * A packet came in.  Everything that it claims is checked before a handler
  * runs: header, addressee, number, credits, and for each record its layout
  * (session/wire.c) and whether its type may come in this state (the table here).
- * What breaks a rule fails its session and touches no other.
+ * A packet that breaks a rule fails its session and touches no other.
  */
 #include <errno.h>
 

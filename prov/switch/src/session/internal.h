@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What most files of this folder need: every object of the engine. */
+/* Includes the headers of all objects of the engine, for the files of this folder. */
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Links: how one opens, carries what its session sends, and ends, with its session or
- * without.  A session has one as a rule, and may have another or none for a while.
+ * Links: how one opens, carries the packets of its session, and ends, with its session or
+ * without it.  A session has one link as a rule, and may have another or none for a while.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Links: what a session has over one path of one core.  Whatever has to outlive the
- * path is the session's (session.h).
+ * Links: the state of a session that belongs to one path of one core.  State that outlives
+ * the path is the session's (session.h).
  */
 #ifndef SESSION_LINK_H
 #define SESSION_LINK_H
@@ -14,7 +14,7 @@
 enum link_state {
 	LINK_OPENING, /* the path and the peer's hello: has says which of them is there */
 	LINK_OPEN,    /* records travel */
-	LINK_CLOSING, /* what it carries to end: nothing new begins on it */
+	LINK_CLOSING, /* its packets and transfers to end: nothing new begins on it */
 	LINK_DOWN,    /* the driver to close the path */
 };
 
@@ -24,7 +24,7 @@ enum {
 	LINK_GREETED = 1 << 1, /* the peer's hello was good */
 };
 
-/* sess_link.due: what leaves ahead of everything else */
+/* sess_link.due: packets to send ahead of all others */
 enum {
 	LINK_HELLO = 1 << 0,
 	LINK_REFUSE = 1 << 1,
@@ -79,20 +79,20 @@ int sess_link_create(struct sess *sess, struct sess_core *core, void *user,
 void sess_link_free(struct sess_link *link, int error);
 /* It opens: it waits for its hello. */
 void sess_link_expect_hello(struct sess_link *link);
-/* What a peer says ahead of its hello. */
+/* Takes the ids that a peer sends ahead of its hello, in its connection request or answer. */
 void sess_link_take_request(struct sess_link *link, const struct sess_request *request);
 /* The peer's hello is good: once the path is up as well, records may travel. */
 void sess_link_greeted(struct sess_link *link);
 /* The driver is not told LINK_DOWN any more: its session is over. */
 void sess_link_forget_event(struct sess_link *link);
-/* It has something to send. */
+/* The link has something to send. */
 void sess_link_ready(struct sess_link *link);
 /* The peer broke the rules while it opened, or nothing came: its session fails if it
  * never had another link, else goes on without this one. */
 void sess_link_fail(struct sess_link *link, int error, const char *reason);
 /* The same for a peer that broke the rules. */
 void sess_link_expel(struct sess_link *link, int error, const char *reason);
-/* A link that closes may have ended what it carries. */
+/* A packet or transfer of the link ended: if it closes, perhaps the last one. */
 void sess_link_progress_close(struct sess_link *link);
 
 #endif

@@ -167,7 +167,7 @@ static void post(struct sess_op *op)
 	index_receive_add(match_queue(op->rx, op->flags), op);
 }
 
-/* What is there already takes its parts, as far as they go. */
+/* Messages that are there already are given parts of the memory while it lasts. */
 static void recv_multi(struct sess_rx *rx, struct sess_op *whole)
 {
 	struct sess_message *message;

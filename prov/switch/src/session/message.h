@@ -61,7 +61,7 @@ struct sess_message {
 /* Bytes of memory that it takes. */
 size_t message_size(const struct sess_message *message);
 /* Makes room for size bytes of a message and appends it to the unmatched.
- * NULL: memory is short, or the peer went too far and the session failed. */
+ * NULL: memory is short. */
 struct sess_message *message_create(struct sess *sess, uint16_t flags, uint64_t tag, size_t size);
 /* Takes it out of the list of those that wait. */
 void message_take(struct sess_message *message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Operations of the application: their end, and calling them back.
+ * Operations of the application: completing and canceling them.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -48,7 +48,7 @@ void packet_free(struct sess_packet *packet)
 void packet_op_done(struct sess *sess, struct sess_op *op, int error)
 {
 	sess->pending--;
-	/* A receive has its data whatever becomes of the answer. */
+	/* A receive has its data even if the answer never leaves. */
 	op_done(op, op->flags & SESS_RECV ? op->error : error);
 }
 

@@ -155,7 +155,7 @@ bool record_add_segment(struct sess_packet *packet, struct sess_xfer *xfer)
 	len = leave_last(packet->io.link, len, left - WIRE_SEGMENT_LEN);
 	if (!len)
 		return false;
-	/* Do not shred what fits the next packet whole. */
+	/* Do not split bytes that fit the next packet whole. */
 	if (packet->record_cnt && len < xfer->want - xfer->issued &&
 	    left < packet->io.link->packet_max / 2)
 		return false;
@@ -223,8 +223,8 @@ void record_add_controls(struct sess_packet *packet)
 	}
 }
 
-/* How many of the peer's unmatched bytes found a receive: told when it is
- * half of what the peer may have out, or some and a packet goes anyway. */
+/* The peer is told how many of its unmatched bytes found a receive when they are half of its
+ * budget, or less where a packet leaves anyway. */
 bool record_budget_due(const struct sess *sess, unsigned fraction)
 {
 	return sess->eager_freed - sess->eager_told > sess->own_budget / fraction &&

@@ -20,8 +20,8 @@ bool record_add_start(struct sess_packet *packet, struct sess_xfer *xfer);
 bool record_add_segment(struct sess_packet *packet, struct sess_xfer *xfer);
 /* As many as there is room for. */
 void record_add_controls(struct sess_packet *packet);
-/* How many of the peer's unmatched bytes found a receive: told when it is half
- * (fraction 2) of what the peer may have out, or less of it where a packet goes anyway. */
+/* Whether the peer has to be told that unmatched bytes of it found a receive: when they are
+ * half of its budget (fraction 2), or a smaller fraction where a packet leaves anyway. */
 bool record_budget_due(const struct sess *sess, unsigned fraction);
 void record_add_budget(struct sess_packet *packet);
 

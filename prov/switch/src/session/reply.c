@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Records that concern a transfer.  Which one may come in which stage is one table
- * here; what it does is the way's own file.
+ * here; their handlers are in the tables of the ways.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Receive contexts: an endpoint's own, or one that several share; and what happens to
+ * Receive contexts: an endpoint's own, or one that several share; and the end of
  * posted receives and unmatched messages when a context, an endpoint or a session ends.
  */
 #include <errno.h>
@@ -71,7 +71,7 @@ void sess_ep_end(struct sess_ep *ep, int error)
 	match_end_posted(&own->tagged, error);
 }
 
-/* What comes from here on meets the endpoint's own context, where nobody waits. */
+/* Messages that come from here on meet the endpoint's own context, which has no receives. */
 void rx_close_ep(struct sess_ep *ep, int error)
 {
 	struct sess_message *message;

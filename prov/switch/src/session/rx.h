@@ -30,17 +30,18 @@ struct sess_rx {
 	int64_t budgets;	     /* bytes of copies that they may send unasked */
 	unsigned piled_up;	     /* sessions that make it keep any */
 	bool full, closed;
-	int ended; /* nothing comes any more: what receives complete with */
+	int ended; /* no message comes any more: receives complete with this error */
 };
 
 void rx_init(struct sess_rx *rx, struct sess_engine *engine);
 void rx_fini(struct sess_rx *rx);
-/* Drops what came to the endpoint; receives of its own end with error. */
+/* Drops the endpoint's unmatched messages; its own receives complete with error. */
 void rx_close_ep(struct sess_ep *ep, int error);
 /* The session is over: nothing more of its unmatched messages comes, and sends to itself
  * that wait for a receive end with error. */
 void rx_forget_session(struct sess *sess, int error);
-/* The peer is gone without a word, or cannot be reached: receives from it alone end. */
+/* The peer failed, or cannot be reached: receives posted for its source only complete with
+ * error, because they can never match. */
 void rx_fail_source(struct sess *sess, int error);
 
 #endif

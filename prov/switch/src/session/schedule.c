@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a session sends next.  A small send is appended to the open packet at once, so
- * that its memory is free again; everything else waits in a queue until the core asks:
- * control first, then segments and sends in turn, as far as the credits of their class
- * allow.
+ * Scheduling: which packet a session sends next.  A small send is appended to the open packet
+ * at once, so that its memory is free again; everything else waits in a queue until the next
+ * packet is built: control records first, then segments and sends in turn, as far as the
+ * credits of their class allow.
  */
 #include <errno.h>
 
@@ -78,7 +78,7 @@ static void add_sends(struct sess *sess, struct sess_packet *packet)
 	}
 }
 
-/* One segment, then the turn of the sends: nothing waits behind more.  A send
+/* Adds one segment, then sends, so that a send waits behind one segment at most.  A send
  * whose memory is being registered gives up its turn. */
 static void add_data(struct sess_link *link, struct sess_packet *packet)
 {
@@ -113,7 +113,7 @@ bool schedule_append(struct sess_link *link, struct sess_op *op)
 	return record_add_inline(link->packet, op);
 }
 
-/* -- what the core is given ------------------------------------------------------------- */
+/* -- packets for the core --------------------------------------------------------------- */
 
 void schedule_ready(struct sess *sess)
 {
@@ -199,7 +199,7 @@ static void add_bye(struct sess *sess, struct sess_packet *packet)
 	sess->bye_seq = sess->numbers.tx_next;
 }
 
-/* What waits to be sent has the credits of its class. */
+/* Whether something waits that has the credits of its class. */
 static bool may_send(struct sess_link *link)
 {
 	const struct sess_credit *credit = &link->credit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What a session sends next, over which link. */
+/* Scheduling: which packet a session sends next, over which link. */
 #ifndef SESSION_SCHEDULE_H
 #define SESSION_SCHEDULE_H
 

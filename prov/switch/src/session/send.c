@@ -8,7 +8,7 @@
 
 #include "session/internal.h"
 
-/* The caller's memory may change when sess_send() returns. */
+/* An injected send is copied: the caller's memory may change when sess_send() returns. */
 static int keep_copy(struct sess_op *op)
 {
 	op->held = malloc(op->len ? op->len : 1);

@@ -487,7 +487,7 @@ void session_free_if_ended(struct sess *sess)
 	ep_free_if_done(ep);
 }
 
-/* -- what the driver asks -------------------------------------------------------- */
+/* -- queries of the driver ------------------------------------------------------- */
 
 bool sess_is_up(const struct sess *sess)
 {

@@ -33,7 +33,7 @@ enum {
 };
 
 /*
- * The association with one peer: what outlives any path to it.  Owned by its endpoint,
+ * The association with one peer, which outlives any path to it.  Owned by its endpoint,
  * freed after sess_closed().
  */
 struct sess {
@@ -101,8 +101,8 @@ void session_expel(struct sess *sess, int error, const char *reason);
  * it could match end, each link says its last word, the driver is told DOWN. */
 void session_settle(struct sess *sess);
 void session_settle_all(struct sess_engine *engine);
-/* It has failed: whatever waits for nothing in flight goes at once, for the path may
- * take its time to close. */
+/* The session has failed: frees what waits for nothing in flight, because the path may take
+ * long to close. */
 void session_shed(struct sess *sess);
 /* Closes in order: sess_close(), for callers inside the engine. */
 void session_close(struct sess *sess);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the engine's headers share: the names of its private structures, the
+ * Definitions that the engine's headers share: the names of its private structures, the
  * kinds of lists they are in, and bounds of more than one file.  Only the files
  * of this folder include its headers; the interface is switch_session.h.
  */

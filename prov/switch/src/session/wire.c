@@ -415,7 +415,7 @@ void wire_get_desc(const struct wire_record *record, unsigned i, struct wire_des
 	memcpy(desc->key, p + 16, record->key_len);
 }
 
-/* What the optional fields behind a record's head hold; the head is known to
+/* Reads the optional fields behind a record's head; the head is known to
  * be there, they are not. */
 static long get_message(const uint8_t *p, size_t len, struct wire_record *record, size_t head,
 			bool has_id)

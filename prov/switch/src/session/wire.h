@@ -2,7 +2,7 @@
 /*
  * The layouts of packets and records.  session/wire.c is the only code that
  * encodes or parses bytes; everything on the wire is little-endian and
- * unaligned.  docs/protocol.md tells what the records mean.
+ * unaligned.  docs/protocol.md has the meaning of the records.
  */
 #ifndef SESS_WIRE_H
 #define SESS_WIRE_H
@@ -73,7 +73,7 @@ enum {
 /* status of DONE and WRITTEN */
 enum wire_status {
 	WIRE_OK = 0,
-	WIRE_CANCELED = 1, /* called back before it was matched */
+	WIRE_CANCELED = 1, /* by the sender, before it was matched */
 	WIRE_FAILED = 2,   /* memory could not be registered, and the way was forced */
 	WIRE_CLOSED = 3,   /* the receiver's endpoint was closed before it was matched */
 	WIRE_STATUSES,

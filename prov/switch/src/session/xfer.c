@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Transfers: what the ways share.  Their life: made, registered, announced, matched,
+ * Transfers: the part that all ways share.  Their life: made, registered, announced, matched,
  * moved, released, completed.
  */
 #include <errno.h>
@@ -236,7 +236,7 @@ void xfer_advance_finish(struct sess_xfer *xfer)
 	xfer_free(xfer);
 }
 
-/* Nothing more is to be moved; the first error wins. */
+/* Ends the transfer: nothing more is moved; the first error wins. */
 void xfer_finish(struct sess_xfer *xfer, int error)
 {
 	if (xfer->stage == XFER_FINISHING)

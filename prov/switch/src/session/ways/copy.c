@@ -2,8 +2,8 @@
 /*
  * Copy: the rest travels as segments in packets.  Within the budget for
  * unmatched data that the receiver gave they follow START at once, beyond it
- * they wait for GO.  It is also what the other ways fall back to: GO may
- * answer any announcement.
+ * they wait for GO.  The other ways fall back to it: GO may answer any
+ * announcement.
  */
 #include <errno.h>
 #include <string.h>
@@ -132,7 +132,7 @@ static void finish_if_whole(struct sess_xfer *xfer)
 	xfer_finish(xfer, 0);
 }
 
-/* What is wanted of a segment goes to the application, the rest nowhere. */
+/* Copies the wanted part of a segment to the application, and drops the rest. */
 static void take(struct sess_xfer *xfer, const uint8_t *from, uint64_t offset, uint64_t len)
 {
 	struct sess_op *op = xfer->op;

@@ -110,8 +110,8 @@ static void store(struct sess_link *link, const struct wire_record *record)
 	memcpy(message->bytes, record->payload, record->len);
 }
 
-/* A side that closes takes what comes as long as nobody waits for an answer;
- * without an endpoint there is no use for that either. */
+/* A side that closes keeps messages whose senders want no answer, for receives that are
+ * still to come; an endpoint that is closed has no use for those either. */
 static bool turned_down(struct sess *sess, const struct wire_record *record)
 {
 	struct sess_control *done;

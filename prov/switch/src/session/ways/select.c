@@ -7,7 +7,7 @@
  */
 #include "session/internal.h"
 
-/* In order of preference for what is large. */
+/* In order of preference for large messages. */
 static const struct sess_way_ops *const ways[] = {
 	&sess_read_ops,
 	&sess_write_ops,
@@ -24,7 +24,7 @@ const struct sess_way_ops *select_ops(enum sess_way way)
 	return NULL;
 }
 
-/* What is left of a packet behind the longest head of an inline record. */
+/* Bytes of a packet that are left behind the longest head of an inline record. */
 size_t select_inline_max(uint32_t packet_max)
 {
 	return packet_max - WIRE_HEADER_LEN - wire_inline_len(WIRE_TAGGED | WIRE_DATA | WIRE_ACK);

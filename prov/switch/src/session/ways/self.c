@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A session with the endpoint itself: messages go from the sender's memory
- * into the receiver's without a packet.  What finds no receive is copied if it
- * is small or injected; else the send waits.
+ * into the receiver's without a packet.  A message that finds no receive is copied if
+ * it is small or injected; else its send waits.
  */
 #include <errno.h>
 #include <string.h>

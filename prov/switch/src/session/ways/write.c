@@ -15,8 +15,8 @@ static bool usable(const struct sess_link *link)
 static void prepare(struct sess_xfer *xfer)
 {
 	xfer->stage = XFER_READY;
-	/* WRITTEN may wait behind the writes after they are reported done, and
-	 * who is told to have sent may never ask for progress again. */
+	/* WRITTEN may wait behind the writes after they are reported done, and an application
+	 * that is told to have sent may never ask for progress again. */
 	xfer->ack = true;
 }
 
