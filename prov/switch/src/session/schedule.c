@@ -17,7 +17,7 @@ static void fail_send(struct sess *sess, struct sess_op *op, int error)
 	session_progress_close(sess);
 }
 
-void schedule_prepare(struct sess *sess)
+void schedule_prepare_first(struct sess *sess)
 {
 	const struct sess_way_ops *ops;
 	struct sess_op *op;

@@ -4,6 +4,7 @@
 #define SESSION_SCHEDULE_H
 
 #include "session/packet.h"
+#include "session/session.h"
 
 /* The next packet for the core, or NULL.  One that the core refused is offered again as
  * it is. */
@@ -13,7 +14,12 @@ bool schedule_append(struct sess_link *link, struct sess_op *op);
 /* The session may have something to send. */
 /* The first send in the queue, or the link, is another: chooses the way of the send, and
  * begins to register what that needs.  Does nothing where it was chosen already. */
-void schedule_prepare(struct sess *sess);
+void schedule_prepare_first(struct sess *sess);
+static inline void schedule_prepare(struct sess *sess)
+{
+	if (!STAILQ_EMPTY(&sess->sends))
+		schedule_prepare_first(sess);
+}
 /* The link that the way of the first send was chosen for takes no more: it is chosen again
  * for the next one. */
 void schedule_withdraw(struct sess *sess);

@@ -69,7 +69,8 @@ int sess_send(struct sess *sess, struct sess_op *op)
 		op->state = OP_QUEUED;
 		STAILQ_INSERT_TAIL(&sess->sends, op, link);
 		sess->pending++;
-		schedule_prepare(sess);
+		if (STAILQ_FIRST(&sess->sends) == op)
+			schedule_prepare_first(sess);
 		schedule_ready(sess);
 		return 0;
 	}
