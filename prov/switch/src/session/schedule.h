@@ -11,7 +11,6 @@
 struct sess_packet *schedule_next(struct sess_link *link);
 /* Appends a small send to the open packet.  False: it has to queue. */
 bool schedule_append(struct sess_link *link, struct sess_op *op);
-/* The session may have something to send. */
 /* The first send in the queue, or the link, is another: chooses the way of the send, and
  * begins to register what that needs.  Does nothing where it was chosen already. */
 void schedule_prepare_first(struct sess *sess);
@@ -25,7 +24,9 @@ static inline void schedule_prepare(struct sess *sess)
 void schedule_withdraw(struct sess *sess);
 /* The peer's storage became full, or has room again. */
 void schedule_heed_full(struct sess *sess);
+/* The session may have something to send. */
 void schedule_ready(struct sess *sess);
+/* The link has something to send, whether or not it has the credits for it. */
 bool schedule_has_work(const struct sess_link *link);
 
 #endif
