@@ -193,9 +193,7 @@ static const struct sess_action *next_event(struct sess_engine *engine)
 		i++;
 	if (events[i].what == TELL_DOWN)
 		session_shed(sess);
-	sess->tell &= (uint8_t)~events[i].what;
-	if (!sess->tell)
-		TAILQ_REMOVE(&engine->events, sess, event);
+	engine_untell(sess, events[i].what);
 	action_base(engine, events[i].type, sess);
 	engine->action.error = sess->error;
 	return &engine->action;

@@ -202,6 +202,15 @@ void engine_tell(struct sess *sess, unsigned what)
 	sess->tell |= (uint8_t)what;
 }
 
+void engine_untell(struct sess *sess, unsigned what)
+{
+	if (!(sess->tell & what))
+		return;
+	sess->tell &= (uint8_t)~what;
+	if (!sess->tell)
+		TAILQ_REMOVE(&sess->engine->events, sess, event);
+}
+
 /* -- time ------------------------------------------------------------------- */
 
 uint64_t sess_tick(struct sess_engine *engine, uint64_t now)

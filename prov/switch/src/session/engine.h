@@ -50,6 +50,8 @@ struct sess_engine {
 
 /* The driver has to be told (enum TELL_...). */
 void engine_tell(struct sess *sess, unsigned what);
+/* The driver is not told this any more. */
+void engine_untell(struct sess *sess, unsigned what);
 /*
  * Tears down the sessions that were marked as failed.  Called where nobody further up works
  * on a session: at the end of the functions of the interface that may fail one, so that the

@@ -95,9 +95,16 @@ int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_re
 	return ret;
 }
 
-void sess_adopt(struct sess *sess, const struct sess_request *request)
+/* Its own attempt is over, and is not repeated. */
+static void stop_connecting(struct sess *sess)
 {
 	timer_stop(&sess_link(sess)->retry);
+	engine_untell(sess, TELL_CONNECT);
+}
+
+void sess_adopt(struct sess *sess, const struct sess_request *request)
+{
+	stop_connecting(sess);
 	take_request(sess_link(sess), request);
 }
 
@@ -106,7 +113,7 @@ void sess_adopt_self(struct sess *sess)
 	struct sess_op *op;
 
 	timer_stop(&sess_link(sess)->timer);
-	timer_stop(&sess_link(sess)->retry);
+	stop_connecting(sess);
 	sess->is_self = true;
 	sess->state = SESS_OPEN;
 	while ((op = STAILQ_FIRST(&sess->sends))) {
@@ -282,7 +289,7 @@ void session_settle(struct sess *sess)
 	if (sess->ends_receives)
 		rx_fail_source(sess, sess->error);
 	fail_links(sess, sess->error);
-	sess->tell &= (uint8_t)~TELL_CONNECT;
+	engine_untell(sess, TELL_CONNECT);
 	engine_tell(sess, TELL_DOWN);
 }
 
@@ -450,7 +457,6 @@ void session_shed(struct sess *sess)
 
 void sess_closed(struct sess *sess)
 {
-	struct sess_engine *engine = sess->engine;
 	int error = end_error(sess);
 	struct sess_xfer *xfer, *next;
 	struct sess_link *link;
@@ -458,9 +464,7 @@ void sess_closed(struct sess *sess)
 	session_settle(sess);
 	timer_stop(&sess->timer);
 	backlog_forget(sess);
-	if (sess->tell)
-		TAILQ_REMOVE(&engine->events, sess, event);
-	sess->tell = 0;
+	engine_untell(sess, sess->tell);
 	sess->state = SESS_FAILED;
 	while ((link = TAILQ_FIRST(&sess->links)))
 		sess_link_free(link, error);

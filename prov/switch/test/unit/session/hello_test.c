@@ -458,3 +458,84 @@ Test(hello, next_session_is_fresh)
 	duo_close(&duo);
 	link_leak_check();
 }
+
+/* -- trying again ------------------------------------------------------------------------- */
+
+enum { PAUSE = 25000000 }; /* nanoseconds: longer than until a peer is asked again */
+
+/* A session whose peer said "try again", when CONNECT is due but not performed yet.  It is
+ * of two nodes, of which the second never answers. */
+static struct link_end *about_to_connect(struct link *link)
+{
+	struct link_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab;
+
+	link->habits.deaf = true;
+	ab = link_connect(a, b);
+	link_run(link);
+	sess_retry(ab->sess);
+	sess_tick(a->engine, link->now);
+	sess_tick(a->engine, link->now + PAUSE);
+	cr_assert(ab->sess->tell & TELL_CONNECT);
+	return ab;
+}
+
+/* It fails instead: DOWN is told, once, and CONNECT not at all. */
+Test(hello, fails_when_it_was_to_connect_again)
+{
+	struct link *link = link_create(1);
+	struct link_end *ab = about_to_connect(link);
+	struct link_op *waits = send_plain(ab, 10, 1);
+
+	sess_abort(ab->sess, ECANCELED);
+	link_run(link);
+	cr_assert(ab->down);
+	cr_assert_eq(ab->error, ECANCELED);
+	expect_error(waits, ECANCELED);
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* The time for the hello and the pause are over at once. */
+Test(hello, expires_when_it_is_to_connect_again)
+{
+	struct link *link = link_create(1);
+	struct link_config config = link_config();
+	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
+	struct link_end *ab;
+
+	link->habits.deaf = true;
+	ab = link_connect(a, b);
+	link_run(link);
+	sess_retry(ab->sess);
+	sess_tick(a->engine, link->now);
+	sess_tick(a->engine, link->now + 2 * config.engine.hello_timeout);
+	link_run(link);
+	cr_assert(ab->down);
+	cr_assert_eq(ab->error, ETIMEDOUT);
+	link_destroy(link);
+	link_leak_check();
+}
+
+/* The peer's request, or its own, is adopted instead: no other path is asked for. */
+Test(hello, adopts_when_it_was_to_connect_again)
+{
+	for (unsigned self = 0; self < 2; self++) {
+		struct link *link = link_create(1);
+		struct link_end *ab = about_to_connect(link);
+		const struct sess_request request = {.session_id = 1, .cookie = 2, .instance = 3};
+
+		if (self)
+			sess_adopt_self(ab->sess);
+		else
+			sess_adopt(ab->sess, &request);
+		cr_assert_eq(ab->sess->tell, 0, "CONNECT is told all the same");
+		cr_assert(TAILQ_EMPTY(&ab->node->engine->events));
+		sess_abort(ab->sess, ECANCELED);
+		link_run(link);
+		cr_assert(ab->down);
+		link_destroy(link);
+	}
+	link_leak_check();
+}
