@@ -145,7 +145,7 @@ static void open_if_complete(struct sess_link *link)
 		link_came_up(link);
 }
 
-void sess_path_up(struct sess_link *link, const struct sess_request *answer)
+static void path_up(struct sess_link *link, const struct sess_request *answer)
 {
 	if (link->state != LINK_OPENING || link->has & LINK_PATH)
 		return;
@@ -166,6 +166,12 @@ void sess_path_up(struct sess_link *link, const struct sess_request *answer)
 	sess_link_take_request(link, answer);
 	link->due |= LINK_HELLO;
 	sess_link_ready(link);
+}
+
+void sess_path_up(struct sess_link *link, const struct sess_request *answer)
+{
+	path_up(link, answer);
+	engine_settle(link->sess->engine);
 }
 
 void sess_link_greeted(struct sess_link *link)

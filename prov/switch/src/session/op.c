@@ -7,9 +7,15 @@
 
 #include "session/internal.h"
 
+/* The engine that has the operation. */
+static struct sess_engine *engine_of(const struct sess_op *op)
+{
+	return op->ep ? op->ep->engine : op->rx->engine;
+}
+
 void op_done(struct sess_op *op, int error)
 {
-	struct sess_engine *engine = op->ep ? op->ep->engine : op->rx->engine;
+	struct sess_engine *engine = engine_of(op);
 
 	op->state = OP_DONE;
 	op->error = error;
@@ -25,7 +31,7 @@ void op_done(struct sess_op *op, int error)
 		op->ep->busy--;
 }
 
-int sess_cancel(struct sess_op *op)
+static int cancel(struct sess_op *op)
 {
 	struct sess *sess;
 
@@ -54,4 +60,17 @@ int sess_cancel(struct sess_op *op)
 		break;
 	}
 	return -ENOENT;
+}
+
+int sess_cancel(struct sess_op *op)
+{
+	struct sess_engine *engine;
+	int ret;
+
+	if (op->state == OP_IDLE || op->state == OP_DONE)
+		return -ENOENT;
+	engine = engine_of(op);
+	ret = cancel(op);
+	engine_settle(engine); /* there may have been no memory to call it back */
+	return ret;
 }

@@ -124,6 +124,7 @@ void sess_adopt_self(struct sess *sess)
 	}
 	if (sess->bye & BYE_ASKED || sess->ep->closed)
 		session_fail(sess, 0, "closed");
+	engine_settle(sess->engine);
 }
 
 /* It connects, and the core has not answered yet. */

@@ -308,6 +308,7 @@ Test(hello, answer_without_preamble)
 	ab = link_connect(a, b);
 	link_run(link);
 	sess_path_up(sess_link(ab->sess), NULL);
+	cr_assert(TAILQ_EMPTY(&a->engine->failing), "it is torn down");
 	link_run(link);
 	cr_assert_eq(ab->error, EPROTO);
 	link_destroy(link);
@@ -537,5 +538,27 @@ Test(hello, adopts_when_it_was_to_connect_again)
 		cr_assert(ab->down);
 		link_destroy(link);
 	}
+	link_leak_check();
+}
+
+/* A session that was to be closed when it is up turns out to lead to its own endpoint. */
+Test(hello, closed_before_it_finds_itself)
+{
+	struct link *link = link_create(1);
+	struct link_config config = link_config();
+	struct link_node *a = link_node(link, &config);
+	struct link_end *aa = link_connect(a, a);
+	struct link_op *sent = send_plain(aa, 10, 1), *received = recv_plain(a, 10);
+
+	sess_close(aa->sess);
+	cr_assert(!sess_is_open(aa->sess));
+	sess_adopt_self(aa->sess);
+	cr_assert(TAILQ_EMPTY(&a->engine->failing), "it is torn down");
+	link_run(link);
+	expect_sent(sent);
+	expect_received(received, 10, 1);
+	cr_assert(aa->down);
+	cr_assert_eq(aa->error, 0);
+	link_destroy(link);
 	link_leak_check();
 }

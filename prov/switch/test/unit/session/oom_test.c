@@ -185,3 +185,30 @@ Test(oom, no_memory_from_here_on)
 {
 	every_allocation(1000000);
 }
+
+/* An announced send cannot be called back without memory for the record: its session fails,
+ * and is torn down when the call returns. */
+Test(oom, cancel)
+{
+	struct link_op *sent;
+	struct duo duo;
+
+	if (!__real_malloc)
+		cr_skip_test("not linked with --wrap");
+	duo = duo_of(link_config());
+	sent = send_plain(duo.ab, 50000, 1);
+	link_run(duo.link);
+	cr_assert(sent->pending, "announced, and nobody receives it");
+	calls = fail_from = 0;
+	fail_cnt = 1;
+	armed = true;
+	cr_assert_eq(sess_cancel(&sent->op), 0);
+	armed = false;
+	cr_assert_eq(calls, 1);
+	cr_assert(TAILQ_EMPTY(&duo.a->engine->failing), "it is torn down");
+	link_run(duo.link);
+	expect_error(sent, ENOMEM);
+	cr_assert_eq(duo.ab->error, ENOMEM);
+	duo_close(&duo);
+	link_leak_check();
+}
