@@ -218,9 +218,16 @@ static void go_down(struct sess_link *link, int error)
 	TAILQ_INSERT_TAIL(&engine->links_down, link, event);
 }
 
+/* Whether the session needs the link: its first, or one that carries packets. */
+static bool is_needed(const struct sess_link *link)
+{
+	return link->sess->state == SESS_OPENING || link->state == LINK_OPEN ||
+	       link->state == LINK_CLOSING;
+}
+
 void sess_link_fail(struct sess_link *link, int error, const char *reason)
 {
-	if (link->sess->state == SESS_OPENING || link->state != LINK_OPENING)
+	if (is_needed(link))
 		session_fail(link->sess, error, reason);
 	else
 		go_down(link, error);
@@ -228,7 +235,7 @@ void sess_link_fail(struct sess_link *link, int error, const char *reason)
 
 void sess_link_expel(struct sess_link *link, int error, const char *reason)
 {
-	if (link->sess->state == SESS_OPENING || link->state != LINK_OPENING)
+	if (is_needed(link))
 		session_expel(link->sess, error, reason);
 	else
 		go_down(link, error);
@@ -239,6 +246,8 @@ void sess_path_down(struct sess_link *link, int error)
 	struct sess *sess = link->sess;
 	const bool said_all = sess->bye & BYE_SENT || !sess->pending;
 
+	if (link->state == LINK_DOWN)
+		return; /* the driver is about to hear, or has heard, that it is over */
 	/* a peer that leaves (sess_leave) does not wait for our BYE */
 	if (sess->bye & BYE_SEEN && said_all)
 		session_fail(sess, 0, "closed");

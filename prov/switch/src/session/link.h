@@ -87,8 +87,8 @@ void sess_link_greeted(struct sess_link *link);
 void sess_link_forget_event(struct sess_link *link);
 /* The link has something to send. */
 void sess_link_ready(struct sess_link *link);
-/* The peer broke the rules while it opened, or nothing came: its session fails if it
- * never had another link, else goes on without this one. */
+/* The link is of no more use.  Its session fails, unless the link was to be a further one and
+ * did not open: the session then goes on without it.  Does nothing for a link that is down. */
 void sess_link_fail(struct sess_link *link, int error, const char *reason);
 /* The same for a peer that broke the rules. */
 void sess_link_expel(struct sess_link *link, int error, const char *reason);

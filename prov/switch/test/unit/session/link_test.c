@@ -215,3 +215,41 @@ Test(link, a_link_that_does_not_resume_is_turned_away)
 	exchange(&duo, LARGE, 1);
 	duo_close(&duo);
 }
+
+static void change_version(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
+{
+	(void)to;
+	if (len > WIRE_HEADER_LEN + 8 && packet[WIRE_HEADER_LEN] == WIRE_HELLO) {
+		packet[WIRE_HEADER_LEN + 8]++;
+		if (link->tap_arg) /* and the core takes no packet any more */
+			link->habits.refuse = 100;
+	}
+}
+
+/* A link that is refused has REFUSE to send when it goes down.  Whether the core takes that
+ * packet, and whether it can send it, does not matter to the session. */
+Test(link, a_link_that_is_refused_ends_alone)
+{
+	int no_room;
+
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct duo duo = duo_of(link_config());
+
+		duo.link->rng = seed;
+		duo.link->tap = change_version;
+		duo.link->tap_arg = seed & 1 ? &no_room : NULL;
+		link_connect_again(duo.a, duo.ab->sess, duo.b, duo.ba->sess);
+		for (unsigned i = 0; i < 20; i++)
+			link_step(duo.link);
+		duo.link->habits.refuse = 0;
+		link_run(duo.link);
+		duo.link->tap = NULL;
+		cr_assert(duo.ab->sess && sess_is_up(duo.ab->sess), "seed %u: %s", (unsigned)seed,
+			  duo.ab->reason);
+		cr_assert(duo.ba->sess && sess_is_up(duo.ba->sess), "seed %u: %s", (unsigned)seed,
+			  duo.ba->reason);
+		exchange(&duo, LARGE, 3);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
