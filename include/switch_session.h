@@ -33,7 +33,7 @@ enum {
 	SESS_RNDV_DEFAULT = 136 << 10,
 	SESS_CREDITS_MIN = 4, /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,
-	SESS_RMA_MIN = 4096, /* who cannot read or write so much at once does neither */
+	SESS_RMA_MIN = 4096, /* bytes: a side with a lesser rma_max uses no RMA at all */
 };
 
 /* Any source; also the source of a peer that the driver cannot name. */
@@ -243,7 +243,7 @@ struct sess_action {
 	unsigned access; /* REGISTER: enum sess_access */
 	bool may_buffer; /* SEND: sess_done() may come when the core has but copied it;
 			    otherwise not before the core needs no more calls to send it */
-	int error;	 /* DOWN: 0 (orderly) or a positive errno value */
+	int error;	 /* DOWN, LINK_DOWN: 0 (orderly) or a positive errno value */
 };
 
 /* -- engine ------------------------------------------------------------- */
@@ -379,38 +379,46 @@ void sess_preamble(const struct sess_link *link, uint16_t port, uint8_t buf[SESS
 /* Reads a preamble: 0, or -EPROTO if it is none of ours. */
 int sess_request_parse(const void *buf, size_t len, struct sess_request *request);
 
-/* What to do with a connection request that arrives while there already is
- * this session with the same peer (docs/protocol.md, crossing connects). */
+/* The answer to a connection request that comes in the name of a peer with which there is
+ * this session already (docs/protocol.md, crossing connects). */
 enum sess_crossing {
-	SESS_CROSS_REFUSE, /* ours goes on: turn the request away */
-	SESS_CROSS_ADOPT,  /* drop our own attempt, then sess_adopt() and accept: but only once
-			      the peer has said, over the path that we open, that this request
-			      is its own */
-	SESS_CROSS_RENEW,  /* the peer began anew, or somebody says so: while the core does not
-			      report that our path is broken, sess_probe() it and tell the
-			      newcomer to try again */
-	SESS_CROSS_BESIDE, /* whoever opened this session has not greeted yet: accept the request
-			      beside it; the first that comes up is the peer */
-	SESS_CROSS_SELF,   /* it claims to come from this endpoint: see sess_made_request() */
+	/* Refuse it: the session goes on over its own connection. */
+	SESS_CROSS_REFUSE,
+	/* The session goes on over the connection that the request asks for, instead of the
+	 * one that this side is opening: sess_adopt(), then accept.  The peer must have said
+	 * first, over the connection that this side opens, that it made the request. */
+	SESS_CROSS_ADOPT,
+	/* The peer began anew, or somebody claims its name.  As long as the core does not
+	 * report that the session's path is broken: sess_probe() the session, and tell
+	 * whoever made the request to try again. */
+	SESS_CROSS_RENEW,
+	/* Accept it as a second session: whoever opened the first has sent no hello yet.
+	 * The session that comes up first is the peer's. */
+	SESS_CROSS_BESIDE,
+	/* It has the endpoint's own instance: sess_made_request() tells whether the endpoint
+	 * made it. */
+	SESS_CROSS_SELF,
 };
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request);
 
 /* A session that the peer opens. */
 int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_request *request,
 		void *user, uint64_t source, struct sess **sess);
-/* Our unfinished session goes on over the path that the peer opened. */
+/* A session that this side is opening goes on over the connection that the peer's request
+ * asks for. */
 void sess_adopt(struct sess *sess, const struct sess_request *request);
 /* Sends the peer a packet, so that the core finds out if the path is broken. */
 void sess_probe(struct sess *sess);
-/* The peer is there, and told the session that we open to try again: after a pause CONNECT
- * asks for another path, until the time for the hello is over. */
+/* The peer refused the connection of a session that this side is opening, and said "try
+ * again": after a pause the action CONNECT asks for another path.  May be repeated until
+ * hello_timeout is over. */
 void sess_retry(struct sess *sess);
-/* Our unfinished session turned out to lead to the endpoint itself
- * (sess_made_request()). */
+/* A session that this side is opening leads to the endpoint itself, as
+ * sess_made_request() found: it becomes one like those of sess_connect_self(). */
 void sess_adopt_self(struct sess *sess);
 
-/* True if the request claims to come from this endpoint: an instance is told
- * to every peer, so only sess_made_request() is proof. */
+/* True if the request has this endpoint's instance.  Every peer is told the instance, so that
+ * is only a claim; sess_made_request() is the proof. */
 bool sess_ep_is_self(const struct sess_ep *ep, const struct sess_request *request);
 /* True if this session made the request, and waits for its answer. */
 bool sess_made_request(const struct sess *sess, const struct sess_request *request);
@@ -433,14 +441,16 @@ void sess_abort(struct sess *sess, int error);
 
 /* -- links ---------------------------------------------------------------- */
 
-/* The link that the session sends over or opens with; NULL: none (a session with the
- * endpoint itself, or between two links). */
+/* The link that the session sends over, or that it opens with.  NULL: it has none, because
+ * it is with the endpoint itself or between two links. */
 struct sess_link *sess_link(const struct sess *sess);
 
 /*
  * Another link for a session that is up, which this side opens, or that the peer asks
- * for.  It carries what the session sends once it is open and no other link does.
- * 0, -ENOMEM, or -EINVAL: the session is not up.
+ * for.  If no other link carries what the session sends when it comes up, it does; so close
+ * the link before it first.  (A session does not change from one open link to another: the
+ * protocol has no record yet by which both sides would do so at the same packet.)
+ * 0, -ENOMEM, or -EINVAL: the session is not up, or the request is of another instance.
  */
 int sess_link_connect(struct sess *sess, struct sess_core *core, void *user,
 		      struct sess_link **link);

@@ -127,7 +127,7 @@ void sess_adopt_self(struct sess *sess)
 	engine_settle(sess->engine);
 }
 
-/* It connects, and the core has not answered yet. */
+/* This side connects, and the core has not answered yet. */
 static bool is_connecting(const struct sess *sess)
 {
 	const struct sess_link *link = sess_link(sess);
@@ -138,16 +138,18 @@ static bool is_connecting(const struct sess *sess)
 enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_request *request)
 {
 	const struct sess_link *link = sess_link(sess);
-	const bool is_ours = sess->ep->instance < request->instance; /* that wins */
+	/* Of two connections that cross, the one that the smaller instance opened goes on. */
+	const bool ours_wins = sess->ep->instance < request->instance;
 
 	if (request->instance == sess->ep->instance)
 		return SESS_CROSS_SELF;
 	if (is_connecting(sess))
-		return is_ours ? SESS_CROSS_REFUSE : SESS_CROSS_ADOPT;
-	/* Its path is there but not its hello: is_opener says whose opening this is, the one
-	 * of the smaller instance. */
+		return ours_wins ? SESS_CROSS_REFUSE : SESS_CROSS_ADOPT;
+	/* The peer has accepted our connection.  If ours wins, the request crossed it.  If
+	 * not, the peer accepted because it had none of its own: it made this one since. */
 	if (sess->state == SESS_OPENING && link->is_opener)
-		return is_ours ? SESS_CROSS_REFUSE : SESS_CROSS_RENEW;
+		return ours_wins ? SESS_CROSS_REFUSE : SESS_CROSS_RENEW;
+	/* The peer made this request before the connection that the session has. */
 	if (sess->peer_instance == request->instance &&
 	    (!link || (int32_t)(request->attempt - link->peer_attempt) <= 0))
 		return SESS_CROSS_REFUSE;
@@ -224,18 +226,20 @@ static void stop_transfers(struct sess *sess)
 }
 
 /*
- * Receives that are posted for this peer alone end with the session, unless the peer
- * said BYE.  They end, too, with a session that was never up: the peer is gone, or not
- * there yet, and a send to it fails likewise.  But a side that aborts such a session
- * closes, or is about to have another one with this peer.
+ * Whether the peer's end is known by the failure of this session: then receives that are
+ * posted for that peer alone can never match, and fail too.  The failure of a session that
+ * was up tells it.  So does that of one that was not, if this side connected to the peer
+ * or the peer said hello: a send to it fails likewise.  It tells nothing if somebody connected
+ * in the peer's name and said no hello, for that may not have been the peer; nor if
+ * this side aborts (by_us) a session that was never up, for it is about to close, or to have
+ * another session with this peer.
  */
-static bool is_peer_known(const struct sess *sess, bool by_us)
+static bool tells_peers_end(const struct sess *sess, bool by_us)
 {
 	const struct sess_link *link = sess_link(sess);
 
 	if (sess->state >= SESS_OPEN)
 		return !sess->is_self;
-	/* who connected to us and said no hello may not be whom he claims to be */
 	return !by_us && (link->is_opener || link->has & LINK_GREETED);
 }
 
@@ -262,7 +266,7 @@ static void fail_links(struct sess *sess, int error)
 
 static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 {
-	const bool peer_failed = is_peer_known(sess, by_us);
+	const bool peer_failed = tells_peers_end(sess, by_us);
 
 	if (sess->state >= SESS_FAILED)
 		return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Deadlines: of each kind a list, in the order in which they come, since all of a kind
- * are given the same time.  A deadline itself is set at the next tick: only there is
- * the time known to be the present.
+ * Timers.  Each kind has a list, sorted by deadline without any effort, because all timers of
+ * a kind run for the same time.  A timer gets its deadline at the first tick behind its
+ * start: only a tick knows the present time.
  */
 #ifndef SESSION_TIMER_H
 #define SESSION_TIMER_H
@@ -17,13 +17,13 @@ struct sess_timer {
 	uint64_t deadline;	 /* 0: to be set */
 };
 
-/* What a timer is a member of. */
+/* The object that has this timer as a member. */
 #define TIMER_OWNER(timer, type, member) ((type *)((char *)(timer)-offsetof(type, member)))
 
 struct timer_list {
 	TAILQ_HEAD(timer_head, sess_timer) head;
-	unsigned unset;				   /* without a deadline: behind those with one */
-	void (*expired)(struct sess_timer *timer); /* it does not run any more */
+	unsigned unset;				   /* timers without a deadline, the last ones */
+	void (*expired)(struct sess_timer *timer); /* called when it has stopped running */
 };
 
 void timer_list_init(struct timer_list *list, void (*expired)(struct sess_timer *timer));
