@@ -8,11 +8,12 @@
 
 #include "session/internal.h"
 
-/* It answers the peer: the others are for operations of our own. */
-static bool is_answer(const struct sess_control *control)
-{
-	return control->type == WIRE_DONE || control->type == WIRE_GO || control->type == WIRE_SINK;
-}
+/* By type: the record answers the peer.  The others are for operations of our own. */
+static const bool is_answer[WIRE_TYPES] = {
+	[WIRE_GO] = true,
+	[WIRE_SINK] = true,
+	[WIRE_DONE] = true,
+};
 
 struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_t id)
 {
@@ -33,7 +34,7 @@ struct sess_control *control_add(struct sess *sess, enum wire_type type, uint32_
 	}
 	*control = (struct sess_control){.type = type, .id = id};
 	STAILQ_INSERT_TAIL(&sess->controls, control, link);
-	if (is_answer(control)) {
+	if (is_answer[control->type]) {
 		sess->answer_cnt++;
 		backlog_add(sess, sizeof(*control));
 	}
@@ -65,7 +66,7 @@ void control_remove(struct sess *sess)
 	struct sess_control *control = STAILQ_FIRST(&sess->controls);
 
 	STAILQ_REMOVE_HEAD(&sess->controls, link);
-	if (is_answer(control)) {
+	if (is_answer[control->type]) {
 		sess->answer_cnt--;
 		backlog_remove(sess, sizeof(*control));
 	}

@@ -38,7 +38,7 @@ static const struct {
 	[WIRE_SINK] = {UP, CREDIT_CONTROL, false, reply_came},
 	[WIRE_WRITTEN] = {UP, CREDIT_CONTROL, false, reply_data_came},
 	[WIRE_DONE] = {UP, CREDIT_CONTROL, false, reply_came},
-	[WIRE_CANCEL] = {UP, CREDIT_CONTROL, false, reply_data_came},
+	[WIRE_CANCEL] = {UP, CREDIT_CONTROL, false, reply_withdrawal_came},
 	[WIRE_BUDGET] = {UP, CREDIT_CONTROL, false, budget_came},
 	/* the last word of a session that failed takes the last credit */
 	[WIRE_BYE] = {UP, CREDIT_GRANT, false, bye_came},

@@ -174,40 +174,64 @@ bool record_add_segment(struct sess_packet *packet, struct sess_xfer *xfer)
 	return true;
 }
 
-static void add_control(struct sess_packet *packet, const struct sess_control *control)
-{
-	uint8_t *at = packet->bytes + packet->len;
-	size_t len;
+/* -- records of control --------------------------------------------------------------- */
 
-	switch (control->type) {
-	case WIRE_GO:
-		len = wire_put_go(at, control->id, control->want);
-		break;
-	case WIRE_SINK:
-		len = wire_put_sink(at, control->id, control->xfer->own, control->xfer->mem_cnt,
-				    control->xfer->own_key_len);
-		control->xfer->stage = XFER_SUNK; /* not before: WRITTEN ends it */
-		break;
-	default:
-		len = wire_put_reply(at, control->type, control->status, control->id);
-		if (control->op)
-			STAILQ_INSERT_TAIL(&packet->ops, control->op, link);
-		packet->must_leave |= control->op != NULL;
-		break;
-	}
-	record_added(packet, len);
+static size_t go_len(const struct sess_control *control)
+{
+	(void)control;
+	return WIRE_GO_LEN;
 }
 
-static size_t control_len(const struct sess_control *control)
+static size_t put_go(uint8_t *at, const struct sess_control *control)
 {
-	switch (control->type) {
-	case WIRE_GO:
-		return WIRE_GO_LEN;
-	case WIRE_SINK:
-		return WIRE_SINK_LEN + control->xfer->mem_cnt *
-					       (WIRE_DESC_LEN + (size_t)control->xfer->own_key_len);
-	default:
-		return WIRE_REPLY_LEN;
+	return wire_put_go(at, control->id, control->want);
+}
+
+static size_t sink_len(const struct sess_control *control)
+{
+	const struct sess_xfer *xfer = control->xfer;
+
+	return WIRE_SINK_LEN + xfer->mem_cnt * (WIRE_DESC_LEN + (size_t)xfer->own_key_len);
+}
+
+static size_t put_sink(uint8_t *at, const struct sess_control *control)
+{
+	struct sess_xfer *xfer = control->xfer;
+
+	xfer->stage = XFER_SUNK; /* not before: WRITTEN ends it */
+	return wire_put_sink(at, control->id, xfer->own, xfer->mem_cnt, xfer->own_key_len);
+}
+
+static size_t reply_len(const struct sess_control *control)
+{
+	(void)control;
+	return WIRE_REPLY_LEN;
+}
+
+static size_t put_reply(uint8_t *at, const struct sess_control *control)
+{
+	return wire_put_reply(at, control->type, control->status, control->id);
+}
+
+/* By type: the length of the record, and what writes it. */
+static const struct {
+	size_t (*len)(const struct sess_control *control);
+	size_t (*put)(uint8_t *at, const struct sess_control *control);
+} control_format[WIRE_TYPES] = {
+	[WIRE_GO] = {go_len, put_go},
+	[WIRE_SINK] = {sink_len, put_sink},
+	[WIRE_WRITTEN] = {reply_len, put_reply},
+	[WIRE_DONE] = {reply_len, put_reply},
+	[WIRE_CANCEL] = {reply_len, put_reply},
+};
+
+static void add_control(struct sess_packet *packet, const struct sess_control *control)
+{
+	record_added(packet,
+		     control_format[control->type].put(packet->bytes + packet->len, control));
+	if (control->op) {
+		STAILQ_INSERT_TAIL(&packet->ops, control->op, link);
+		packet->must_leave = true;
 	}
 }
 
@@ -217,7 +241,7 @@ void record_add_controls(struct sess_packet *packet)
 	struct sess_control *control;
 
 	while ((control = STAILQ_FIRST(&sess->controls)) &&
-	       control_len(control) <= record_room(packet)) {
+	       control_format[control->type].len(control) <= record_room(packet)) {
 		add_control(packet, control);
 		control_remove(sess);
 	}

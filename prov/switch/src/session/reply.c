@@ -82,10 +82,9 @@ bool reply_cancel_came(struct sess_xfer *xfer, const struct wire_record *record)
 	return true;
 }
 
-/* From the sender of a transfer to us: SEGMENT, WRITTEN, CANCEL. */
-void reply_data_came(struct sess_link *link, const struct wire_record *record)
+/* The peer's transfer that the record is for; NULL: there is none. */
+static struct sess_xfer *find_incoming(struct sess *sess, const struct wire_record *record)
 {
-	struct sess *sess = link->sess;
 	struct sess_xfer *xfer;
 	struct xfer_key key;
 
@@ -93,11 +92,31 @@ void reply_data_came(struct sess_link *link, const struct wire_record *record)
 	key.sess = sess;
 	key.id = record->id;
 	HASH_FIND(hh, sess->engine->incoming, &key, sizeof(key), xfer);
-	if (!xfer) {
-		if (record->type != WIRE_CANCEL && !(sess->bye & BYE_SENT))
-			session_expel(sess, EPROTO, "data for a transfer that does not exist");
-		return;
-	}
+	return xfer;
+}
+
+static void take(struct sess *sess, struct sess_xfer *xfer, const struct wire_record *record)
+{
 	if (!handle(xfer, record))
 		session_expel(sess, EPROTO, "data that do not fit their transfer");
+}
+
+void reply_data_came(struct sess_link *link, const struct wire_record *record)
+{
+	struct sess *sess = link->sess;
+	struct sess_xfer *xfer = find_incoming(sess, record);
+
+	if (xfer)
+		take(sess, xfer, record);
+	else if (!(sess->bye & BYE_SENT))
+		session_expel(sess, EPROTO, "data for a transfer that does not exist");
+}
+
+void reply_withdrawal_came(struct sess_link *link, const struct wire_record *record)
+{
+	struct sess *sess = link->sess;
+	struct sess_xfer *xfer = find_incoming(sess, record);
+
+	if (xfer) /* else it is over, and its sender has been told or will be */
+		take(sess, xfer, record);
 }
