@@ -23,7 +23,6 @@ enum {
 	CORE_IOV_MAX = 5,    /* pieces of one operation */
 	CORE_ADDR_MAX = 128, /* bytes of a core address */
 	CORE_IO_SIZE = 128,  /* bytes of scratch that the driver lends with an operation */
-	CORE_KEY_MAX = 32,   /* bytes of a memory key */
 
 	CORE_SOCKADDR_IP = FI_ADDR_CXI + 2, /* FI_SOCKADDR_IP: newer headers have it */
 };

@@ -106,13 +106,6 @@ static inline uint16_t credit_window(const struct sess_credit *credit)
 	return (uint16_t)(give > left ? give : left);
 }
 
-/* A packet with that window leaves: the peer is owed nothing after it. */
-static inline void credit_told(struct sess_credit *credit)
-{
-	credit->rx_limit = credit->numbers->rx_next + credit_window(credit);
-	credit->owed = false;
-}
-
 /* The peer's messages pile up. */
 static inline void credit_throttle(struct sess_credit *credit)
 {
@@ -129,18 +122,12 @@ static inline void credit_release(struct sess_credit *credit)
 		credit->owed = true;
 }
 
-/* A packet with this window took a number. */
-static inline void credit_sent_with(struct sess_credit *credit, uint16_t window)
+/* A packet with this window took a number: the peer is owed nothing after it. */
+static inline void credit_sent(struct sess_credit *credit, uint16_t window)
 {
 	credit->numbers->tx_next++;
 	credit->rx_limit = credit->numbers->rx_next + window;
 	credit->owed = false;
-}
-
-/* A packet took a number. */
-static inline void credit_sent(struct sess_credit *credit)
-{
-	credit_sent_with(credit, credit_window(credit));
 }
 
 /* The peer's limits as a packet brings them.  False: it breaks the rules. */

@@ -73,7 +73,7 @@ struct sess_packet *packet_close(struct sess_packet *packet)
 	if (header.window != left)
 		backlog_promise(link, header.window - left);
 	wire_put_header(packet->bytes, &header);
-	credit_sent_with(&link->credit, header.window);
+	credit_sent(&link->credit, header.window);
 	sess->stats.tx_packets++;
 	if (!packet->record_cnt)
 		sess->stats.tx_credit_packets++;
