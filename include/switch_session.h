@@ -458,7 +458,9 @@ int sess_link_accept(struct sess *sess, struct sess_core *core, const struct ses
 		     void *user, struct sess_link **link);
 
 /* Orderly: the session sends nothing more over it; once its transfers are over and its
- * packets have left, LINK_DOWN follows.  The session waits for another link. */
+ * packets have left, LINK_DOWN follows.  The session waits for another link, over which
+ * those transfers end, too.  Both sides close it, and agree on when to: a packet that comes
+ * to a link that is down is lost, and then no further link opens. */
 void sess_link_close(struct sess_link *link);
 /* Answer to LINK_DOWN: the path is closed and no io of it is out.  Frees the link. */
 void sess_link_closed(struct sess_link *link);
@@ -466,7 +468,7 @@ void sess_link_closed(struct sess_link *link);
 /* The core path is up.  answer: what the peer sent with its acceptance
  * (NULL on the side that accepted). */
 void sess_path_up(struct sess_link *link, const struct sess_request *answer);
-/* The core path could not be made, or broke: positive errno value. */
+/* The core path could not be made, or broke: positive errno value; 0: the peer closed it. */
 void sess_path_down(struct sess_link *link, int error);
 
 /* -- what sessions say ----------------------------------------------------- */

@@ -251,6 +251,8 @@ void sess_path_down(struct sess_link *link, int error)
 	/* a peer that leaves (sess_leave) does not wait for our BYE */
 	if (sess->bye & BYE_SEEN && said_all)
 		session_fail(sess, 0, "closed");
+	else if (link->state == LINK_CLOSING && !error)
+		; /* the peer needs it no more; here it ends with its transfers and packets */
 	else if (link->state == LINK_OPENING && error)
 		sess_link_fail(link, error, "the path could not be made");
 	else if (link->state == LINK_OPENING)

@@ -213,17 +213,38 @@ static size_t put_reply(uint8_t *at, const struct sess_control *control)
 	return wire_put_reply(at, control->type, control->status, control->id);
 }
 
-/* By type: the length of the record, and what writes it. */
+/* WRITTEN may leave ahead of the end of its writes only over their own link, where the core
+ * keeps it behind them. */
+static bool written_waits(const struct sess_control *control, const struct sess_link *link)
+{
+	const struct sess_xfer *xfer = table_find(&link->sess->engine->xfers, control->id);
+
+	return xfer && xfer->link != link && xfer->stage == XFER_WRITING;
+}
+
+/* By type: the length of the record, the function that writes it, and whether it has to wait
+ * before it goes over this link (NULL: never). */
 static const struct {
 	size_t (*len)(const struct sess_control *control);
 	size_t (*put)(uint8_t *at, const struct sess_control *control);
+	bool (*waits)(const struct sess_control *control, const struct sess_link *link);
 } control_format[WIRE_TYPES] = {
 	[WIRE_GO] = {go_len, put_go},
 	[WIRE_SINK] = {sink_len, put_sink},
-	[WIRE_WRITTEN] = {reply_len, put_reply},
+	[WIRE_WRITTEN] = {reply_len, put_reply, written_waits},
 	[WIRE_DONE] = {reply_len, put_reply},
 	[WIRE_CANCEL] = {reply_len, put_reply},
 };
+
+/* Whether the record fits the packet, and may leave in it. */
+static bool takes_control(const struct sess_packet *packet, const struct sess_control *control)
+{
+	bool (*const waits)(const struct sess_control *control, const struct sess_link *link) =
+		control_format[control->type].waits;
+
+	return control_format[control->type].len(control) <= record_room(packet) &&
+	       !(waits && waits(control, packet->io.link));
+}
 
 static void add_control(struct sess_packet *packet, const struct sess_control *control)
 {
@@ -240,8 +261,7 @@ void record_add_controls(struct sess_packet *packet)
 	struct sess *sess = packet->io.link->sess;
 	struct sess_control *control;
 
-	while ((control = STAILQ_FIRST(&sess->controls)) &&
-	       control_format[control->type].len(control) <= record_room(packet)) {
+	while ((control = STAILQ_FIRST(&sess->controls)) && takes_control(packet, control)) {
 		add_control(packet, control);
 		control_remove(sess);
 	}

@@ -238,7 +238,7 @@ static struct sess_packet *fill(struct sess_link *link)
 	add_bye(sess, packet);
 	if (packet->record_cnt)
 		return packet_close(packet);
-	link->packet = NULL; /* all that is queued waits for memory */
+	link->packet = NULL; /* all that is queued waits for memory, or for writes to end */
 	packet_free(packet);
 	return grant(link);
 }

@@ -138,9 +138,11 @@ static void issued(struct sess_xfer *xfer)
 
 static void moved(struct sess_xfer *xfer)
 {
-	if (!xfer->core->config.send_after_write)
-		say_written(xfer);
 	xfer->stage = XFER_AWAITED;
+	if (xfer->core->config.send_after_write)
+		schedule_ready(xfer->sess); /* WRITTEN may have waited, for another link */
+	else
+		say_written(xfer);
 }
 
 const struct sess_way_ops sess_write_ops = {

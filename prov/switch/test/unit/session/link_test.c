@@ -253,3 +253,57 @@ Test(link, a_link_that_is_refused_ends_alone)
 	}
 	link_leak_check();
 }
+
+/* Messages of all ways are under way in both directions when both sides close their link,
+ * after so many steps.  Whatever they still need goes over the next link. */
+static bool closed_after(enum sess_way way, unsigned steps)
+{
+	struct link_config config = link_config();
+	struct link_op *sent[4], *received[4];
+	struct sess *a, *b;
+	struct duo duo;
+	bool done = true;
+
+	config.engine.transfer = way;
+	config.core.local_mem = steps & 1;
+	duo = duo_of(config);
+	a = duo.ab->sess;
+	b = duo.ba->sess;
+	for (unsigned i = 0; i < 4; i++) {
+		received[i] = recv_plain(i & 1 ? duo.a : duo.b, LARGE);
+		sent[i] = send_plain(i & 1 ? duo.ba : duo.ab, i < 2 ? LARGE : SMALL, i);
+	}
+	for (unsigned i = 0; i < steps; i++)
+		link_step(duo.link);
+	for (unsigned i = 0; i < 4; i++)
+		done = done && !sent[i]->pending && !received[i]->pending;
+	sess_link_close(duo.ab->link);
+	sess_link_close(duo.ba->link);
+	link_run(duo.link);
+	cr_assert_null(a->link);
+	link_connect_again(duo.a, a, duo.b, b);
+	link_run(duo.link);
+	cr_assert(!duo.a->downs && !duo.b->downs, "way %d, %u steps", (int)way, steps);
+	for (unsigned i = 0; i < 4; i++) {
+		expect_sent(sent[i]);
+		expect_received(received[i], i < 2 ? LARGE : SMALL, i);
+	}
+	cr_assert_not_null(a->link);
+	cr_assert_eq(TAILQ_NEXT(TAILQ_FIRST(&a->links), sess_entry), NULL, "the first is over");
+	cr_assert_eq(TAILQ_NEXT(TAILQ_FIRST(&b->links), sess_entry), NULL, "the first is over");
+	cr_assert_eq(a->link->xfer_cnt, 0);
+	duo_close(&duo);
+	return done;
+}
+
+Test(link, transfers_end_over_the_next_link)
+{
+	for (int way = SESS_READ; way < SESS_WAYS; way++) {
+		unsigned steps = 0;
+
+		while (!closed_after((enum sess_way)way, steps))
+			steps++;
+		cr_assert_gt(steps, 10);
+	}
+	link_leak_check();
+}
