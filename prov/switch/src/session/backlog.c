@@ -323,7 +323,7 @@ void backlog_orphan(struct sess *sess)
 	struct sess_rx *rx = sess->ep->rx;
 	struct sess_message *message;
 
-	if (sess->expelled)
+	if (sess->fail & FAIL_EXPELLED)
 		session_shed(sess);
 	while ((message = TAILQ_FIRST(&sess->messages))) {
 		TAILQ_REMOVE(&sess->messages, message, sess_link);
@@ -374,14 +374,15 @@ static bool expel_greatest(struct sess_rx *rx)
 
 	TAILQ_FOREACH (ep, &rx->eps, rx_link) {
 		TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
-			if (!sess->expelled && (!greatest || sess->kept > greatest->kept))
+			if (!(sess->fail & FAIL_EXPELLED) &&
+			    (!greatest || sess->kept > greatest->kept))
 				greatest = sess;
 		}
 	}
 	if (!greatest || !greatest->kept)
 		return false;
 	session_expel(greatest, ENOBUFS, "more unmatched messages than it was allowed");
-	greatest->expelled = true;
+	greatest->fail |= FAIL_EXPELLED;
 	session_settle(greatest); /* its memory is wanted now */
 	session_shed(greatest);
 	return true;

@@ -277,21 +277,22 @@ static void fail(struct sess *sess, int error, const char *reason, bool by_us)
 	sess->reason = reason;
 	if (error)
 		sess->stats.failures++;
-	sess->ends_receives = error && peer_failed && !(sess->bye & BYE_SEEN);
-	sess->is_failing = true;
+	sess->fail = FAIL_MARKED;
+	if (error && peer_failed && !(sess->bye & BYE_SEEN))
+		sess->fail |= FAIL_RECEIVES;
 	TAILQ_INSERT_TAIL(&sess->engine->failing, sess, failing);
 }
 
 void session_settle(struct sess *sess)
 {
-	if (!sess->is_failing)
+	if (!(sess->fail & FAIL_MARKED))
 		return;
 	TAILQ_REMOVE(&sess->engine->failing, sess, failing);
-	sess->is_failing = false;
+	sess->fail &= (uint8_t)~FAIL_MARKED;
 	stop_transfers(sess);
-	if (sess->expelled)
+	if (sess->fail & FAIL_EXPELLED)
 		backlog_drop(sess);
-	if (sess->ends_receives)
+	if (sess->fail & FAIL_RECEIVES)
 		rx_fail_source(sess, sess->error);
 	fail_links(sess, sess->error);
 	engine_untell(sess, TELL_CONNECT);
@@ -313,8 +314,11 @@ void session_fail(struct sess *sess, int error, const char *reason)
 
 void session_expel(struct sess *sess, int error, const char *reason)
 {
-	sess->expelled |= sess->state < SESS_FAILED;
+	const bool is_first = sess->state < SESS_FAILED;
+
 	session_fail(sess, error, reason);
+	if (is_first)
+		sess->fail |= FAIL_EXPELLED;
 }
 
 void session_abort(struct sess *sess, int error)
@@ -452,7 +456,7 @@ void session_shed(struct sess *sess)
 {
 	struct sess_xfer *xfer, *next;
 
-	if (sess->expelled)
+	if (sess->fail & FAIL_EXPELLED)
 		backlog_drop(sess);
 	drop_controls(sess);
 	TAILQ_EACH_SAFE (xfer, &sess->xfers, entry, next)

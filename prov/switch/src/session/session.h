@@ -8,10 +8,11 @@
 #include "session/types.h"
 #include "session/wire.h"
 
+/* What a session waits for. */
 enum sess_state {
 	SESS_OPENING, /* its first link to open */
-	SESS_OPEN,    /* up */
-	SESS_CLOSING, /* what is pending, then BYE to leave and to come */
+	SESS_OPEN,    /* nothing: messages travel */
+	SESS_CLOSING, /* operations that are pending, then BYE to leave and to come */
 	SESS_FAILED,  /* the driver to close the paths */
 	SESS_ENDED,   /* its transfers to be freed */
 };
@@ -32,6 +33,13 @@ enum {
 	TELL_DOWN = 1 << 3,
 };
 
+/* sess.fail, of one that failed */
+enum {
+	FAIL_MARKED = 1 << 0,	/* it is not torn down yet */
+	FAIL_RECEIVES = 1 << 1, /* those that are posted for its source end with it */
+	FAIL_EXPELLED = 1 << 2, /* its peer broke the rules */
+};
+
 /*
  * The association with one peer, which outlives any path to it.  Owned by its endpoint,
  * freed after sess_closed().
@@ -44,16 +52,13 @@ struct sess {
 	TAILQ_ENTRY(sess) ep_link;
 	TAILQ_ENTRY(sess) event;     /* while tell is not 0 */
 	TAILQ_ENTRY(sess) throttled; /* while is_throttled */
-	TAILQ_ENTRY(sess) failing;   /* while is_failing */
+	TAILQ_ENTRY(sess) failing;   /* while FAIL_MARKED */
 	struct sess_timer timer;     /* for its end */
 
 	enum sess_state state;
-	uint8_t bye, tell;
+	uint8_t bye, tell, fail;
 	bool is_self;
 	bool is_throttled;
-	bool is_failing;	   /* marked as failed, and not torn down yet */
-	bool ends_receives;	   /* with is_failing: those that are posted for its source */
-	bool expelled;		   /* failed because it broke the rules */
 	bool peer_full, told_full; /* unexpected storage is full: there, here */
 	bool bulk_turn;
 
