@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Observes which states the engine's objects go through, for states.sh: gives a fuzz
- * target (linked with this file) inputs by seeded chance, and prints each transition that
- * was seen, once: NAME-OF-NEW-STATE WAS FILE FUNCTION, where WAS is a number or -1: new.
+ * target (linked with this file) inputs by seeded chance, lets a session change its link, and
+ * prints each transition that was seen, once: NAME-OF-NEW-STATE WAS FILE FUNCTION, where WAS is a
+ * number or -1: new.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/link.h"
 #include "states.h"
 
 enum { SEEN_MAX = 1024, OBJECTS = 1 << 16, INPUT_LEN = 1500 };
@@ -59,6 +61,31 @@ void states_observe(const void *where, int was, int is, const char *name, const 
 	seen[seen_cnt++].function = function;
 }
 
+/* A session goes on over a second link, and keeps that when a third does not come up. */
+static void change_links(void)
+{
+	struct link *link = link_create(1);
+	const struct link_config config = link_config();
+	struct sess *ours, *theirs;
+	struct link_node *a, *b;
+
+	memset(objects, 0, sizeof(objects));
+	link_pair(link, &config, &config);
+	a = link->node[0];
+	b = link->node[1];
+	ours = link_end(a, b)->sess;
+	theirs = link_end(b, a)->sess;
+	sess_link_close(link_end(a, b)->link);
+	sess_link_close(link_end(b, a)->link);
+	link_run(link);
+	link_connect_again(a, ours, b, theirs);
+	link_run(link);
+	link->habits.deaf = true;
+	link_connect_again(a, ours, b, theirs);
+	link_wait(link, 2 * config.engine.hello_timeout);
+	link_destroy(link);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long inputs = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
@@ -76,6 +103,7 @@ int main(int argc, char **argv)
 		}
 		LLVMFuzzerTestOneInput(input, INPUT_LEN);
 	}
+	change_links();
 	for (unsigned i = 0; i < seen_cnt; i++)
 		printf("%s %d %s %s\n", seen[i].name, seen[i].was, seen[i].file, seen[i].function);
 	return 0;

@@ -87,8 +87,9 @@ END {
 	print "<!-- Written by prov/switch/test/tools/states.sh: make diagrams -->"
 	print "# States of the engine\n"
 	print "What each object waits for, and which states were observed to follow which while two"
-	print "engines talked to each other, connected, canceled, broke and closed, by chance. Behind"
-	print "a state stands the function that sets it. An empty cell is an end."
+	print "engines talked to each other, connected, canceled, broke and closed, by chance, and while"
+	print "a session changed its link. Behind a state stands the function that sets it. An empty"
+	print "cell is an end."
 	for (e = 0; e < enum_cnt; e++) {
 		name = order[e]
 		printf "\n## `enum %s`\n\n```mermaid\nstateDiagram-v2\n", name
