@@ -29,7 +29,8 @@ enum {
 	SESS_BUFFER_MIN = 512,	/* bounds of a control buffer, bytes */
 	SESS_BUFFER_MAX = 65536,
 	SESS_BUFFER_DEFAULT = (32 << 10) + 64, /* a message of 32 KiB, and what goes with it */
-	/* where nobody measured: copying takes less time up to here, as it did over tcp */
+	/* bytes up to which a copy takes less time than RMA: a measurement over tcp, for cores
+	 * without one */
 	SESS_RNDV_DEFAULT = 136 << 10,
 	SESS_CREDITS_MIN = 4, /* bounds of a window, packets */
 	SESS_CREDITS_MAX = 32767,
@@ -43,9 +44,9 @@ enum {
 
 struct sess_engine; /* all sessions of one domain */
 struct sess_rx;	    /* a matcher: posted receives and unexpected messages */
-struct sess_ep;	    /* sessions, and where what they bring is received */
-struct sess;	    /* the association with one peer: whatever outlives a path to it */
-struct sess_link;   /* what a session has over one path of one core */
+struct sess_ep;	    /* an endpoint: its sessions, and the receive context of their messages */
+struct sess;	    /* the association with one peer: the state that outlives a path to it */
+struct sess_link;   /* the state of a session that belongs to one path of one core */
 struct sess_core;   /* a core, as far as the engine knows it */
 struct sess_mem;    /* the driver's registration: opaque, passed through */
 struct sess_xfer;   /* private: a transfer in progress */
@@ -120,13 +121,13 @@ struct sess_op {
 	void *claim;	  /* in, with CLAIM: which claim this is */
 	size_t multi_min; /* in, with MULTI: it ends when less memory is left */
 
-	void *user; /* out: of the endpoint that it was of, which for a receive is
-		       the one the message came to; NULL: none */
+	void *user; /* out: the user of its endpoint, which for a receive is the one that the
+		       message came to; NULL: none */
 
-	struct sess_ep *ep;	/* private from here: whose it is; NULL: a posted receive */
+	struct sess_ep *ep;	/* private from here: its endpoint; NULL: a posted receive */
 	struct sess_rx *rx;	/* of a receive */
 	struct sess *sess;	/* of a send */
-	struct sess_xfer *xfer; /* what carries it, if a record alone does not */
+	struct sess_xfer *xfer; /* that carries it; NULL: a record alone does */
 	void *held;		/* copy of an injected payload that had to wait */
 };
 
@@ -158,15 +159,14 @@ struct sess_config {
 	uint64_t eager_budget;	     /* unmatched bytes of copied transfers, a session [1 MiB] */
 	uint64_t unexpected_max;     /* unmatched bytes kept, a receive context [64 MiB] */
 	uint32_t announced_max;	     /* messages, announced or empty, kept beyond twice that; and
-					what a session may have waiting for an answer [65536] */
-	uint64_t throttle;	     /* of them so many in all sessions before their peers are
-					given fewer credits [1 MiB] */
+					answers that may wait in a session [65536] */
+	uint64_t throttle;	     /* unmatched bytes of all sessions, beyond which their peers
+					are given fewer credits [1 MiB] */
 	uint64_t hello_timeout;	     /* [30 s] */
 	uint64_t close_timeout;	     /* [5 s] */
 	uint32_t first_seq;	     /* sequence number of a session's first packet */
 	uint8_t host_len;	     /* bytes of: */
-	uint8_t host[SESS_HOST_MAX]; /* what two processes of a host have in common, told to peers
-				      */
+	uint8_t host[SESS_HOST_MAX]; /* the host's identity, told to peers */
 	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
 	/* A new operation for a message that this receive with MULTI matched, or
 	 * NULL (it then ends with ENOMEM).  The engine fills it in and completes
@@ -228,8 +228,8 @@ struct sess_action {
 	struct sess *sess;	/* not for COMPLETE */
 	struct sess_link *link; /* SEND, READ, WRITE, REGISTER, LINK_DOWN; of DEREGISTER, while
 				   the session is there */
-	void *user;		/* what the driver gave for that link, else for that session */
-	void *core;		/* what it gave for the link's core; of DEREGISTER, always */
+	void *user;		/* the driver's, of that link, else of that session */
+	void *core;		/* the driver's, of the link's core; of DEREGISTER, always */
 	struct sess_io *io;	/* SEND, READ, WRITE */
 	struct sess_op *op;	/* COMPLETE */
 	struct sess_xfer *xfer; /* REGISTER */
@@ -288,23 +288,22 @@ void sess_registered(struct sess_engine *engine, struct sess_xfer *xfer, int err
 /* A packet came in.  It is consumed on return. */
 void sess_input(struct sess_engine *engine, const void *packet, size_t len);
 
-/* The application asks for progress: what was held back goes out, what the
- * core refused is offered again.  now: nanoseconds of a steady clock. */
+/* The application asks for progress: sends that were held back go out, actions that the
+ * core refused are offered again.  now: nanoseconds of a steady clock. */
 void sess_progress(struct sess_engine *engine, uint64_t now);
 
 /* Whether sess_progress() has a use for the exact time; else one that is some
  * milliseconds old will do. */
 bool sess_wants_time(const struct sess_engine *engine);
 
-/* Sends out what was held back. */
+/* The sends that were held back go out. */
 void sess_flush(struct sess_engine *engine);
 
-/* Whether something is held back. */
+/* Whether sends are held back. */
 bool sess_holds(const struct sess_engine *engine);
 
-/* Lets time pass: sessions whose deadline came end.  Returns when somebody has
- * to ask for progress next, for another deadline or for what is held back, or
- * SESS_NEVER. */
+/* Lets time pass: sessions end whose deadline has come.  Returns when it has to be called
+ * again, or sess_progress() for sends that are held back; or SESS_NEVER. */
 uint64_t sess_tick(struct sess_engine *engine, uint64_t now);
 
 /* -- endpoints ---------------------------------------------------------- */
@@ -332,8 +331,8 @@ void sess_rx_destroy(struct sess_rx *rx);
  * match what came before. */
 void sess_ep_end(struct sess_ep *ep, int error);
 
-/* No more receives: those posted and unmatched complete with error unless they
- * are shared, what came unexpected is dropped, and its sessions close in order. */
+/* No more receives: those that are posted complete with error, unless their context is
+ * shared.  Unexpected messages are dropped, and its sessions close in order. */
 void sess_ep_close(struct sess_ep *ep, int error);
 
 /* Operations of the application that are not complete: while there are any,
@@ -427,16 +426,17 @@ bool sess_made_request(const struct sess *sess, const struct sess_request *reque
  * links. */
 void sess_closed(struct sess *sess);
 
-/* Orderly: what was accepted is finished, then both sides say BYE. */
+/* Orderly: operations that were accepted are finished, then both sides say BYE. */
 void sess_close(struct sess *sess);
-/* A closing session that has said everything, BYE included, does not wait for the peer's
- * answer any longer: for a core that delivers what it has taken whatever becomes of this
- * side.  The peer finds the path closed behind our BYE.  Others go on. */
+/* A closing session that has sent everything, BYE included, does not wait for the peer's
+ * answer any longer; does nothing for any other session.  For a core that delivers the messages
+ * that it has taken even if this process exits.  The peer finds the path closed behind our
+ * BYE. */
 void sess_leave(struct sess *sess);
-/* At once: what is pending completes with this error.  So do, as whenever a session
- * ends with an error and without BYE, the receives that are posted for its source and
- * no other; but not if the session was never up, since this side is then about to
- * have another one with the same peer. */
+/* At once: operations that are pending complete with this error.  If the session was up, so do
+ * receives that are posted for its source and no other, as whenever a session ends with an
+ * error and without BYE.  If it was not, this side may be about to have another one with the
+ * same peer. */
 void sess_abort(struct sess *sess, int error);
 
 /* -- links ---------------------------------------------------------------- */
@@ -465,20 +465,20 @@ void sess_link_close(struct sess_link *link);
 /* Answer to LINK_DOWN: the path is closed and no io of it is out.  Frees the link. */
 void sess_link_closed(struct sess_link *link);
 
-/* The core path is up.  answer: what the peer sent with its acceptance
- * (NULL on the side that accepted). */
+/* The core path is up.  answer: the preamble of the peer's acceptance; NULL: it had none, or
+ * this side accepted. */
 void sess_path_up(struct sess_link *link, const struct sess_request *answer);
 /* The core path could not be made, or broke: positive errno value; 0: the peer closed it. */
 void sess_path_down(struct sess_link *link, int error);
 
-/* -- what sessions say ----------------------------------------------------- */
+/* -- queries ---------------------------------------------------------------- */
 
 bool sess_is_up(const struct sess *sess);
 /* True until the session is closing or has failed. */
 bool sess_is_open(const struct sess *sess);
 void *sess_user(const struct sess *sess);
 uint64_t sess_source(const struct sess *sess);
-/* Names the peer, also for what came from it and is not matched yet. */
+/* Names the peer, also as the source of messages that are not matched yet. */
 void sess_set_source(struct sess *sess, uint64_t source);
 /* The peer's name from its hello; length 0 before that. */
 const void *sess_peer_name(const struct sess *sess, size_t *len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the headers of libfabric 1.17 and those of 2.x do not have in common.  What their cores
- * do differently is a property of the core (core/msg/domain.c).
+ * Differences between the headers of libfabric 1.17 and those of 2.x.  Differences in what their
+ * cores do are properties of the core (core/msg/domain.c).
  */
 #ifndef SWITCH_COMPAT_H
 #define SWITCH_COMPAT_H

@@ -11,7 +11,7 @@
 enum { SWITCH_HOST_LEN = 36 }; /* bytes */
 
 /*
- * What processes that can reach each other's memory have in common: boot id, namespaces
+ * The identity, equal for processes that can reach each other's memory: boot id, namespaces
  * (PID, user, IPC), device of /dev/shm, user.  Returns SWITCH_HOST_LEN, or 0 where the
  * system does not tell: then this process has a host of its own.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the provider asks of a core (a lower provider): one vtable over the kinds of core
- * endpoints.  The provider calls it; the adapters in core/msg and core/rdm implement it.
+ * The interface of a core (a lower provider): one vtable over the kinds of core endpoints.
+ * The provider calls it; the adapters in core/msg and core/rdm implement it.
  * An adapter knows libfabric and its core; it does not know that sessions exist.
  *
  * Blocking: no slot waits for a peer or for an event.  domain_close of a core without

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What becomes of operations that are complete.  Called for every completion, with the
- * lock held.
+ * Completions: queues and counts of operations that are complete.  Called for every
+ * completion, with the lock held.
  */
 #include "progress/completion.h"
 #include "progress/op.h"

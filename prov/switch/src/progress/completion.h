@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What becomes of operations that are complete: they wait in a queue until they are read,
- * or are counted.
+ * Completions: operations that are complete wait in a queue until they are read, or are
+ * counted.
  */
 #ifndef SWITCH_COMPLETION_H
 #define SWITCH_COMPLETION_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Waiting for what lingers when an endpoint or a domain is closed: sessions that their
- * peers have not acknowledged yet.
+ * Draining: an endpoint or a domain that is closed waits for its sessions to end, whose peers
+ * have not acknowledged everything yet.
  */
 #include <poll.h>
 

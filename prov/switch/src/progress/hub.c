@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the event queues of a fabric progress, and are woken by: pumps, passive endpoints,
- * and the queues themselves.  Called by the objects that come and go, and by whoever reads
- * an event queue.
+ * The hub of a fabric: its pumps and passive endpoints, and the event queues that progress
+ * and wait for them.  Called by these objects when they are opened and closed, and by the
+ * calls that read an event queue.
  */
 #include <pthread.h>
 
@@ -84,7 +84,7 @@ int switch_hub_trywait(struct switch_hub *hub)
 	return ret;
 }
 
-/* -- who belongs to it ------------------------------------------------------------- */
+/* -- members ----------------------------------------------------------------------- */
 
 int switch_hub_add_pump(struct switch_hub *hub, struct switch_pump *pump)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What reading an event queue progresses: every pump and passive endpoint of its fabric,
- * because an application that waits for a connection may read nothing else.
+ * A hub: the pumps and passive endpoints of a fabric.  Reading any event queue of the fabric
+ * progresses all of them, because an application that waits for a connection may read
+ * nothing else.
  */
 #ifndef SWITCH_HUB_H
 #define SWITCH_HUB_H
@@ -27,7 +28,7 @@ struct switch_hub {
 	int refs; /* objects below it; fi_close refuses with FI_EBUSY while > 0 */
 };
 
-/* Something that is progressed under the hub's own lock: a passive endpoint. */
+/* An object that is progressed under the hub's own lock: a passive endpoint. */
 struct switch_hub_member {
 	LIST_ENTRY(switch_hub_member) entry;
 	void (*progress)(struct switch_hub_member *member);
@@ -44,8 +45,8 @@ void switch_hub_refer(struct switch_hub *hub, int change);
 /* Progresses every member and every pump whose lock is in use.  Takes the locks itself;
  * call with none held. */
 void switch_hub_progress(struct switch_hub *hub);
-/* The same, and: 0 if the descriptors of them all will wake up for what comes
- * next, else -FI_EAGAIN. */
+/* The same, and returns 0 if their descriptors will tell of all that comes next, else
+ * -FI_EAGAIN. */
 int switch_hub_trywait(struct switch_hub *hub);
 
 /* Adds and removes a pump.  If the pump's lock is in use, every queue waits for it: 0, or a

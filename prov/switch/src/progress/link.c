@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A session and the core path under it: what core and engine have to say about them.
- * Called by the pump, and by whoever sits on it and makes connections.  The pump's
- * lock is held.
+ * A session and the core path under it: the core's events and the engine's actions that
+ * concern them.  Called by the pump, and by the code above it that makes connections.  The
+ * pump's lock is held.
  */
 #include <errno.h>
 

@@ -50,7 +50,7 @@ int switch_link_accept(struct switch_link *link, struct core_request *request, c
 		       size_t len);
 /* Gives up the path that it has now; its session stays. */
 void switch_link_drop_path(struct switch_link *link);
-/* Ends the link at once, with its session if it has one, whatever it waits for. */
+/* Ends the link at once, with its session if it has one, even if paths are not closed. */
 void switch_link_end(struct switch_link *link);
 
 /* Events of the core; each ignores those of a path that the link has dropped. */

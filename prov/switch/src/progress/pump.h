@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The pump: turns events of the core into those of the engine, and performs what the
- * engine asks for.
+ * The pump: turns the core's events into the engine's, and performs the engine's actions on
+ * the core.
  */
 #ifndef SWITCH_PUMP_H
 #define SWITCH_PUMP_H
@@ -30,11 +30,11 @@ struct switch_pump;
 struct switch_front {
 	/* An operation is complete; it belongs to the front end again. */
 	void (*complete)(struct switch_pump *pump, struct sess_op *op);
-	/* What a peer sent with its acceptance, behind our preamble: 0, or an errno value
-	 * with which the session ends. */
+	/* The peer accepted the connection, and sent these bytes behind its preamble: 0, or a
+	 * positive errno value with which the session ends. */
 	int (*data)(struct switch_link *link, const void *data, size_t len);
-	/* The peer had told the session that connects to try again: it is time to open another
-	 * path. */
+	/* The peer had refused a connection with "try again", and the pause is over: opens
+	 * another path. */
 	void (*connect)(struct switch_link *link);
 	/* The session may be used. */
 	void (*up)(struct switch_link *link);
@@ -110,8 +110,7 @@ void switch_pump_submitted(struct switch_pump *pump);
  * up for whatever comes next, -FI_EAGAIN if there is more to progress now.  Sets the
  * timer. */
 int switch_pump_trywait(struct switch_pump *pump);
-/* The descriptors that wake up those who wait for it, at most SWITCH_PUMP_FDS; returns how
- * many. */
+/* Gives the descriptors to sleep on, at most SWITCH_PUMP_FDS; returns how many. */
 int switch_pump_fds(struct switch_pump *pump, int *fds);
 /* A deadline may have come nearer: wakes the progress thread, or sets the timer on which
  * threads of the application wait. */
@@ -123,13 +122,13 @@ void switch_pump_timer_close(struct switch_pump *pump);
 int switch_pump_thread_start(struct switch_pump *pump);
 void switch_pump_thread_stop(struct switch_pump *pump);
 
-/* Waiting for what lingers (progress/drain.c).  Waits a moment, the lock dropped, unless
+/* Waiting for sessions that linger (progress/drain.c).  Waits a moment, the lock dropped, unless
  * there is something to progress. */
 void switch_pump_wait(struct switch_pump *pump);
 /* The last endpoint is closed: gives its peers a moment to take leave, where the core
  * would not tell them that this process has exited. */
 void switch_pump_rest(struct switch_pump *pump);
-/* Closes what lingers, waiting for its peers at most close_timeout. */
+/* Waits for sessions that linger, at most close_timeout, then ends those that are left. */
 void switch_pump_drain(struct switch_pump *pump);
 
 #endif

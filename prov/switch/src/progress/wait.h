@@ -92,16 +92,18 @@ struct switch_waiter {
 	struct switch_sleeper sleeper;
 	unsigned spins; /* times that it looks before it sleeps */
 	bool restarts;	/* a signal handler that ran does not end it */
-	/* One look, for which the thread gets up: what the call returns, -FI_ECANCELED to
-	 * give up, or -FI_EAGAIN to go on; then the thread has entered if it may sleep and
-	 * nothing was found. */
+	/* One look, for which the thread gets up.  Returns the result of the call, or
+	 * -FI_ECANCELED to give up, or -FI_EAGAIN to go on: nothing was found, and the thread
+	 * has entered if it may sleep. */
 	ssize_t (*look)(struct switch_waiter *waiter, bool may_sleep);
-	/* It ends without (-FI_ETIMEDOUT, -FI_EAGAIN when a signal handler ran, what look
-	 * said): gets up, and says what the call returns. */
+	/* The call ends with nothing found; why: -FI_ETIMEDOUT, -FI_EAGAIN when a signal
+	 * handler ran, or -FI_ECANCELED from look.  Gets up, and returns the result of the
+	 * call. */
 	ssize_t (*give_up)(struct switch_waiter *waiter, int why);
 };
 
-/* What the blocking calls have in common.  Call without locks. */
+/* The loop of the blocking calls: looks, and sleeps until it may look again.  Call without
+ * locks. */
 ssize_t switch_wait_block(struct switch_waiter *waiter);
 
 #endif

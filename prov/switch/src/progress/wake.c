@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Wakes up those who wait for a pump: by the descriptors of its core, and by a timer for the
- * next deadline of the engine.
+ * Wakes up the threads that wait for a pump: by the descriptors of its core, and by a timer for
+ * the next deadline of the engine.
  */
 #include <errno.h>
 #include <sys/eventfd.h>

@@ -364,9 +364,9 @@ static bool drop_orphan(struct sess_rx *rx)
 	return false;
 }
 
-/* Fails the session that keeps the most and frees what can be freed of it at once; a
- * session that failed before, and is not closed yet, counts as well.  False: none keeps
- * anything. */
+/* Fails the session that makes us keep the most, and frees as much of that as can be freed
+ * at once.  A session that failed before and is not closed yet counts as well.  False: none
+ * makes us keep anything. */
 static bool expel_greatest(struct sess_rx *rx)
 {
 	struct sess *sess, *greatest = NULL;

@@ -31,9 +31,9 @@ struct sess_numbers {
 struct sess_credit {
 	struct sess_numbers *numbers; /* the session's */
 	uint32_t tx_limit;	      /* packets may be sent while below this */
-	uint32_t rx_limit;	      /* what the peer was last told */
+	uint32_t rx_limit;	      /* the peer's limit, as it was last told */
 	uint16_t rx_window;	      /* the most that the peer is given */
-	uint16_t rx_grant;	      /* what it is given now: less where its messages pile up */
+	uint16_t rx_grant;	      /* the window that it is given now */
 	bool fixed;		      /* the first grant is: a hello tells it, or is about to */
 	bool owed;		      /* the peer is owed a grant */
 	bool throttled;		      /* nobody receives what it sends: it is given no more data */

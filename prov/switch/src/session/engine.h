@@ -34,7 +34,7 @@ struct sess_engine {
 	unsigned burst_need;   /* rounds before anything is held back */
 	bool holding;
 
-	/* whether the application takes what is piled up: session/backlog.c */
+	/* whether the application receives messages that pile up: session/backlog.c */
 	bool taken;	      /* something, since it last asked for progress */
 	unsigned idle_calls;  /* for progress, without */
 	uint64_t next_look;   /* by the clock */

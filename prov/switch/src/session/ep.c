@@ -44,7 +44,7 @@ void ep_free_if_done(struct sess_ep *ep)
 {
 	if (!ep->destroyed || !TAILQ_EMPTY(&ep->sessions))
 		return;
-	rx_close_ep(ep, ECANCELED); /* what came since it was closed */
+	rx_close_ep(ep, ECANCELED); /* messages that came since it was closed */
 	rx_fini(&ep->own_rx);
 	free(ep);
 }

@@ -165,7 +165,7 @@ static bool is_same_secret(const uint8_t *a, const uint8_t *b)
 	return !differs;
 }
 
-/* A further link is of the same peer, and both know what has arrived. */
+/* A further link must be of the same peer, and no packet may be missing. */
 static const char *recognize(const struct sess *sess, const struct wire_hello *hello)
 {
 	if (!(hello->exts & RESUMPTION))

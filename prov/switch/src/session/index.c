@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Finding the first of many: the messages of a match queue by their tag and by
- * their source, its receives by what they ask for.  A peer may send hundreds of
+ * their source, its receives by the tag and source that they ask for.  A peer may send hundreds of
  * thousands of small messages that nobody receives, and an application may post as
  * many receives; walking them all for each receive or message would do
  * nothing else.  The lists of the queue hold the order; buckets hold it, too, each

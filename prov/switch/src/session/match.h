@@ -18,7 +18,7 @@ void match_init(struct sess_op *op, struct sess_rx *rx);
 void match_begin(struct sess_op *op, struct sess_ep *ep);
 /* Takes a receive out of its queue. */
 void match_unpost(struct sess_op *op);
-/* Gives op what is known of the message. */
+/* Fills in the message's tag, data, source and length. */
 void match_describe(struct sess_op *op, const struct sess_message *message);
 /* Nobody will receive the message: thrown away by the application (OK), or its
  * endpoint is closed. */

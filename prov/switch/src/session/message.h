@@ -11,8 +11,8 @@ enum {
 };
 
 /*
- * The kinds of unmatched messages: what becomes of one of each kind.  Each table is beside
- * the code that makes such messages.
+ * The kinds of unmatched messages: one table of handlers each, beside the code that makes
+ * such messages.
  */
 struct message_kind {
 	/* The message, out of its list, meets its receive; the caller frees it. */

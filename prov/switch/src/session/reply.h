@@ -12,7 +12,7 @@ void reply_data_came(struct sess_link *link, const struct wire_record *record);
 /* The same: CANCEL, which may come after the transfer has ended. */
 void reply_withdrawal_came(struct sess_link *link, const struct wire_record *record);
 
-/* For the tables of ways: DONE, the receiver moved what it wanted, or never will. */
+/* For the tables of ways: DONE, the receiver has the bytes that it wanted, or never will. */
 bool reply_done_came(struct sess_xfer *xfer, const struct wire_record *record);
 /* CANCEL: the sender takes its announcement back. */
 bool reply_cancel_came(struct sess_xfer *xfer, const struct wire_record *record);

@@ -100,7 +100,7 @@ struct sess {
  * a caller in the middle of them may go on: engine_settle().
  */
 void session_fail(struct sess *sess, int error, const char *reason);
-/* The same for a peer that broke the rules: what it left goes with it. */
+/* The same for a peer that broke the rules: its unmatched messages are dropped, too. */
 void session_expel(struct sess *sess, int error, const char *reason);
 /* Tears the session down if it was marked as failed: its transfers stop, receives that only
  * it could match end, each link says its last word, the driver is told DOWN. */

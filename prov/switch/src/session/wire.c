@@ -54,6 +54,7 @@ _Static_assert(WIRE_HEADER_LEN + WIRE_HELLO_LEN + (WIRE_EXTS - 1) * WIRE_EXT_LEN
 			       8 + WIRE_SECRET_LEN + WIRE_SECRET_LEN + 4 + SESS_HOST_MAX <=
 		       WIRE_HELLO_MAX,
 	       "a hello with every extension fits its packet");
+_Static_assert((int)WIRE_EXTS <= 8, "a bit of wire_hello.exts for every extension");
 _Static_assert((int)WIRE_HELLO_MAX <= (int)SESS_BUFFER_MIN, "the hello fits any control buffer");
 _Static_assert(WIRE_HEADER_LEN + WIRE_START_LEN + WIRE_TAG_LEN + WIRE_DATA_LEN +
 			       WIRE_DESC_MAX * (WIRE_DESC_LEN + SESS_KEY_MAX) <=
@@ -365,7 +366,7 @@ int wire_get_hello(const struct wire_record *record, struct wire_hello *hello)
 		.version_max = get16(p + 10),
 	};
 	if (hello->version_min > WIRE_VERSION || hello->version_max < WIRE_VERSION)
-		return 0; /* who knows what the rest means; it will be refused */
+		return 0; /* the rest may have another layout; it will be refused */
 	hello->byte_order = get16(p + 12);
 	hello->window = get16(p + 14);
 	hello->caps = get32(p + 16);

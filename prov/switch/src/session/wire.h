@@ -107,7 +107,7 @@ struct wire_desc {
 	uint8_t key[SESS_KEY_MAX];
 };
 
-/* extensions of the hello: what it holds besides its fixed part */
+/* extensions of the hello: the parts behind its fixed part */
 enum wire_ext {
 	WIRE_EXT_NAME = 1,   /* of the endpoint */
 	WIRE_EXT_BUDGET = 2, /* bytes of copied transfers that may be unmatched */
@@ -124,7 +124,7 @@ struct wire_hello {
 	uint32_t buffer_size, attempt, peer_attempt, next_seq;
 	uint64_t instance, rma_max;
 	bool virtual_addr;
-	/* extensions: which of them it has (bits by enum wire_ext), and what they hold */
+	/* extensions: which of them it has (bits by enum wire_ext), and their values */
 	uint8_t exts;
 	uint64_t eager_budget;
 	uint32_t resume_seq;

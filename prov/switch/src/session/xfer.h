@@ -18,21 +18,21 @@ struct sess_rma {
 };
 
 enum xfer_stage {
-	/* of the sender, what it waits for: */
+	/* of the sender, which waits for: */
 	XFER_REGISTERING, /* its memory to be registered; START or writes follow */
 	XFER_READY,	  /* START to leave */
 	XFER_OFFERED,	  /* the peer's GO, SINK or DONE */
 	XFER_SENDING,	  /* segments to leave */
 	XFER_WRITING,	  /* its writes to finish */
 	XFER_AWAITED,	  /* DONE: everything was moved */
-	/* of the receiver: */
+	/* of the receiver, which waits for: */
 	XFER_UNMATCHED, /* a receive */
 	XFER_SINKING,	/* its memory to be registered, SINK to leave or reads to begin */
 	XFER_READING,	/* its reads to finish */
 	XFER_SUNK,	/* WRITTEN */
 	XFER_GATHERING, /* segments */
 	/* of both: */
-	XFER_FINISHING, /* what is in flight, then its memory to be released */
+	XFER_FINISHING, /* io in flight to end, then its memory to be released */
 };
 
 /* Receivers find a transfer by its session and the sender's id. */

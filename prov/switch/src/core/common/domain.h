@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What both adapters keep of an open core domain.  An adapter embeds struct core_domain_base as
- * the first member of its struct core_domain.
+ * The part of an open core domain that both adapters share.  An adapter embeds struct
+ * core_domain_base as the first member of its struct core_domain.
  */
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
