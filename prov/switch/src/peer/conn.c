@@ -12,6 +12,7 @@
 
 #include "base/addr.h"
 #include "base/compat.h"
+#include "base/os.h"
 #include "base/switch.h"
 #include "core/core.h"
 #include "peer/conn.h"
@@ -33,6 +34,7 @@ struct switch_conn *switch_conn_create(struct switch_local *local, fi_addr_t fi_
 		return NULL;
 	conn->local = local;
 	conn->fi_addr = fi_addr;
+	switch_random(&conn->nonce, sizeof(conn->nonce));
 	switch_link_init(&conn->link, local->pump);
 	return conn;
 }

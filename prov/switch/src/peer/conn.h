@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/compat.h"
 #include "core/core.h"
+#include "peer/data.h"
 #include "progress/link.h"
 #include "switch_session.h"
 
@@ -33,12 +34,14 @@ struct switch_conn {
 	bool is_unnamed;
 	struct switch_addr addr;	/* the peer's name: its IP address, its listener's port */
 	struct switch_unknown *unknown; /* the unknown source that it is, or NULL */
-	/* while we connect to the peer: who else says that it is this peer, and waits for an
-	 * answer; and what the peer has said over our own connection */
-	struct core_request *claim; /* NULL: nobody */
+	struct switch_nonce nonce;	/* of our request */
+	/* While we connect to the peer: another request in its name, which waits for an answer;
+	 * and the peer's word over our own connection. */
+	struct core_request *claim; /* NULL: none */
 	struct sess_request claimant;
-	bool yields; /* our connection to the request that is: */
-	struct sess_request winner;
+	struct switch_proof claim_proof;
+	bool yields; /* our connection gives way to the request with this proof: */
+	struct switch_proof winner;
 
 	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
 	void *cm_data;

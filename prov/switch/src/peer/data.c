@@ -6,6 +6,7 @@
 
 #include <rdma/fi_errno.h>
 
+#include "base/siphash.h"
 #include "base/switch.h"
 #include "peer/data.h"
 #include "switch_session.h"
@@ -26,22 +27,46 @@ ssize_t switch_data_write(const struct sess *sess, uint16_t port, const void *da
 	return (ssize_t)(SESS_PREAMBLE_LEN + len);
 }
 
+void switch_proof_make(const struct switch_nonce *nonce, struct switch_proof *proof)
+{
+	switch_siphash(nonce->bytes, NULL, 0, proof->bytes);
+}
+
+bool switch_proof_read(const void *data, size_t len, struct switch_proof *proof)
+{
+	struct switch_nonce nonce;
+
+	if (len < SESS_PREAMBLE_LEN + sizeof(nonce))
+		return false;
+	memcpy(&nonce, (const uint8_t *)data + SESS_PREAMBLE_LEN, sizeof(nonce));
+	switch_proof_make(&nonce, proof);
+	return true;
+}
+
+bool switch_proof_equal(const struct switch_proof *a, const struct switch_proof *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
 static const uint8_t magic[] = {'O', 'F', 'S', 'W'}; /* then the reason */
 
-size_t switch_refusal_write(enum switch_refusal why, const struct sess *ours,
+size_t switch_refusal_write(enum switch_refusal why, const struct switch_nonce *ours,
 			    uint8_t buf[SWITCH_REFUSAL_MAX])
 {
+	struct switch_proof proof;
+
 	if (why == SWITCH_REFUSAL_NONE)
 		return 0;
 	memcpy(buf, magic, sizeof(magic));
 	buf[sizeof(magic)] = (uint8_t)why;
 	if (why != SWITCH_REFUSAL_CROSSING)
 		return sizeof(magic) + 1;
-	sess_preamble(sess_link(ours), 0, buf + sizeof(magic) + 1);
+	switch_proof_make(ours, &proof);
+	memcpy(buf + sizeof(magic) + 1, &proof, sizeof(proof));
 	return SWITCH_REFUSAL_MAX;
 }
 
-enum switch_refusal switch_refusal_read(const void *data, size_t len, struct sess_request *winner)
+enum switch_refusal switch_refusal_read(const void *data, size_t len, struct switch_proof *winner)
 {
 	const uint8_t *bytes = data;
 	const size_t head = sizeof(magic) + 1;
@@ -50,9 +75,10 @@ enum switch_refusal switch_refusal_read(const void *data, size_t len, struct ses
 		return SWITCH_REFUSAL_NONE;
 	switch (bytes[sizeof(magic)]) {
 	case SWITCH_REFUSAL_CROSSING:
-		return sess_request_parse(bytes + head, len - head, winner)
-			       ? SWITCH_REFUSAL_NONE
-			       : SWITCH_REFUSAL_CROSSING;
+		if (len - head < sizeof(*winner))
+			return SWITCH_REFUSAL_NONE;
+		memcpy(winner, bytes + head, sizeof(*winner));
+		return SWITCH_REFUSAL_CROSSING;
 	case SWITCH_REFUSAL_CLOSING:
 		return SWITCH_REFUSAL_CLOSING;
 	case SWITCH_REFUSAL_AGAIN:

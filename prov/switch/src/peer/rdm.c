@@ -157,7 +157,8 @@ static int rdm_open(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct swit
 		ret = sess_connect(rdm->local.sess_ep, conn->link.core->sess, &conn->link, fi_addr,
 				   &conn->link.sess);
 		if (!ret)
-			ret = switch_conn_open_path(conn, addr->bytes, addr->len, NULL, 0);
+			ret = switch_conn_open_path(conn, addr->bytes, addr->len, &conn->nonce,
+						    sizeof(conn->nonce));
 	}
 	if (ret) {
 		switch_link_end(&conn->link);
@@ -240,9 +241,9 @@ static struct switch_conn *find_maker(struct switch_rdm *rdm, const struct sess_
 	return NULL;
 }
 
-/* ours: of CROSSING, the session that goes on. */
+/* ours: of CROSSING, the nonce of our own request, which goes on. */
 static void reject(struct switch_rdm *rdm, struct core_request *request, enum switch_refusal why,
-		   const struct sess *ours)
+		   const struct switch_nonce *ours)
 {
 	uint8_t data[SWITCH_REFUSAL_MAX];
 	const size_t len = switch_refusal_write(why, ours, data);
@@ -251,7 +252,7 @@ static void reject(struct switch_rdm *rdm, struct core_request *request, enum sw
 }
 
 static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch_refusal why,
-		   const struct sess *ours)
+		   const struct switch_nonce *ours)
 {
 	reject(rdm, event->request, why, ours);
 	event->request = NULL;
@@ -304,7 +305,9 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
  * A peer's IP address is the core's word; its port is only its own.  So whoever can connect
  * from that address can claim any name there.  Where we connect to a name ourselves, the one
  * who listens there is the peer: a request in its name waits, and is adopted only if the
- * peer says over our own connection, with its refusal, that this request is its own.
+ * peer says over our own connection, with its refusal, that this request is its own.  The
+ * peer cannot tell whether the request that it refuses is ours, so its refusal has only a
+ * proof (struct switch_proof), which helps no impostor.
  */
 
 /* Our attempt gives way to the peer's. */
@@ -328,11 +331,9 @@ static void drop_claim(struct switch_conn *conn)
 	conn->claim = NULL;
 }
 
-static bool is_winner(const struct switch_conn *conn, const struct sess_request *request)
+static bool is_winner(const struct switch_conn *conn, const struct switch_proof *proof)
 {
-	return conn->yields && request->instance == conn->winner.instance &&
-	       request->session_id == conn->winner.session_id &&
-	       request->cookie == conn->winner.cookie;
+	return conn->yields && switch_proof_equal(proof, &conn->winner);
 }
 
 /* Somebody connects in the name of a peer that we connect to. */
@@ -340,8 +341,11 @@ static void claim(struct switch_conn *conn, struct core_event *event,
 		  const struct sess_request *request)
 {
 	struct core_request *core_request = event->request;
+	struct switch_proof proof;
 
-	if (is_winner(conn, request)) {
+	if (!switch_proof_read(event->data, event->len, &proof)) {
+		refuse(rdm_of(conn->local), event, SWITCH_REFUSAL_NONE, NULL);
+	} else if (is_winner(conn, &proof)) {
 		event->request = NULL;
 		adopt(conn, core_request, request);
 	} else if (conn->yields || conn->claim) {
@@ -350,17 +354,18 @@ static void claim(struct switch_conn *conn, struct core_event *event,
 		event->request = NULL;
 		conn->claim = core_request;
 		conn->claimant = *request;
+		conn->claim_proof = proof;
 	}
 }
 
 /* The peer's own connection goes on, and it says which that is. */
-static void yield(struct switch_conn *conn, const struct sess_request *winner)
+static void yield(struct switch_conn *conn, const struct switch_proof *winner)
 {
 	struct core_request *request = conn->claim;
 
 	conn->yields = true;
 	conn->winner = *winner;
-	if (request && is_winner(conn, &conn->claimant)) {
+	if (request && is_winner(conn, &conn->claim_proof)) {
 		conn->claim = NULL;
 		adopt(conn, request, &conn->claimant);
 	} else {
@@ -370,7 +375,7 @@ static void yield(struct switch_conn *conn, const struct sess_request *winner)
 
 static bool rdm_refused(struct switch_conn *conn, const void *data, size_t len)
 {
-	struct sess_request winner;
+	struct switch_proof winner;
 
 	switch (switch_refusal_read(data, len, &winner)) {
 	case SWITCH_REFUSAL_CROSSING:
@@ -392,7 +397,8 @@ static void rdm_connect(struct switch_conn *conn)
 
 	if (conn->link.path)
 		return;
-	ret = switch_conn_open_path(conn, conn->addr.bytes, conn->addr.len, NULL, 0);
+	ret = switch_conn_open_path(conn, conn->addr.bytes, conn->addr.len, &conn->nonce,
+				    sizeof(conn->nonce));
 	if (ret)
 		sess_path_down(sess_link(conn->link.sess), -ret);
 }
@@ -466,7 +472,7 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 	}
 	switch (sess_crossing(conn->link.sess, &request)) {
 	case SESS_CROSS_REFUSE:
-		refuse(rdm, event, SWITCH_REFUSAL_CROSSING, conn->link.sess);
+		refuse(rdm, event, SWITCH_REFUSAL_CROSSING, &conn->nonce);
 		break;
 	case SESS_CROSS_ADOPT:
 		claim(conn, event, &request);

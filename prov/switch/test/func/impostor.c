@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "lib/func_common.h"
+#include "peer/data.h"
 #include "session/wire.h"
 
 enum { US, FRIEND, IMPOSTOR };
-enum { LEN = 30000, STOP_TAG = 1, FIRST_TAG = 2, ROUNDS = 10 };
+enum { LEN = 30000, STOP_TAG = 1, FIRST_TAG = 2, ROUNDS = 10, ATTEMPT = 1000 };
 enum { BEGUN, WAITING, TURNED_AWAY }; /* words of the team */
 
 static uint16_t port_of(const struct func_addr *addr)
@@ -24,22 +25,35 @@ static uint16_t port_of(const struct func_addr *addr)
 
 /* -- the impostor ----------------------------------------------------------------- */
 
+/* A nonce is made of one byte. */
+enum { GUESS = 0, SECRET = 7 };
+
+static struct switch_nonce nonce_of(int byte)
+{
+	struct switch_nonce nonce;
+
+	memset(&nonce, byte, sizeof(nonce));
+	return nonce;
+}
+
 /* Connects to us in the name of this port. */
 static void claim_begin(struct func_team *team, struct func_node *node, uint16_t port,
-			uint64_t instance)
+			uint64_t instance, uint32_t attempt, int byte)
 {
+	const struct switch_nonce nonce = nonce_of(byte);
 	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 	const struct sess_request request = {
 		.session_id = 0x1000001,
 		.cookie = 4711,
 		.instance = instance,
-		.attempt = 1000,
+		.attempt = attempt,
 		.port = port,
 	};
-	uint8_t preamble[SESS_PREAMBLE_LEN];
+	uint8_t data[SESS_PREAMBLE_LEN + sizeof(nonce)];
 
-	wire_put_preamble(preamble, &request);
-	func_connect(node, &conf, func_addr_of(team, US, NULL), preamble, sizeof(preamble));
+	wire_put_preamble(data, &request);
+	memcpy(data + SESS_PREAMBLE_LEN, &nonce, sizeof(nonce));
+	func_connect(node, &conf, func_addr_of(team, US, NULL), data, sizeof(data));
 }
 
 static void claim_is_refused(struct func_node *node)
@@ -55,8 +69,26 @@ static void claim(struct func_team *team, uint16_t port, uint64_t instance)
 {
 	struct func_node node;
 
-	claim_begin(team, &node, port, instance);
+	claim_begin(team, &node, port, instance, ATTEMPT, GUESS);
 	claim_is_refused(&node);
+}
+
+/* The instance of the endpoint with this name, which it tells whoever connects. */
+static uint64_t learn_instance(struct func_team *team, int rank)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	const struct sess_request ours = {.session_id = 1, .instance = 1, .attempt = 1, .port = 1};
+	uint8_t preamble[SESS_PREAMBLE_LEN];
+	struct sess_request theirs;
+	struct func_event event;
+	struct func_node node;
+
+	wire_put_preamble(preamble, &ours);
+	func_connect(&node, &conf, func_addr_of(team, rank, NULL), preamble, sizeof(preamble));
+	FUNC_EVENT(&node, &event, FI_CONNECTED);
+	FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, &theirs));
+	func_close(&node);
+	return theirs.instance;
 }
 
 /* -- the honest pair --------------------------------------------------------------- */
@@ -114,6 +146,27 @@ static void call(struct func_node *node, fi_addr_t peer, uint64_t tag)
 
 /* -- cases --------------------------------------------------------------------------- */
 
+/*
+ * It learns the instance of a peer that has a session, and says that it is an old attempt
+ * of that peer.  The refusal must not tell how packets for the session are addressed, or a
+ * packet over any other connection could end it.
+ */
+static void overheard(struct func_team *team)
+{
+	struct sess_request session;
+	struct func_event event;
+	struct func_node node;
+
+	claim_begin(team, &node, port_of(func_addr_of(team, FRIEND, NULL)),
+		    learn_instance(team, FRIEND), 0, GUESS);
+	func_event(&node, &event);
+	FUNC_EQ(event.err, FI_ECONNREFUSED);
+	for (size_t at = 0; at < event.data_len; at++)
+		FUNC_TRUE(wire_get_preamble((uint8_t *)event.data + at, event.data_len - at,
+					    &session));
+	func_close(&node);
+}
+
 /* It claims the name of a peer that has a session. */
 static void established(struct func_team *team, int rank)
 {
@@ -124,6 +177,7 @@ static void established(struct func_team *team, int rank)
 
 	if (rank == IMPOSTOR) {
 		func_hear(team, NULL, BEGUN, 1);
+		overheard(team);
 		for (int i = 0; i < ROUNDS; i++)
 			claim(team, port_of(func_addr_of(team, FRIEND, NULL)), instance);
 		func_say(team, TURNED_AWAY, 1);
@@ -199,7 +253,8 @@ static void connecting(struct func_team *team, int rank)
 		break;
 	case IMPOSTOR:
 		func_hear(team, NULL, BEGUN, 1);
-		claim_begin(team, &node, port_of(func_addr_of(team, FRIEND, NULL)), 1);
+		claim_begin(team, &node, port_of(func_addr_of(team, FRIEND, NULL)), 1, ATTEMPT,
+			    GUESS);
 		/* refused at once, and behind the other */
 		claim(team, port_of(func_addr_of(team, US, NULL)), 1);
 		func_say(team, WAITING, 1);
@@ -218,6 +273,69 @@ static void connecting(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* The refusal by which an honest peer says that its own request, with the secret, goes on. */
+static void refuse_crossing(struct func_node *node, struct fi_info *info)
+{
+	const struct switch_nonce nonce = nonce_of(SECRET);
+	uint8_t data[SWITCH_REFUSAL_MAX];
+	const size_t len = switch_refusal_write(SWITCH_REFUSAL_CROSSING, &nonce, data);
+
+	FUNC_OK(fi_reject(node->pep, info->handle, data, len));
+	fi_freeinfo(info);
+}
+
+/*
+ * It claims the name of a peer that we connect to and that connects to us, with the very
+ * preamble of that peer's request, but ahead of it.  Only the peer's own is adopted.
+ */
+static void crossing(struct func_team *team, int rank)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	struct sess_request call, answer;
+	struct func_req out = {.done = 0};
+	struct func_node node, peer;
+	struct func_event event;
+	struct func_addr addr;
+	static char buf[9];
+
+	switch (rank) {
+	case FRIEND:
+		func_listen(&node, &conf);
+		func_name(&node.pep->fid, &addr);
+		func_publish(team, FRIEND, &addr);
+		FUNC_EVENT(&node, &event, FI_CONNREQ);
+		FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, &call));
+		func_say(team, BEGUN, 1);
+		func_hear(team, NULL, WAITING, 1);
+		refuse_crossing(&node, event.info);
+		func_hear(team, NULL, TURNED_AWAY, 1);
+		claim_begin(team, &peer, port_of(&addr), 1, ATTEMPT, SECRET);
+		FUNC_EVENT(&peer, &event, FI_CONNECTED);
+		FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, &answer));
+		FUNC_EQ(answer.session_id, call.session_id);
+		FUNC_EQ(answer.cookie, call.cookie);
+		func_close(&peer);
+		break;
+	case IMPOSTOR:
+		func_hear(team, NULL, BEGUN, 1);
+		claim_begin(team, &node, port_of(func_addr_of(team, FRIEND, NULL)), 1, ATTEMPT,
+			    GUESS);
+		/* refused at once, and behind the other */
+		claim(team, port_of(func_addr_of(team, US, NULL)), 1);
+		func_say(team, WAITING, 1);
+		claim_is_refused(&node);
+		func_say(team, TURNED_AWAY, 1);
+		return;
+	default:
+		open_here(team, US, &node);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL,
+					  know(team, FRIEND, &node), 1, &out));
+		/* the peer closes without a hello */
+		FUNC_WAIT(&node, &out, FI_ECONNRESET);
+	}
+	func_close(&node);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
@@ -225,6 +343,7 @@ int main(int argc, char **argv)
 		{"an established peer, by a smaller instance", 3, established, FUNC_SWITCH, 1},
 		{"the endpoint itself", 3, ourselves, FUNC_SWITCH, 0},
 		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
+		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
