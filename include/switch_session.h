@@ -406,7 +406,8 @@ int sess_accept(struct sess_ep *ep, struct sess_core *core, const struct sess_re
 /* A session that this side is opening goes on over the connection that the peer's request
  * asks for. */
 void sess_adopt(struct sess *sess, const struct sess_request *request);
-/* Sends the peer a packet, so that the core finds out if the path is broken. */
+/* Sends the peer a packet, so that the core finds out if the path is broken; not where so
+ * many are on their way that the credits are needed. */
 void sess_probe(struct sess *sess);
 /* The peer refused the connection of a session that this side is opening, and said "try
  * again": after a pause the action CONNECT asks for another path.  May be repeated until

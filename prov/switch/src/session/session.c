@@ -158,7 +158,9 @@ enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_requ
 
 void sess_probe(struct sess *sess)
 {
-	if (!sess->link)
+	/* The last credit is for grants: two sides that had spent it, because somebody made them
+	 * probe each other, could not tell of the credits that they give. */
+	if (!sess->link || !credit_may_send(&sess->link->credit, CREDIT_CONTROL))
 		return;
 	sess->link->credit.owed = true;
 	sess_link_ready(sess->link);

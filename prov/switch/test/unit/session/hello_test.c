@@ -439,6 +439,28 @@ Test(hello, renewed)
 	link_leak_check();
 }
 
+/* Newcomers that claim the name of either side may come as often as they like: what both
+ * sides send because of that leaves them the credits to go on. */
+Test(hello, probes_block_nobody)
+{
+	struct duo duo = duo_of(link_config());
+	struct link_op *received = recv_plain(duo.b, 10), *sent;
+
+	for (unsigned i = 0; i < SESS_CREDITS_MAX; i++) {
+		sess_probe(duo.ab->sess);
+		link_act(duo.a);
+		sess_probe(duo.ba->sess);
+		link_act(duo.b);
+	}
+	cr_assert_geq(stats_of(duo.ab).tx_packets, 2, "a packet besides the hello");
+	sent = send_plain(duo.ab, 10, 1);
+	link_run(duo.link);
+	expect_sent(sent);
+	expect_received(received, 10, 1);
+	duo_close(&duo);
+	link_leak_check();
+}
+
 /* A session that failed, and the next to the same peer. */
 Test(hello, next_session_is_fresh)
 {
