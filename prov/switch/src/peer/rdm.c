@@ -114,6 +114,23 @@ static uint64_t source_key(struct switch_rdm *rdm, struct switch_conn *conn)
 			       : SESS_SOURCE_ANY;
 }
 
+/* The peer is in no address vector, or not any more. */
+static void conn_unname(struct switch_conn *conn)
+{
+	rdm_forget(conn);
+	conn->fi_addr = FI_ADDR_NOTAVAIL;
+	sess_set_source(conn->link.sess, source_key(rdm_of(conn->local), conn));
+	conn_set_unnamed(conn);
+}
+
+/* Another connection has the name: nothing that comes over this one is the peer's. */
+static void conn_lose_name(struct switch_conn *conn)
+{
+	rdm_forget(conn);
+	conn->fi_addr = FI_ADDR_NOTAVAIL;
+	sess_set_source(conn->link.sess, SESS_SOURCE_ANY);
+}
+
 void switch_rdm_named(struct switch_rdm *rdm, fi_addr_t fi_addr)
 {
 	const struct switch_addr *addr = switch_names_get(rdm->names, fi_addr);
@@ -127,12 +144,8 @@ void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr)
 {
 	struct switch_conn *conn = fi_addr < rdm->conn_cnt ? rdm->conns[fi_addr] : NULL;
 
-	if (!conn)
-		return;
-	rdm->conns[fi_addr] = NULL;
-	conn->fi_addr = FI_ADDR_NOTAVAIL;
-	sess_set_source(conn->link.sess, source_key(rdm, conn));
-	conn_set_unnamed(conn);
+	if (conn)
+		conn_unname(conn);
 }
 
 /* -- opening ------------------------------------------------------------------------- */
@@ -272,10 +285,13 @@ static void meet_self(struct switch_rdm *rdm, struct core_event *event,
 	switch_link_drop_path(&conn->link);
 }
 
+/* named: no other connection has this name, so that this one gets it. */
 static void accept_new(struct switch_rdm *rdm, struct core_event *event,
-		       const struct sess_request *request, const struct switch_addr *name)
+		       const struct sess_request *request, const struct switch_addr *name,
+		       bool named)
 {
-	fi_addr_t fi_addr = switch_names_find(rdm->names, name->bytes, name->len);
+	fi_addr_t fi_addr =
+		named ? switch_names_find(rdm->names, name->bytes, name->len) : FI_ADDR_NOTAVAIL;
 	struct core_request *core_request = event->request;
 	struct switch_conn *conn = switch_conn_create(&rdm->local, fi_addr);
 
@@ -283,7 +299,7 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 		conn->addr = *name;
 	if (!conn ||
 	    sess_accept(rdm->local.sess_ep, conn->link.core->sess, request, &conn->link,
-			source_key(rdm, conn), &conn->link.sess) ||
+			named ? source_key(rdm, conn) : SESS_SOURCE_ANY, &conn->link.sess) ||
 	    (fi_addr != FI_ADDR_NOTAVAIL && conns_reserve(rdm, fi_addr))) {
 		SW_WARN(EP_CTRL, "no memory for a peer that connects\n");
 		refuse(rdm, event, SWITCH_REFUSAL_CLOSING, NULL);
@@ -296,7 +312,8 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 		switch_link_end(&conn->link);
 		return;
 	}
-	hold_name(conn);
+	if (named)
+		hold_name(conn);
 }
 
 /* -- who is who: two that claim one name ---------------------------------------------- */
@@ -435,7 +452,7 @@ static void renew(struct switch_conn *conn, struct core_event *event,
 	}
 	rdm_forget(conn);
 	sess_abort(conn->link.sess, FI_ECONNRESET);
-	accept_new(rdm, event, request, name);
+	accept_new(rdm, event, request, name, true);
 }
 
 void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
@@ -467,7 +484,7 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 		return;
 	}
 	if (!conn) {
-		accept_new(rdm, event, &request, &name);
+		accept_new(rdm, event, &request, &name, true);
 		return;
 	}
 	switch (sess_crossing(conn->link.sess, &request)) {
@@ -481,8 +498,7 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 		renew(conn, event, &request, &name);
 		break;
 	case SESS_CROSS_BESIDE:
-		rdm_forget(conn);
-		accept_new(rdm, event, &request, &name);
+		accept_new(rdm, event, &request, &name, false);
 		break;
 	case SESS_CROSS_SELF: /* sess_ep_is_self() has excluded it */
 		break;
@@ -554,22 +570,29 @@ static const struct switch_addr *rdm_name_for(const struct switch_local *local,
 		       : NULL;
 }
 
-/* The first session of a name that comes up has it. */
+/* The first session of a name that comes up has it.  The name may have come into the
+ * address vector since the peer connected, or left it. */
 static void rdm_up(struct switch_conn *conn)
 {
 	struct switch_rdm *rdm = rdm_of(conn->local);
 	struct switch_conn *holder = find_peer(rdm, &conn->addr);
+	fi_addr_t fi_addr;
 
 	drop_claim(conn);
 	if (holder == conn)
 		return;
 	if (holder && sess_is_up(holder->link.sess)) {
+		conn_lose_name(conn);
 		sess_abort(conn->link.sess, FI_ECONNREFUSED);
 		return;
 	}
 	if (holder)
-		rdm_forget(holder);
-	hold_name(conn);
+		conn_lose_name(holder);
+	fi_addr = switch_names_find(rdm->names, conn->addr.bytes, conn->addr.len);
+	if (fi_addr == FI_ADDR_NOTAVAIL)
+		conn_unname(conn);
+	else if (conn_name(conn, fi_addr))
+		sess_abort(conn->link.sess, FI_ENOMEM);
 }
 
 /* The endpoint closes, or the connection is about to be freed. */

@@ -6,6 +6,8 @@
  */
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/func_common.h"
 #include "peer/data.h"
@@ -13,7 +15,7 @@
 
 enum { US, FRIEND, IMPOSTOR };
 enum { LEN = 30000, STOP_TAG = 1, FIRST_TAG = 2, ROUNDS = 10, ATTEMPT = 1000 };
-enum { BEGUN, WAITING, TURNED_AWAY }; /* words of the team */
+enum { BEGUN, WAITING, TURNED_AWAY, SENT, GREETED, OVER }; /* words of the team */
 
 static uint16_t port_of(const struct func_addr *addr)
 {
@@ -336,6 +338,240 @@ static void crossing(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* An address that nobody listens at, as long as this descriptor is open. */
+static int reserve(struct func_addr *addr)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	FUNC_TRUE(fd >= 0 && !bind(fd, (struct sockaddr *)&in, len) &&
+		  !getsockname(fd, (struct sockaddr *)&in, &len));
+	addr->len = len;
+	memcpy(addr->bytes, &in, len);
+	return fd;
+}
+
+/* Connects to us in the friend's name, and is accepted; our answer. */
+static void claim_is_accepted(struct func_team *team, struct func_node *node, uint64_t instance,
+			      struct sess_request *answer)
+{
+	struct func_event event;
+
+	claim_begin(team, node, port_of(func_addr_of(team, FRIEND, NULL)), instance, ATTEMPT,
+		    GUESS);
+	FUNC_EVENT(node, &event, FI_CONNECTED);
+	FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, answer));
+}
+
+static void send_packet(struct func_node *node, const struct sess_request *answer, uint32_t seq,
+			const uint8_t *record, size_t record_len)
+{
+	uint8_t packet[512];
+	const struct wire_header header = {
+		.session_id = answer->session_id,
+		.cookie = answer->cookie,
+		.seq = seq,
+		.window = 64,
+		.record_cnt = 1,
+	};
+	struct func_req out = {.done = 0};
+	const size_t len = wire_put_header(packet, &header);
+
+	memcpy(packet + len, record, record_len);
+	FUNC_POST(node, fi_send(node->ep, packet, len + record_len, NULL, 0, &out));
+	FUNC_DONE(node, &out);
+}
+
+/* Says hello over a connection that was accepted. */
+static void send_hello(struct func_node *node, uint64_t instance, const struct sess_request *answer)
+{
+	const struct wire_hello hello = {
+		.version_min = WIRE_VERSION,
+		.version_max = WIRE_VERSION,
+		.byte_order = WIRE_BYTE_ORDER,
+		.window = 64,
+		.buffer_size = 1 << 16,
+		.attempt = ATTEMPT,
+		.instance = instance,
+		.next_seq = 1,
+		.exts = 1 << WIRE_EXT_NAME | 1 << WIRE_EXT_BUDGET | 1 << WIRE_EXT_SECRET,
+		.name_len = 1,
+	};
+	uint8_t record[256];
+
+	send_packet(node, answer, 0, record, wire_put_hello(record, &hello));
+}
+
+/* The same, and waits for our answer. */
+static void greet(struct func_node *node, uint64_t instance, const struct sess_request *answer)
+{
+	static uint8_t buf[1 << 16];
+	struct func_req in = {.done = 0};
+
+	FUNC_POST(node, fi_recv(node->ep, buf, sizeof(buf), NULL, 0, &in));
+	send_hello(node, instance, answer);
+	FUNC_DONE(node, &in);
+}
+
+/* Sends a message right behind the hello, and waits for our answer, or for the end. */
+static void greet_in_vain(struct func_node *node, uint64_t instance,
+			  const struct sess_request *answer, uint64_t tag)
+{
+	static uint8_t buf[1 << 16];
+	struct func_req in = {.done = 0};
+	uint8_t record[32];
+
+	FUNC_POST(node, fi_recv(node->ep, buf, sizeof(buf), NULL, 0, &in));
+	send_hello(node, instance, answer);
+	send_packet(node, answer, 1, record, wire_put_inline(record, WIRE_TAGGED, 0, tag, 0, 0));
+	FUNC_UNTIL(node, func_done(&in));
+}
+
+/* It claims the name of a peer that has connected to us and has not greeted yet: what we
+ * send to that peer waits for that peer all the same. */
+static void ungreeted(struct func_team *team, int rank)
+{
+	struct func_req out[2] = {{.done = 0}, {.done = 0}};
+	struct sess_request answer;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9];
+	fi_addr_t peer;
+	int fd = -1;
+
+	switch (rank) {
+	case FRIEND:
+		fd = reserve(&addr);
+		func_publish(team, FRIEND, &addr);
+		claim_is_accepted(team, &node, 5, &answer);
+		func_say(team, BEGUN, 1);
+		func_hear(team, NULL, SENT, 2);
+		greet(&node, 5, &answer);
+		break;
+	case IMPOSTOR:
+		func_hear(team, NULL, SENT, 1);
+		claim_is_accepted(team, &node, 1, &answer);
+		func_say(team, WAITING, 1);
+		break;
+	default:
+		open_here(team, US, &node);
+		peer = know(team, FRIEND, &node);
+		func_hear(team, &node, BEGUN, 1);
+		FUNC_POST(&node,
+			  fi_tsend(node.ep, buf, sizeof(buf), NULL, peer, 1, func_fresh(&out[0])));
+		func_say(team, SENT, 1);
+		func_hear(team, &node, WAITING, 1);
+		FUNC_POST(&node,
+			  fi_tsend(node.ep, buf, sizeof(buf), NULL, peer, 2, func_fresh(&out[1])));
+		func_say(team, SENT, 2);
+		FUNC_DONE(&node, &out[0]);
+		FUNC_DONE(&node, &out[1]);
+		func_say(team, OVER, 1);
+	}
+	func_hear(team, NULL, OVER, 1);
+	func_close(&node);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Two have connected in the name of a peer, and both greet, in either order.  Who greets
+ * second is turned away, and a receive from that peer neither gets its data nor fails. */
+static void second(struct func_team *team, int rank)
+{
+	const int greeter = (int)team->func_case->arg;
+	struct func_req in = {.done = 0};
+	struct sess_request answer;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9];
+	int fd = -1;
+
+	if (rank == US) {
+		open_here(team, US, &node);
+		FUNC_POST(&node, fi_trecv(node.ep, buf, sizeof(buf), NULL,
+					  know(team, FRIEND, &node), 1, 0, &in));
+		func_say(team, BEGUN, 1);
+		func_hear(team, &node, OVER, 1);
+		FUNC_OK(fi_cancel(&node.ep->fid, &in));
+		FUNC_WAIT(&node, &in, FI_ECANCELED);
+		func_say(team, OVER, 2);
+	} else {
+		if (rank == FRIEND) {
+			fd = reserve(&addr);
+			func_publish(team, FRIEND, &addr);
+		}
+		func_hear(team, NULL, BEGUN, 1);
+		if (rank == IMPOSTOR)
+			func_hear(team, NULL, WAITING, 1);
+		claim_is_accepted(team, &node, (uint64_t)rank + 5, &answer);
+		func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
+		func_hear(team, NULL, WAITING, 2);
+		if (rank == greeter) {
+			greet(&node, (uint64_t)rank + 5, &answer);
+			func_say(team, GREETED, 1);
+		} else {
+			func_hear(team, NULL, GREETED, 1);
+			greet_in_vain(&node, (uint64_t)rank + 5, &answer, 1);
+			func_say(team, OVER, 1);
+		}
+		func_hear(team, NULL, OVER, 2);
+	}
+	func_close(&node);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Two have connected in the name of a peer and not greeted yet.  Its entry of the address
+ * vector goes, and another peer gets its place; then one of the two greets.  It is not that
+ * other peer, whom nobody listens for. */
+static void renamed(struct func_team *team, int rank)
+{
+	const int greeter = (int)team->func_case->arg;
+	struct func_req out = {.done = 0};
+	struct sess_request answer;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9];
+	fi_addr_t peer, other;
+	int fd = -1;
+
+	if (rank == US) {
+		fd = reserve(&addr);
+		open_here(team, US, &node);
+		peer = know(team, FRIEND, &node);
+		func_say(team, BEGUN, 1);
+		func_hear(team, &node, WAITING, 2);
+		FUNC_OK(fi_av_remove(node.av, &peer, 1, 0));
+		FUNC_EQ(fi_av_insert(node.av, addr.bytes, 1, &other, 0, NULL), 1);
+		FUNC_EQ(other, peer);
+		func_say(team, SENT, 1);
+		func_hear(team, &node, GREETED, 1);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL, other, 1, &out));
+		FUNC_WAIT(&node, &out, FI_ECONNREFUSED);
+		func_say(team, OVER, 1);
+	} else {
+		if (rank == FRIEND) {
+			fd = reserve(&addr);
+			func_publish(team, FRIEND, &addr);
+		}
+		func_hear(team, NULL, BEGUN, 1);
+		if (rank == IMPOSTOR)
+			func_hear(team, NULL, WAITING, 1);
+		claim_is_accepted(team, &node, (uint64_t)rank + 5, &answer);
+		func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
+		func_hear(team, NULL, SENT, 1);
+		if (rank == greeter) {
+			greet(&node, (uint64_t)rank + 5, &answer);
+			func_say(team, GREETED, 1);
+		}
+		func_hear(team, NULL, OVER, 1);
+	}
+	func_close(&node);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
@@ -344,6 +580,12 @@ int main(int argc, char **argv)
 		{"the endpoint itself", 3, ourselves, FUNC_SWITCH, 0},
 		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
 		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},
+		{"a peer that has not greeted yet", 3, ungreeted, FUNC_SWITCH, 0},
+		{"a peer that greets first", 3, second, FUNC_SWITCH, FRIEND},
+		{"a peer that is greeted for first", 3, second, FUNC_SWITCH, IMPOSTOR},
+		{"a peer that is removed before the first greets", 3, renamed, FUNC_SWITCH, FRIEND},
+		{"a peer that is removed before the second greets", 3, renamed, FUNC_SWITCH,
+		 IMPOSTOR},
 	};
 
 	return func_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
