@@ -177,6 +177,7 @@ static int rdm_open(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct swit
 		switch_link_end(&conn->link);
 		return ret;
 	}
+	conn->is_sure = true;
 	rdm->conns[fi_addr] = conn;
 	*out = conn;
 	return 0;
@@ -498,7 +499,10 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 		renew(conn, event, &request, &name);
 		break;
 	case SESS_CROSS_BESIDE:
-		accept_new(rdm, event, &request, &name, false);
+		if (conn->is_sure)
+			refuse(rdm, event, SWITCH_REFUSAL_AGAIN, NULL);
+		else
+			accept_new(rdm, event, &request, &name, false);
 		break;
 	case SESS_CROSS_SELF: /* sess_ep_is_self() has excluded it */
 		break;
@@ -570,8 +574,8 @@ static const struct switch_addr *rdm_name_for(const struct switch_local *local,
 		       : NULL;
 }
 
-/* The first session of a name that comes up has it.  The name may have come into the
- * address vector since the peer connected, or left it. */
+/* The first session of a name that comes up has it, unless we connect to the name.  The name
+ * may have come into the address vector since the peer connected, or left it. */
 static void rdm_up(struct switch_conn *conn)
 {
 	struct switch_rdm *rdm = rdm_of(conn->local);
@@ -581,7 +585,7 @@ static void rdm_up(struct switch_conn *conn)
 	drop_claim(conn);
 	if (holder == conn)
 		return;
-	if (holder && sess_is_up(holder->link.sess)) {
+	if (holder && (holder->is_sure || sess_is_up(holder->link.sess))) {
 		conn_lose_name(conn);
 		sess_abort(conn->link.sess, FI_ECONNREFUSED);
 		return;

@@ -288,7 +288,8 @@ static void refuse_crossing(struct func_node *node, struct fi_info *info)
 
 /*
  * It claims the name of a peer that we connect to and that connects to us, with the very
- * preamble of that peer's request, but ahead of it.  Only the peer's own is adopted.
+ * preamble of that peer's request, but ahead of it.  Only the peer's own is adopted; and
+ * again when that has not greeted yet, when another instance could be its successor.
  */
 static void crossing(struct func_team *team, int rank)
 {
@@ -316,6 +317,8 @@ static void crossing(struct func_team *team, int rank)
 		FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, &answer));
 		FUNC_EQ(answer.session_id, call.session_id);
 		FUNC_EQ(answer.cookie, call.cookie);
+		func_say(team, GREETED, 1);
+		func_hear(team, NULL, OVER, 1);
 		func_close(&peer);
 		break;
 	case IMPOSTOR:
@@ -327,6 +330,9 @@ static void crossing(struct func_team *team, int rank)
 		func_say(team, WAITING, 1);
 		claim_is_refused(&node);
 		func_say(team, TURNED_AWAY, 1);
+		func_hear(team, NULL, GREETED, 1);
+		claim(team, port_of(func_addr_of(team, FRIEND, NULL)), 2);
+		func_say(team, OVER, 1);
 		return;
 	default:
 		open_here(team, US, &node);
