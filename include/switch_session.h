@@ -342,6 +342,10 @@ unsigned sess_ep_busy(const struct sess_ep *ep);
 /* All of its sessions fail with this error. */
 void sess_ep_abort(struct sess_ep *ep, int error);
 
+/* The peer with this key gets another, in all sessions and in what came by those that have
+ * ended: the driver is about to give the key to somebody else. */
+void sess_ep_rename_source(struct sess_ep *ep, uint64_t from, uint64_t to);
+
 /* Frees the endpoint once its last session is closed; at once if there is
  * none.  The driver must not use it afterwards. */
 void sess_ep_destroy(struct sess_ep *ep);

@@ -214,14 +214,16 @@ int switch_names_del(struct switch_names *names, fi_addr_t fi_addr)
 {
 	struct names_entry *entry = entry_get(names, fi_addr);
 	struct names_entry *twin;
+	struct switch_addr addr;
 	struct switch_rdm *rdm;
 
 	if (!entry)
 		return -FI_EINVAL;
+	addr = entry->addr;
 	twin = table_del(names, entry);
 	entry_release(names, entry);
 	LIST_FOREACH (rdm, &names->rdms, names_entry)
-		switch_rdm_unnamed(rdm, fi_addr);
+		switch_rdm_unnamed(rdm, fi_addr, &addr, twin ? twin->idx : FI_ADDR_NOTAVAIL);
 	if (twin)
 		LIST_FOREACH (rdm, &names->rdms, names_entry)
 			switch_rdm_named(rdm, twin->idx);

@@ -140,10 +140,18 @@ void switch_rdm_named(struct switch_rdm *rdm, fi_addr_t fi_addr)
 		SW_WARN(AV, "no memory to name a peer that is connected\n");
 }
 
-void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr)
+void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct switch_addr *addr,
+			fi_addr_t twin)
 {
 	struct switch_conn *conn = fi_addr < rdm->conn_cnt ? rdm->conns[fi_addr] : NULL;
+	struct switch_unknown *unknown = NULL;
+	uint64_t source = twin;
 
+	if (twin == FI_ADDR_NOTAVAIL)
+		source = rdm->source_err ? switch_source_key(rdm->sources, addr, &unknown)
+					 : SESS_SOURCE_ANY;
+	sess_ep_rename_source(rdm->local.sess_ep, fi_addr, source);
+	switch_unknown_release(unknown);
 	if (conn)
 		conn_unname(conn);
 }

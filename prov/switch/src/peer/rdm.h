@@ -43,8 +43,10 @@ extern const struct switch_role switch_rdm_role;
 fi_addr_t switch_rdm_first(const struct switch_rdm *rdm, fi_addr_t fi_addr);
 /* Somebody connects to an RDM endpoint (struct switch_front). */
 void switch_rdm_request(struct switch_pump *pump, struct core_event *event);
-/* An entry of its address vector came, or went. */
+/* An entry of its address vector came; or one with this address went, for which another,
+ * if not FI_ADDR_NOTAVAIL, stands in. */
 void switch_rdm_named(struct switch_rdm *rdm, fi_addr_t fi_addr);
-void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr);
+void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct switch_addr *addr,
+			fi_addr_t twin);
 
 #endif

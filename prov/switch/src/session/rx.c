@@ -109,16 +109,32 @@ void rx_fail_source(struct sess *sess, int error)
 	}
 }
 
+static void name_message(struct sess_rx *rx, struct sess_message *message, uint64_t source)
+{
+	if (message->claimed)
+		message->source = source;
+	else
+		index_message_source(match_queue(rx, message->flags), message, source);
+}
+
 void sess_set_source(struct sess *sess, uint64_t source)
 {
 	struct sess_message *message;
 
 	sess->source = source;
-	TAILQ_FOREACH (message, &sess->messages, sess_link) {
-		if (message->claimed)
-			message->source = source;
-		else
-			index_message_source(match_queue(sess->ep->rx, message->flags), message,
-					     source);
-	}
+	TAILQ_FOREACH (message, &sess->messages, sess_link)
+		name_message(sess->ep->rx, message, source);
+}
+
+void sess_ep_rename_source(struct sess_ep *ep, uint64_t from, uint64_t to)
+{
+	struct sess_message *message;
+	struct sess *sess;
+
+	TAILQ_FOREACH (sess, &ep->sessions, ep_link)
+		if (sess->source == from)
+			sess_set_source(sess, to);
+	TAILQ_FOREACH (message, &ep->rx->orphans, sess_link)
+		if (message->source == from && message->ep == ep)
+			name_message(ep->rx, message, to);
 }

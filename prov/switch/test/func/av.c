@@ -182,6 +182,46 @@ static void reuse(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* What a peer left behind that is closed and removed is not of the peer that gets its place. */
+static void left_behind(struct func_team *team, int rank)
+{
+	struct func_conf conf = conf_of(team);
+	struct func_req req = {.done = 0};
+	struct func_node node;
+	fi_addr_t again;
+	int word = rank;
+
+	func_join(team, rank, &node, &conf);
+	if (rank) {
+		if (rank == 2)
+			func_hear(team, &node, 0, 1);
+		FUNC_POST(&node,
+			  fi_tsend(node.ep, &word, sizeof(word), NULL, node.peer[0], 7, &req));
+		FUNC_DONE(&node, &req);
+		if (rank == 2)
+			func_hear(team, &node, 1, 1);
+		func_close(&node);
+		func_say(team, 2, rank);
+		return;
+	}
+	func_hear(team, &node, 2, 1); /* its message has come, and its session is over */
+	FUNC_OK(fi_av_remove(node.av, &node.peer[1], 1, 0));
+	FUNC_OK(fi_av_remove(node.av, &node.peer[2], 1, 0));
+	FUNC_EQ(fi_av_insert(node.av, team->addr[2].bytes, 1, &again, 0, NULL), 1);
+	FUNC_POST(&node, fi_trecv(node.ep, &word, sizeof(word), NULL, again, 7, 0, &req));
+	func_say(team, 0, 1);
+	FUNC_DONE(&node, &req);
+	FUNC_EQ(word, 2);
+	FUNC_TRUE(req.src == again);
+	FUNC_POST(&node, fi_trecv(node.ep, &word, sizeof(word), NULL, FI_ADDR_UNSPEC, 7, 0,
+				  func_fresh(&req)));
+	FUNC_DONE(&node, &req);
+	FUNC_EQ(word, 1);
+	FUNC_TRUE(req.src == FI_ADDR_NOTAVAIL || !func_is_switch());
+	func_say(team, 1, 1);
+	func_close(&node);
+}
+
 /* A peer that is in no vector is heard without a name; inserted later, it has
  * one, and can be answered. */
 static void late(struct func_team *team, int rank)
@@ -398,6 +438,7 @@ int main(int argc, char **argv)
 		{"bad addresses, map", 1, bad, 0, FI_AV_MAP},
 		{"reuse, table", 3, reuse, 0, FI_AV_TABLE},
 		{"reuse, map", 3, reuse, 0, FI_AV_MAP},
+		{"left behind", 3, left_behind, FUNC_SWITCH, FI_AV_TABLE},
 		{"late, table", 2, late, 0, FI_AV_TABLE},
 		{"late, map", 2, late, 0, FI_AV_MAP},
 		{"user ids, table", 2, user_ids, FUNC_SWITCH, FI_AV_TABLE},
