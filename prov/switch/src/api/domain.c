@@ -118,7 +118,7 @@ static void set_thresholds(const struct switch_domain *domain, struct sess_core_
 		params->rndv_threshold ? params->rndv_threshold : row->write;
 }
 
-/* What the engine has to know of the core. */
+/* Describes the core to the engine. */
 static int describe_core(struct switch_domain *domain)
 {
 	const struct switch_params *params = &switch_params;

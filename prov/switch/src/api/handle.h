@@ -16,9 +16,8 @@ struct switch_ep;
 struct switch_rx;
 
 /*
- * What the application holds of an endpoint, of an alias of one, or of a shared
- * receive context: the object behind every fid_ep of this provider but passive
- * endpoints.
+ * The object behind every fid_ep of this provider but passive endpoints: an endpoint, an
+ * alias of one, or a shared receive context, as the application holds it.
  */
 struct switch_handle {
 	struct fid_ep fid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What an object does not offer: functions for the slots of libfabric's
- * tables, which its inline wrappers call unguarded.
+ * Refusals for the slots of libfabric's tables whose calls are not offered: its inline
+ * wrappers call each slot unguarded.
  */
 #include <rdma/fabric.h>
 #include <rdma/fi_cm.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What an object does not offer: refusals for the slots of libfabric's tables.
+ * Refusals for the slots of libfabric's tables whose calls are not offered.
  */
 #ifndef SWITCH_NO_H
 #define SWITCH_NO_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the calls of several kinds of objects share: options (fi_getopt(3)), and errors
- * in words.
+ * Options (fi_getopt(3)) and errors in words, for the calls of several kinds of objects.
+ * Keeps nothing.
  */
 #include <stdio.h>
 #include <string.h>

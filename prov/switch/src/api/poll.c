@@ -3,7 +3,7 @@
  * Poll sets: which of some completion queues and counters of a domain have
  * something (fi_poll(3)), for one pass of progress.
  *
- * Owned by the application; the domain's lock covers them.  What is in a set
+ * Owned by the application; the domain's lock covers them.  An object that is in a set
  * cannot be closed, nor can a set with something in it.
  */
 #include <stdlib.h>

@@ -29,7 +29,7 @@ struct switch_args {
 	bool silent; /* inject: no completion but an error */
 };
 
-/* What the calls of libfabric return.  flags: those of the operation. */
+/* Return the value for the call of libfabric.  flags: those of the operation. */
 ssize_t switch_post_send(struct switch_ep *ep, const struct switch_args *args, uint64_t flags);
 ssize_t switch_post_recv(struct switch_rx *rx, const struct switch_args *args, uint64_t flags);
 

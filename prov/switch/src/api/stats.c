@@ -108,7 +108,7 @@ int switch_ep_ops_open(struct fid *fid, const char *name, uint64_t flags, void *
 
 /* -- the line at close ---------------------------------------------------------- */
 
-/* What does not fit is lost. */
+/* Appends a member, or nothing where there is no room for it. */
 static void line_add(struct switch_stats_line *line, const char *name, uint64_t value)
 {
 	int len = snprintf(line->text + line->len, sizeof(line->text) - line->len, ", \"%s\": %llu",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the objects that are waited for share: their wait objects as the application sees
- * them, and how those of a domain come and go.
+ * Wait objects of queues, counters and sets as the application sees them, and how those of
+ * a domain come and go.
  */
 #ifndef SWITCH_TRYWAIT_H
 #define SWITCH_TRYWAIT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What an entry of fi_getinfo says: the attributes that the provider offers
- * over a core, whether they satisfy an application's hints, and how the hints
- * show in the answer.
+ * The attributes in an entry of fi_getinfo: those that the provider offers over a
+ * core, whether they satisfy an application's hints, and how the hints show in the
+ * answer.
  *
  * Called by discover/info.c, and when an object is opened with attributes that the
  * application may have changed; asks nobody and keeps nothing.
@@ -40,7 +40,7 @@
 
 #define OBJECT_CNT 65536 /* endpoints, queues, counters: memory bounds them, and nothing else */
 
-/* What is offered, by the type of the endpoint, in the order of the answer. */
+/* Capabilities by the type of the endpoint, in the order of the answer. */
 static const struct offer {
 	enum fi_ep_type type;
 	uint64_t caps;
@@ -302,7 +302,7 @@ static bool fabric_suits(const struct fi_info *info, const struct fi_fabric_attr
 			 within("prov_version", want->prov_version, switch_prov.version));
 }
 
-/* What is asked of an endpoint and its contexts. */
+/* Whether the attributes of an endpoint and its contexts are those that were asked for. */
 static bool objects_suit(const struct fi_info *info, const struct wish *wish)
 {
 	const uint64_t caps = wish->hints->caps;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What an entry of fi_getinfo says, and whether attributes are among what is offered.
+ * The attributes in an entry of fi_getinfo, and whether an application may ask for others.
  */
 #ifndef SWITCH_ATTR_H
 #define SWITCH_ATTR_H

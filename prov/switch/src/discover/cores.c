@@ -241,8 +241,9 @@ static void add_others(struct fi_info **list, struct fi_info *more)
 	*end = others;
 }
 
-/* What cores (NULL: all) have for hints: of each its connected endpoints, or, if
- * it has none, the connectionless ones.  Parameter core_ep_type: one kind only. */
+/* Lists the entries of a core (NULL: of all) that suit the hints: of each core those with
+ * connected endpoints, or else the connectionless ones.  Parameter core_ep_type: one kind
+ * only. */
 int switch_core_list(const char *core, const struct fi_info *hints, const char *node,
 		     const char *service, uint64_t flags, struct fi_info **list)
 {

@@ -27,8 +27,9 @@ struct switch_core_choice {
 /* hint: the provider that the application names, or NULL.  0, or -FI_ENODATA if that
  * cannot be a core. */
 int switch_core_choose(const char *hint, struct switch_core_choice *choice);
-/* What cores (NULL: all) have for hints: of each its connected endpoints, or, if
- * it has none, the connectionless ones.  Parameter core_ep_type: one kind only. */
+/* Lists the entries of a core (NULL: of all) that suit the hints: of each core those with
+ * connected endpoints, or else the connectionless ones.  Parameter core_ep_type: one kind
+ * only. */
 int switch_core_list(const char *core, const struct fi_info *hints, const char *node,
 		     const char *service, uint64_t flags, struct fi_info **list);
 /* Whether we can be layered over it; says in the log why not. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What moving data costs over each core: from which size of a message a read or
+ * The costs of moving data over each core: from which size of a message a read or
  * a write takes less time than a copy.  discover/costs.c has the table,
  * discover/costs_file.c reads another one from a file.
  */

@@ -32,7 +32,7 @@ struct switch_msg {
 
 extern const struct switch_role switch_msg_role;
 
-/* What fi_connect, fi_accept and fi_shutdown do: 0 or a negative errno.  The caller
+/* fi_connect, fi_accept and fi_shutdown: 0 or a negative errno.  The caller
  * performs the engine's actions. */
 int switch_msg_connect(struct switch_msg *msg, const void *addr, size_t addr_len, const void *param,
 		       size_t paramlen);

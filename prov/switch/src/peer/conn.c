@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Connections to peers: opens their paths, and passes what the pump tells to the role of the
- * endpoint.  Called by the roles and by the pump.  The lock is held.
+ * Connections to peers: opens their paths, and passes the callbacks of the pump to the role of
+ * the endpoint.  Called by the roles and by the pump.  The lock is held.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -142,7 +142,7 @@ void switch_conn_leave(struct switch_local *local)
 	}
 }
 
-/* -- what the pump tells ------------------------------------------------------------ */
+/* -- callbacks of the pump ------------------------------------------------------------ */
 
 static int keep_cm_data(struct switch_conn *conn, const void *data, size_t len)
 {

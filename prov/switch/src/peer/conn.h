@@ -44,7 +44,7 @@ struct switch_conn {
 	bool yields; /* our connection gives way to the request with this proof: */
 	struct switch_proof winner;
 
-	/* MSG: what the peer sent with its answer, for FI_CONNECTED or the error */
+	/* MSG: the peer's data with its answer, for FI_CONNECTED or the error */
 	void *cm_data;
 	size_t cm_data_len;
 };

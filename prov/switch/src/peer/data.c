@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What travels in the data of connections.  Keeps nothing.
+ * Connection data: written and parsed.  Called by the roles of endpoints.  Keeps nothing.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What travels in the data of connections: our preamble, then the bytes of the application; and
- * in refusals, why.
+ * Connection data: our preamble, then the bytes of the application, or the nonce of an RDM
+ * endpoint; and the data of refusals, which give the reason.
  */
 #ifndef SWITCH_DATA_H
 #define SWITCH_DATA_H

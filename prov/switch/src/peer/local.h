@@ -21,8 +21,8 @@ struct switch_local;
 struct switch_pump;
 
 /*
- * What endpoints of different types do differently: reliable datagrams (peer/rdm.c) and
- * connected endpoints (peer/cm.c).  All slots are required; the lock is held.
+ * The operations of one type of endpoint: reliable datagrams (peer/rdm.c) or connected
+ * endpoints (peer/cm.c).  All slots are required; the lock is held.
  */
 struct switch_role {
 	/* fi_enable: 0 or a negative errno. */

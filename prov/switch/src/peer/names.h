@@ -50,7 +50,7 @@ const struct switch_addr *switch_names_get(const struct switch_names *names, fi_
 /* The entry with this address, FI_ADDR_NOTAVAIL if there is none.  With
  * several equal entries the first inserted. */
 fi_addr_t switch_names_find(const struct switch_names *names, const void *addr, size_t len);
-/* What completions call the peer with this entry (FI_AV_USER_ID). */
+/* The number by which completions name the peer with this entry (FI_AV_USER_ID). */
 fi_addr_t switch_names_user_id(const struct switch_names *names, fi_addr_t fi_addr);
 
 #endif

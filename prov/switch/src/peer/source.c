@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a received message is said to be from: the entry of the address vector,
- * the number that the application gave that entry (FI_AV_USER_ID), or, where
- * the endpoint wants it (FI_SOURCE_ERR), the address of a peer that is in no
- * address vector.  The engine knows such an unknown source by a key of its own, which
- * no fi_addr_t is.
+ * Sources of received messages: the entry of the address vector, the number that
+ * the application gave that entry (FI_AV_USER_ID), or, where the endpoint wants it
+ * (FI_SOURCE_ERR), the address of a peer that is in no address vector.  The engine knows such an
+ * unknown source by a key of its own, which no fi_addr_t is.
  *
  * Unknown sources belong to the domain, by address and by the number in their key.
  * Sessions and queued entries refer to them.  Of those without a reference the

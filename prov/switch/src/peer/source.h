@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a received message is said to be from.
+ * Sources of received messages, as completions name them.
  */
 #ifndef SWITCH_SOURCE_H
 #define SWITCH_SOURCE_H

@@ -121,7 +121,7 @@ static bool number_of(const struct question *q, char *number, size_t size)
 	return !ret;
 }
 
-/* What the core answers, if it were to keep to the format. */
+/* The answer of the core, if it were to keep to the format. */
 static int ask_core(const struct question *q, char **text)
 {
 	struct question again = *q;

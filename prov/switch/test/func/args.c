@@ -25,7 +25,7 @@ static void open_rdm(struct func_node *node)
 	func_open_domain(node);
 }
 
-/* What an endpoint answers before it is enabled, and what it lacks for that. */
+/* The answers of an endpoint before it is enabled, or while it lacks a binding. */
 static void not_enabled(struct func_team *team, int rank)
 {
 	struct func_req req;
@@ -116,7 +116,7 @@ static void attributes(struct func_team *team, int rank)
 	fi_freeinfo(node.info);
 }
 
-/* What is in use cannot be closed; it can be afterwards. */
+/* An object in use cannot be closed; it can be afterwards. */
 static void busy(struct func_team *team, int rank)
 {
 	struct fid_mr *mr;

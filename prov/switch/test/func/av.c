@@ -97,7 +97,7 @@ static void straddr(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* What is no address is not inserted, and nothing else suffers. */
+/* Bytes that are no address are not inserted, and the rest of the insertion is. */
 static void bad(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
@@ -182,7 +182,7 @@ static void reuse(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* What a peer left behind that is closed and removed is not of the peer that gets its place. */
+/* A message of a peer that is closed and removed is not of the peer that gets its place. */
 static void left_behind(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);

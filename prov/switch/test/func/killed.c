@@ -410,7 +410,7 @@ static void note_name(struct func_team *team, int rank, struct func_node *node)
 enum { BEHIND = 5 }; /* messages right ahead of the end */
 
 /* Nothing is asked of the provider until process 1 is dead: it gave us some time, and
- * left.  What it sent before is all there. */
+ * left.  All messages that it sent before are there. */
 static void sleep_on(struct func_team *team, struct func_node *node)
 {
 	struct func_req in[BEHIND];

@@ -507,7 +507,7 @@ static void cancel_race(struct func_team *team, int rank)
 	free(x.buf);
 }
 
-/* What there is with this tag: 0 or FI_ENOMSG. */
+/* Peeks for a message with this tag: 0 or FI_ENOMSG. */
 static int look(struct func_node *node, struct func_req *req, uint64_t tag, uint64_t flags)
 {
 	struct func_xfer x = {.how = FUNC_MSG,

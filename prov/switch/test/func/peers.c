@@ -101,7 +101,7 @@ static void disagree(struct func_team *team, int rank)
 
 /* -- different cores ---------------------------------------------------- */
 
-/* What is below the first and the second, who connects. */
+/* The cores below the first process and below the second, which connects. */
 static const struct cores {
 	const char *prov[2], *type[2]; /* type NULL: auto */
 	bool meet;		       /* they understand each other */

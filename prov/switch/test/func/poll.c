@@ -151,7 +151,7 @@ static void poll_set(struct func_team *team, int rank)
 
 /* -- wait sets -------------------------------------------------------------------------- */
 
-/* What wakes the sleeper, from another thread. */
+/* The ways to wake the sleeper from another thread. */
 struct cause {
 	struct self *self;
 	struct fid_eq *eq;
@@ -285,8 +285,8 @@ static void *wait_for_set(void *arg)
 	return NULL;
 }
 
-/* What one of several threads finds wakes them all, even if it is taken in the
- * meantime. */
+/* A completion that one of several threads finds wakes them all, even if it is taken in
+ * the meantime. */
 static void wait_set_threads(struct func_team *team, int rank)
 {
 	enum { THREADS = 3 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What travels in connection data: refusals with their reasons, and proofs of nonces.
+ * Connection data: refusals with their reasons, and proofs of nonces.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What the mock core does not let pass: each case has to end with abort(). */
+/* Offences that the mock core does not let pass: each case has to end with abort(). */
 #include "lib/mock_fixture.h"
 
 /* A suite does not hand its signal on. */
