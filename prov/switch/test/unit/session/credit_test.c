@@ -256,8 +256,9 @@ static void pack(struct side *side, const struct sess_credit *credit)
 	side->throttled = credit->throttled;
 }
 
-/* Side i sends a packet of this class. */
-static bool sends(struct state *state, unsigned i, enum credit_class class, uint16_t window)
+/* Side i sends a packet of this class, with records or without. */
+static bool sends(struct state *state, unsigned i, enum credit_class class, bool has_records,
+		  uint16_t window)
 {
 	struct side *side = &state->side[i];
 	struct sess_credit credit;
@@ -270,7 +271,7 @@ static bool sends(struct state *state, unsigned i, enum credit_class class, uint
 	pack(side, &credit);
 	side->fly[side->sent].unknown = state->side[!i].sent;
 	side->fly[side->sent].window = side->told;
-	side->fly[side->sent].has_records = class != CREDIT_GRANT;
+	side->fly[side->sent].has_records = has_records;
 	side->sent++;
 	return true;
 }
@@ -305,11 +306,12 @@ static void add_unknown(struct state *state, unsigned i)
 		peer->fly[k].unknown++;
 }
 
-static bool step_send(struct state *state, unsigned i, enum credit_class class, uint16_t window)
+static bool step_send(struct state *state, unsigned i, enum credit_class class, bool has_records,
+		      uint16_t window)
 {
 	struct state next = *state;
 
-	if (!sends(&next, i, class, window))
+	if (!sends(&next, i, class, has_records, window))
 		return false;
 	add_unknown(&next, i);
 	*state = next;
@@ -322,11 +324,11 @@ static bool acts(struct state *state, unsigned i, uint16_t window)
 {
 	struct side *side = &state->side[i];
 
-	if (side->wants && step_send(state, i, (enum credit_class)side->wants, window)) {
+	if (side->wants && step_send(state, i, (enum credit_class)side->wants, true, window)) {
 		state->side[i].wants = 0;
 		return true;
 	}
-	return side->owed && step_send(state, i, CREDIT_GRANT, window);
+	return side->owed && step_send(state, i, CREDIT_GRANT, false, window);
 }
 
 /* Side i throttles its peer, or releases it. */
@@ -365,7 +367,7 @@ static void check_rest(const struct state *from, uint16_t window)
 			  "deadlock");
 }
 
-static void explore(uint16_t window, bool throttling)
+static void explore(uint16_t window, bool throttling, bool probing)
 {
 	struct state start = {0};
 	struct seen seen = {.size = 3000000};
@@ -386,6 +388,10 @@ static void explore(uint16_t window, bool throttling)
 				add(&seen, &next);
 			next = seen.state[at];
 			if (arrives(&next, i, window))
+				add(&seen, &next);
+			/* somebody makes it probe the path: sess_probe() */
+			next = seen.state[at];
+			if (probing && step_send(&next, i, CREDIT_CONTROL, false, window))
 				add(&seen, &next);
 			if (throttling) {
 				next = seen.state[at];
@@ -408,7 +414,7 @@ static void explore(uint16_t window, bool throttling)
 
 Test(credit, no_state_is_a_deadlock)
 {
-	explore(4, true);
-	explore(5, true);
-	explore(6, false);
+	explore(4, true, true);
+	explore(5, true, false);
+	explore(6, false, false);
 }
