@@ -232,25 +232,40 @@ Test(hello, a_later_version_that_still_speaks_ours)
 	link_destroy(link);
 }
 
-/* Something else than a hello first. */
-Test(hello, no_switch)
+/* The first packet is these records. */
+static void no_switch(uint8_t record_cnt, const void *records, size_t len)
 {
 	struct link *link = link_create(1);
 	struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab = link_connect(a, b), *ba;
-	uint8_t record[WIRE_INLINE_LEN];
 
 	link->habits.silent = true;
 	link_run(link);
 	ba = TAILQ_FIRST(&b->ends);
-	forge(ba, 1, record, wire_put_inline(record, 0, 0, 0, 0, 0));
+	forge(ba, record_cnt, records, len);
 	link_run(link);
 	cr_assert_eq(ba->error, EPROTO);
 	cr_assert_str_eq(ba->reason, "a first packet that is no hello");
 	cr_assert_eq(ab->error, ECONNREFUSED, "the path went before the hello came");
 	link_destroy(link);
 	link_leak_check();
+}
+
+/* Something else than a hello first, or a hello that is not alone. */
+Test(hello, no_switch)
+{
+	const struct wire_hello hello = {.version_min = WIRE_VERSION, .version_max = WIRE_VERSION};
+	uint8_t records[WIRE_HELLO_MAX + WIRE_INLINE_LEN];
+	size_t len;
+
+	no_switch(1, records, wire_put_inline(records, 0, 0, 0, 0, 0));
+	len = wire_put_hello(records, &hello);
+	no_switch(0, records, len);
+	no_switch(1, records, len + 1);
+	len += wire_put_inline(records + len, 0, 0, 0, 0, 0);
+	no_switch(1, records, len);
+	no_switch(2, records, len);
 }
 
 Test(hello, silence_is_bounded_and_harms_no_other)
