@@ -36,8 +36,39 @@ static inline struct duo duo_of(struct link_config config)
 	return duo_open(&config, &config);
 }
 
+/* What a receive context counts for all its peers is what its sessions have, one by one. */
+static inline void expect_books_balance(const struct sess_rx *rx)
+{
+	uint64_t kept = rx->orphaned;
+	int64_t promised = 0, budgets = 0;
+	unsigned piled_up = 0;
+	const struct sess_link *link;
+	const struct sess_ep *ep;
+	const struct sess *sess;
+
+	TAILQ_FOREACH (ep, &rx->eps, rx_link) {
+		TAILQ_FOREACH (sess, &ep->sessions, ep_link) {
+			kept += sess->kept;
+			piled_up += sess->kept != 0;
+			budgets += (int64_t)sess->own_budget;
+			TAILQ_FOREACH (link, &sess->links, sess_entry)
+				if (link->has & LINK_GREETED && link->state < LINK_DOWN)
+					promised += credit_left(&link->credit) *
+						    (int64_t)link->core->config.buffer_size;
+		}
+	}
+	cr_assert_eq(rx->kept, kept, "kept: %ld instead of %ld", (long)rx->kept, (long)kept);
+	cr_assert_eq(rx->piled_up, piled_up, "piled up: %u instead of %u", rx->piled_up, piled_up);
+	cr_assert_eq(rx->budgets, budgets, "budgets: %ld instead of %ld", (long)rx->budgets,
+		     (long)budgets);
+	cr_assert_eq(rx->promised, promised, "promised: %ld instead of %ld", (long)rx->promised,
+		     (long)promised);
+}
+
 static inline void duo_close(struct duo *duo)
 {
+	for (unsigned i = 0; i < duo->link->node_cnt; i++)
+		expect_books_balance(duo->link->node[i]->ep->rx);
 	link_destroy(duo->link);
 }
 
