@@ -219,6 +219,40 @@ Test(match, claimed_without_a_name)
 	claims(100000, NULL);
 }
 
+/* What is claimed is found by nobody else, not even when its sender gets another name; of so
+ * many messages there is an index by source. */
+Test(match, claimed_then_named)
+{
+	enum { CNT = 40 };
+	struct duo duo = duo_of(link_config());
+	struct link_op *sent[CNT], *op;
+
+	for (unsigned i = 0; i < CNT; i++)
+		sent[i] = tagged(duo.ab, 7, i);
+	link_run(duo.link);
+	op = recv_flags(duo.b, 0, 1, SESS_TAGGED | SESS_PEEK | SESS_CLAIM, 7, 0);
+	link_run(duo.link);
+	expect_error(op, 0);
+	sess_set_source(duo.ba->sess, 33);
+	for (unsigned i = 1; i < CNT; i++) {
+		op = link_op_create(duo.b, 16, 1);
+		op->op.flags = SESS_TAGGED;
+		op->op.tag = 7;
+		op->op.source = 33;
+		cr_assert_eq(link_recv(op), 0);
+		link_run(duo.link);
+		expect_received(op, 16, i);
+	}
+	op = recv_flags(duo.b, 16, 1, SESS_TAGGED | SESS_CLAIM, 7, 0);
+	link_run(duo.link);
+	cr_assert_eq(op->op.source, 33);
+	expect_received(op, 16, 0);
+	for (unsigned i = 0; i < CNT; i++)
+		expect_sent(sent[i]);
+	duo_close(&duo);
+	link_leak_check();
+}
+
 /* A claimed announcement may be called back. */
 Test(match, claimed_then_called_back)
 {
