@@ -3,6 +3,9 @@
  * Packets that no engine makes: each breaks one rule, fails its own session
  * with a reason, and harms no other.  Those that name nobody are dropped.
  */
+#include <stdlib.h>
+
+#include "lib/link_internal.h"
 #include "lib/sess_fixture.h"
 
 /* The victim is b; c has a session with it that must live on. */
@@ -266,10 +269,72 @@ Test(input, replies_that_do_not_fit)
 	answers(SESS_WRITE, 0, 1, wire_put_sink(buf, 0, desc, 1, 8));
 	desc[0].len = 100;
 	answers(SESS_WRITE, 0, 1, wire_put_sink(buf, 0, desc, 2, 8));
+	desc[0].len = desc[1].len = 30000; /* each alone would fit */
+	answers(SESS_WRITE, 0, 1, wire_put_sink(buf, 0, desc, 2, 8));
 	answers(SESS_READ, 0, 1, wire_put_sink(buf, 0, desc, 1, 8));
 	answers(SESS_COPY, 0, 1, wire_put_sink(buf, 0, desc, 1, 8));
 	/* What was moved already is not asked for. */
 	answers(SESS_COPY, SESS_DELIVERY, 100000, wire_put_go(buf, 0, 10));
+}
+
+/* The core answers the sender's registration; nothing else happens. */
+static void answer_registration(struct link *link)
+{
+	struct link_event *event;
+
+	TAILQ_FOREACH (event, &link->events, link)
+		if (event->type == EV_REG)
+			break;
+	cr_assert_not_null(event);
+	TAILQ_REMOVE(&link->events, event, link);
+	link_core_answer(event->node, event->xfer, event->mem);
+	free(event);
+}
+
+/* What b sends is two pieces, of which the core registers one: that is released, and may not
+ * be yet when SINK comes once more. */
+static void registered_in_vain(bool sink_again)
+{
+	const struct wire_desc desc = {.addr = 4096, .len = 40000};
+	struct link_config config = link_config();
+	struct link_op *sent;
+	struct trio trio;
+	size_t len;
+
+	config.engine.transfer = SESS_WRITE;
+	config.core.local_mem = true;
+	trio = trio_open(config);
+	trio.duo.link->habits.silent = true;
+	trio.duo.link->habits.reg_later = 100;
+	sent = send_flags(trio.duo.ba, 50000, 2, 1, 0, 0);
+	link_run(trio.duo.link);
+	len = wire_put_sink(buf, sent->op.xfer->id, &desc, 1, 8);
+	forge(trio.duo.ba, 1, buf, len);
+	link_act(trio.duo.b);
+	answer_registration(trio.duo.link);
+	trio.duo.link->habits.reg_fail = 100;
+	link_act(trio.duo.b);
+	answer_registration(trio.duo.link);
+	cr_assert_eq(trio.duo.b->mem_cnt, 1, "it is not released yet");
+	if (!sink_again) {
+		link_act(trio.duo.b);
+		cr_assert_eq(trio.duo.b->mem_cnt, 0, "nobody needs it, and the peer may be slow");
+	}
+	forge(trio.duo.ba, 1, buf,
+	      sink_again ? len : wire_put_reply(buf, WIRE_DONE, WIRE_FAILED, sent->op.xfer->id));
+	trio.duo.link->habits = (struct link_habits){0};
+	link_run(trio.duo.link);
+	expect_error(sent, sink_again ? EPROTO : ENOBUFS);
+	if (sink_again)
+		cr_assert_str_eq(trio.duo.ba->reason, "a reply that does not fit its transfer");
+	duo_close(&trio.duo);
+	link_leak_check();
+}
+
+Test(input, memory_registered_in_vain)
+{
+	registered_in_vain(false);
+	registered_in_vain(true);
 }
 
 /* -- headers ------------------------------------------------------------------------------- */

@@ -53,8 +53,10 @@ static void close_first(struct shared *shared)
 
 static void shared_close(struct shared *shared)
 {
+	expect_books_balance(shared->rx);
 	if (shared->first)
 		close_first(shared);
+	expect_books_balance(shared->rx);
 	sess_rx_close(shared->rx, ECANCELED);
 	link_act(shared->b);
 	sess_ep_close(shared->b->ep, ECANCELED);
