@@ -300,6 +300,8 @@ Test(rx, peers_of_every_endpoint_hear_that_it_is_full)
 		link_run(shared.link);
 		expect_received(received, 1000, i);
 		expect_sent(sent[i]);
+		cr_assert_eq(shared.rx->full, shared.rx->kept > config.engine.unexpected_max / 2,
+			     "full until half of it is received, or peers are told too often");
 	}
 	cr_assert(!shared.rx->full);
 	cr_assert(!shared.ab->sess->peer_full);
