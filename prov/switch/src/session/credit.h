@@ -2,8 +2,9 @@
 /*
  * Credit arithmetic of one link, both directions.  Limits are absolute
  * (limit = acknowledgement + window), sequence numbers wrap and are compared
- * as signed differences.  docs/protocol.md explains why nothing starves;
- * unit/session/credit_test.c goes through every state of two sides with small windows.
+ * as signed differences.  A packet takes its credit when it is closed, in packet_close().
+ * docs/protocol.md explains why nothing starves; unit/session/credit_test.c goes through
+ * every state of two sides with small windows.
  */
 #ifndef SESS_CREDIT_H
 #define SESS_CREDIT_H

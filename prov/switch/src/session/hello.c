@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The first packet in each direction: versions, limits, capabilities.  The
- * opener speaks first; the answerer may send data right behind its answer.
+ * The first packet in each direction: versions, limits, capabilities, or why there is no
+ * agreement (REFUSE).  The opener speaks first; the answerer may send data right behind its
+ * answer.  Requests that are turned down before that are for peer/rdm.c and peer/passive.c.
  */
 #include <errno.h>
 #include <string.h>
