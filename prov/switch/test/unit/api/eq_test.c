@@ -4,6 +4,7 @@
 #include "lib/later.h"
 #include "lib/switch_fixture.h"
 #include "progress/events.h"
+#include "progress/hub.h"
 
 static struct fid_eq *eq;
 static struct fid one, two; /* stand for objects */
@@ -187,6 +188,67 @@ Test(eq, an_event_wakes_a_blocking_read)
 	cr_assert_eq(entry.fid, &two);
 	later_end(&later);
 	cr_assert_eq(fi_eq_sread(eq, &event, &entry, sizeof(entry), 10, 0), -FI_EAGAIN);
+}
+
+static void nothing(struct switch_hub_member *member)
+{
+	(void)member;
+}
+
+static int nothing_to_wait_for(struct switch_hub_member *member)
+{
+	(void)member;
+	return 0;
+}
+
+/* Comes between a look at the queue and the sleep behind it. */
+static int push_once(struct switch_hub_member *member)
+{
+	member->trywait = nothing_to_wait_for;
+	push(&one);
+	return 0;
+}
+
+Test(eq, an_event_that_comes_before_the_sleep_is_not_slept_over)
+{
+	struct switch_hub_member member = {.progress = nothing, .trywait = push_once};
+	struct switch_hub *hub = &the_domain()->fabric->hub;
+	struct fi_eq_entry entry;
+	struct later later;
+	uint32_t event;
+
+	LIST_INSERT_HEAD(&hub->members, &member, entry);
+	later_begin(&later, push_event, &two);
+	cr_assert_eq(fi_eq_sread(eq, &event, &entry, sizeof(entry), -1, 0), sizeof(entry));
+	cr_assert_eq(the_eq()->events.wait.calls, 0, "it slept until it was called");
+	later_end(&later);
+	LIST_REMOVE(&member, entry);
+}
+
+/* An endpoint and a passive one are closed with an event of theirs unread. */
+Test(eq, closed_objects_take_their_events_along)
+{
+	struct fi_info *hints = fi_allocinfo(), *info;
+	struct fi_eq_entry entry;
+	struct fid_ep *ep;
+	struct fid_pep *pep;
+	uint32_t event;
+
+	hints->ep_attr->type = FI_EP_MSG;
+	cr_assert_eq(ask(FI_VERSION(1, 17), hints, &info), 0);
+	cr_assert_eq(fi_endpoint(domain, info, &ep, NULL), 0);
+	cr_assert_eq(fi_ep_bind(ep, &eq->fid, 0), 0);
+	push(&ep->fid);
+	cr_assert_eq(fi_passive_ep(fabric, info, &pep, NULL), 0);
+	cr_assert_eq(fi_pep_bind(pep, &eq->fid, 0), 0);
+	push(&pep->fid);
+	push(&one);
+	cr_assert_eq(fi_close(&ep->fid), 0);
+	cr_assert_eq(fi_close(&pep->fid), 0);
+	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
+	cr_assert_eq(entry.fid, &one);
+	fi_freeinfo(info);
+	fi_freeinfo(hints);
 }
 
 Test(eq, the_descriptor_sleeps_after_trywait_and_wakes)
