@@ -3,6 +3,8 @@
  * Operations, completion queues and counters: operations are completed by hand,
  * as the pump does it, and read back through libfabric's calls.
  */
+#include <netinet/in.h>
+
 #include "api/cntr.h"
 #include "api/complete.h"
 #include "api/cq.h"
@@ -11,6 +13,7 @@
 #include "base/os.h"
 #include "lib/later.h"
 #include "lib/switch_fixture.h"
+#include "peer/source.h"
 #include "progress/op.h"
 #include "progress/pump.h"
 
@@ -335,6 +338,46 @@ Test(cq, a_counter_tells_of_change_before_it_lets_sleep)
 	cr_assert_eq(fi_cntr_read(cntr), 1);
 	must_wait(&cntr->fid);
 	cr_assert_eq(fi_close(&cntr->fid), 0);
+}
+
+/* A receive of a message from this unknown source, whose session is over. */
+static void receive_from(struct fid_cq *fid, uint16_t port)
+{
+	const struct sockaddr_in bytes = {.sin_family = AF_INET, .sin_port = port};
+	struct switch_sources *sources = &the_domain()->sources;
+	struct switch_op *op = receive(fid, 1);
+	struct switch_unknown *held = NULL;
+	struct switch_addr addr;
+
+	cr_assert_eq(switch_addr_set(FI_SOCKADDR_IN, &bytes, sizeof(bytes), &addr), 0);
+	op->sess.source = switch_source_key(sources, &addr, &held);
+	switch_source_name(sources, NULL, op);
+	switch_unknown_release(held);
+	complete(op);
+}
+
+/* The address of an error is shown until the next one is read; then nobody needs it. */
+Test(cq, addresses_of_errors_are_given_back)
+{
+	const struct switch_sources *sources = &the_domain()->sources;
+	struct fid_cq *fid = open_cq(FI_CQ_FORMAT_TAGGED, FI_WAIT_NONE);
+	struct fi_cq_err_entry err = {0};
+	struct sockaddr_in addr;
+
+	for (uint16_t port = 1; port <= 3; port++)
+		receive_from(fid, port);
+	cr_assert_eq(sources->idle_cnt, 0);
+	for (uint16_t port = 1; port <= 2; port++) {
+		memset(&err, 0, sizeof(err));
+		cr_assert_eq(fi_cq_readerr(fid, &err, 0), 1);
+		cr_assert_eq(err.err, FI_EADDRNOTAVAIL);
+		cr_assert_eq(err.err_data_size, sizeof(addr));
+		memcpy(&addr, err.err_data, sizeof(addr));
+		cr_assert_eq(addr.sin_port, port);
+		cr_assert_eq(sources->idle_cnt, port - 1u, "the one before");
+	}
+	cr_assert_eq(fi_close(&fid->fid), 0);
+	cr_assert_eq(sources->idle_cnt, 3, "of what was read, and of what was not");
 }
 
 Test(cq, without_a_wait_object_nothing_blocks)
