@@ -72,6 +72,15 @@ static inline void duo_close(struct duo *duo)
 	link_destroy(duo->link);
 }
 
+/* Forces this way on every message that is not inline; SESS_AUTO forces none. */
+static inline struct link_config forced(enum sess_way way)
+{
+	struct link_config config = link_config();
+
+	config.engine.transfer = way;
+	return config;
+}
+
 /* A message that is filled and submitted; flags as in sess_op. */
 static inline struct link_op *send_flags(struct link_end *end, size_t size, unsigned cnt,
 					 uint32_t pattern, unsigned flags, uint64_t tag)
@@ -131,6 +140,14 @@ static inline void expect_error(struct link_op *op, int error)
 	cr_assert(!op->pending, "an operation is not complete");
 	cr_assert_eq(op->op.error, error, "error %d instead of %d", op->op.error, error);
 	link_op_destroy(op);
+}
+
+static inline void expect_over(const struct link_end *end, int error)
+{
+	cr_assert_null(end->sess, "the session is not over");
+	cr_assert(end->down);
+	cr_assert_eq(end->error, error, "%s: error %d instead of %d", end->reason, end->error,
+		     error);
 }
 
 static inline struct sess_stats stats_of(const struct link_end *end)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What peers can make an endpoint keep: bounds that hold whatever they send and
- * however many they are, what becomes of what they leave behind, and credits that
- * grow fewer while nobody receives.
+ * The memory that peers can make an endpoint keep: its bounds hold whatever the peers
+ * send and however many they are, and after sessions that left messages behind.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -320,171 +319,6 @@ Test(backlog, what_a_peer_left_that_broke_the_rules_goes_with_it)
 	link_leak_check();
 }
 
-/* -- fewer credits ----------------------------------------------------------------- */
-
-static struct link_config throttling(uint64_t throttle)
-{
-	struct link_config config = link_config();
-
-	config.engine.throttle = throttle;
-	return config;
-}
-
-/* As long as the application receives, what is piled up stays near the throttle, and
- * everything comes. */
-Test(backlog, a_flood_is_received_at_the_pace_of_the_receiver)
-{
-	enum { MESSAGES = 2000, SIZE = 1500 };
-	static struct link_op *sent[MESSAGES];
-	struct link_config config = throttling(20000);
-	struct duo duo = duo_of(config);
-	/* until it is throttled, and then what it was given */
-	const uint64_t once = 20000 + (config.core.credits + 2u) * config.core.buffer_size;
-	uint64_t most_late = 0;
-
-	for (unsigned i = 0; i < MESSAGES; i++)
-		sent[i] = send_plain(duo.ab, SIZE, i);
-	for (unsigned i = 0; i < MESSAGES; i++) {
-		struct link_op *op = recv_plain(duo.b, SIZE);
-
-		while (op->pending) {
-			link_progress(duo.a);
-			link_progress(duo.b);
-			link_step(duo.link);
-		}
-		expect_received(op, SIZE, i);
-		link_progress(duo.b);
-		while (link_step(duo.link))
-			;
-		cr_assert_leq(duo.b->ep->rx->kept, 2 * once);
-		if (i > MESSAGES / 2 && duo.b->ep->rx->kept > most_late)
-			most_late = duo.b->ep->rx->kept;
-	}
-	cr_assert_leq(most_late, 20000 + 2 * (SESS_CREDITS_MIN + 1u) * config.core.buffer_size);
-	cr_assert_gt(stats_of(duo.ba).throttles, 0);
-	for (unsigned i = 0; i < MESSAGES; i++)
-		expect_sent(sent[i]);
-	duo_close(&duo);
-	link_leak_check();
-}
-
-/* It waits for what stands behind all the rest: that comes, however much it is. */
-static void wait_for_the_last(bool asleep)
-{
-	enum { MESSAGES = 500, SIZE = 1500 };
-	static struct link_op *sent[MESSAGES];
-	struct duo duo = duo_of(throttling(1));
-	struct link_op *op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 1, 0);
-
-	for (unsigned i = 0; i < MESSAGES; i++)
-		sent[i] = send_flags(duo.ab, SIZE, 1, i, SESS_TAGGED, i == MESSAGES - 1);
-	if (asleep)
-		link_wait(duo.link, 500000000);
-	else
-		link_run(duo.link);
-	expect_received(op, SIZE, MESSAGES - 1);
-	cr_assert_gt(stats_of(duo.ba).throttles, 3);
-	for (unsigned i = 0; i < MESSAGES - 1; i++) {
-		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 0, 0);
-		link_run(duo.link);
-		expect_received(op, SIZE, i);
-	}
-	for (unsigned i = 0; i < MESSAGES; i++)
-		expect_sent(sent[i]);
-	cr_assert_eq(duo.b->ep->rx->kept, 0);
-	duo_close(&duo);
-	link_leak_check();
-}
-
-Test(backlog, what_stands_behind_unreceived_messages_comes)
-{
-	wait_for_the_last(false);
-	wait_for_the_last(true);
-}
-
-/* The application takes what others bring, and waits for one whose messages pile up. */
-Test(backlog, a_busy_neighbour_does_not_keep_a_session_throttled)
-{
-	enum { MESSAGES = 100, SIZE = 1500 };
-	static struct link_op *sent[MESSAGES];
-	struct link_config config = throttling(1);
-	struct duo duo = duo_of(config);
-	struct link_node *c = link_node(duo.link, &config);
-	struct link_end *cb = link_connect(c, duo.b);
-	struct link_op *last = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 1, 0), *op, *from_c;
-
-	link_run(duo.link);
-	for (unsigned i = 0; i < MESSAGES; i++)
-		sent[i] = send_flags(duo.ab, SIZE, 1, i, SESS_TAGGED, i == MESSAGES - 1);
-	for (unsigned round = 0; last->pending; round++) {
-		cr_assert_lt(round, 10000u, "it waits for ever");
-		from_c = send_flags(cb, SIZE, 1, round, SESS_TAGGED, 2);
-		while (duo.b->ep->rx->tagged.unexpected.tqh_first == NULL || from_c->pending)
-			link_wait(duo.link, 1000);
-		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 2, 0);
-		while (op->pending)
-			link_wait(duo.link, 1000);
-		expect_received(op, SIZE, round);
-		expect_sent(from_c);
-		link_wait(duo.link, 300000);
-	}
-	expect_received(last, SIZE, MESSAGES - 1);
-	for (unsigned i = 0; i < MESSAGES - 1; i++) {
-		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 0, 0);
-		link_run(duo.link);
-		expect_received(op, SIZE, i);
-	}
-	for (unsigned i = 0; i < MESSAGES; i++)
-		expect_sent(sent[i]);
-	link_destroy(duo.link);
-	link_leak_check();
-}
-
-/* Credits come back when little is unreceived any more; a message that is received at
- * the very end does not keep them away. */
-static void credits_grow(bool beside_one_that_waits)
-{
-	struct link_config config = throttling(3000);
-	struct duo duo = duo_of(config);
-	struct link_op *sent[40], *last = NULL, *op;
-
-	if (beside_one_that_waits)
-		last = send_flags(duo.ab, 10, 1, 99, SESS_TAGGED, 99);
-	for (unsigned i = 0; i < 40; i++)
-		sent[i] = send_plain(duo.ab, 1500, i);
-	link_run(duo.link);
-	cr_assert_eq(sess_link(duo.ba->sess)->credit.rx_grant, SESS_CREDITS_MIN);
-	for (unsigned i = 0; i < 40; i++) {
-		op = recv_plain(duo.b, 1500);
-		link_run(duo.link);
-		expect_received(op, 1500, i);
-		expect_sent(sent[i]);
-	}
-	for (unsigned i = 0; i < 200; i++) {
-		struct link_op *one = send_plain(duo.ab, 4000, i);
-
-		op = recv_plain(duo.b, 4000);
-		link_run(duo.link);
-		expect_received(op, 4000, i);
-		expect_sent(one);
-	}
-	cr_assert_eq(sess_link(duo.ba->sess)->credit.rx_grant, config.core.credits);
-	if (last) {
-		op = recv_flags(duo.b, 10, 1, SESS_TAGGED, 99, 0);
-		link_run(duo.link);
-		expect_received(op, 10, 99);
-		expect_sent(last);
-	}
-	duo_close(&duo);
-	link_leak_check();
-}
-
-Test(backlog, credits_grow_again)
-{
-	credits_grow(false);
-	credits_grow(true);
-}
-
 /* -- packets ----------------------------------------------------------------------- */
 
 /* The core takes packets and sends none: the peer does not read. */
@@ -594,10 +428,13 @@ Test(backlog, promises_end_with_their_sessions)
 Test(backlog, data_on_credits_of_control_fail_the_session)
 {
 	static uint8_t record[4000];
-	struct duo duo = duo_of(throttling(3000));
+	struct link_config config = link_config();
 	size_t len = wire_put_inline(record, 0, 3000, 0, 0, 0) + 3000;
 	unsigned cnt = 0;
+	struct duo duo;
 
+	config.engine.throttle = 3000;
+	duo = duo_of(config);
 	duo.a->silent = true;
 	for (; duo.ba->sess && duo.ba->sess->state == SESS_OPEN; cnt++)
 		forge_giving(duo.ba, 16, 1, record, len);

@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How sessions end: in order, with traffic under way, at once, when the path
- * breaks at any moment, when the peer is silent or breaks the rules.  The link
- * sees to it that each operation completes once and that no memory is touched
- * or registered afterwards.
+ * Sessions that end in order: with traffic under way, from either side or from both,
+ * against a silent peer, and behind a BYE.  The link sees to it that each operation
+ * completes once and that no memory is touched or registered afterwards.
  */
 #include "lib/sess_fixture.h"
-
-static struct link_config forced(enum sess_way way)
-{
-	struct link_config config = link_config();
-
-	config.engine.transfer = way;
-	return config;
-}
-
-static void expect_over(const struct link_end *end, int error)
-{
-	cr_assert_null(end->sess, "the session is not over");
-	cr_assert(end->down);
-	cr_assert_eq(end->error, error, "%s: error %d instead of %d", end->reason, end->error,
-		     error);
-}
 
 /* -- in order --------------------------------------------------------------------- */
 
@@ -353,142 +336,51 @@ Test(session, canceled_after_bye)
 	link_leak_check();
 }
 
-/* -- at once ------------------------------------------------------------------------ */
-
-static void sleep_at_the_hello(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
-{
-	(void)packet;
-	(void)len;
-	to->node->asleep = to->node == link->node[1];
-}
-
-/* The answerer is up by the opener's hello, but has not answered it yet: the first
- * that the opener hears has to be a hello, not BYE. */
-Test(session, aborted_before_the_hello)
-{
-	struct link_config config = link_config();
-	struct link *link = link_create(1);
-	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
-	struct link_end *ab = link_connect(a, b), *ba;
-
-	link->tap = sleep_at_the_hello;
-	while (!b->asleep)
-		cr_assert(link_step(link), "no hello");
-	ba = link_end(b, a);
-	cr_assert(sess_is_up(ba->sess));
-	sess_abort(ba->sess, ECANCELED);
-	link->tap = NULL;
-	b->asleep = false;
-	link_run(link);
-	cr_assert_eq(ba->error, ECANCELED);
-	cr_assert_eq(ab->error, ECONNREFUSED, "%s (error %d)", ab->reason, ab->error);
-	link_destroy(link);
-}
-
-Test(session, aborted)
+/* Whoever leaves has said everything and waits for no answer: the peer gets it all, and
+ * its session ends in order, however far it has come when it finds the path closed. */
+Test(session, left_behind_its_bye)
 {
 	struct duo duo = duo_of(link_config());
-	struct link_op *there = send_plain(duo.ab, 100000, 1);
-	struct link_op *back = send_plain(duo.ba, 100000, 2), *late = link_op_create(duo.a, 1, 1);
+	struct link_op *sent, *received;
 
+	sent = send_plain(duo.ab, 100, 1);
+	link_act(duo.a);
+	sess_leave(duo.ab->sess); /* it is open: it stays */
+	cr_assert(sess_is_open(duo.ab->sess));
+	duo.b->asleep = true;
+	sess_ep_close(duo.a->ep, ECANCELED);
 	link_run(duo.link);
-	sess_abort(duo.ab->sess, ECANCELED);
-	cr_assert_eq(link_send(duo.ab->sess, late), -ECANCELED);
-	link_op_destroy(late);
+	cr_assert_not_null(duo.ab->sess);
+	sess_leave(duo.ab->sess);
 	link_run(duo.link);
-	expect_over(duo.ab, ECANCELED);
-	expect_over(duo.ba, ECONNRESET);
-	expect_error(there, ECANCELED);
-	expect_error(back, ECONNRESET);
-	cr_assert_eq(stats_of(duo.ab).failures, 1);
+	expect_over(duo.ab, 0);
+	duo.b->asleep = false;
+	received = recv_plain(duo.b, 100);
+	link_run(duo.link);
+	if (duo.ba->sess) {
+		sess_path_down(sess_link(duo.ba->sess), 0);
+		link_run(duo.link);
+	}
+	expect_over(duo.ba, 0);
+	cr_assert(duo.ba->bye);
+	expect_sent(sent);
+	expect_received(received, 100, 1);
 	duo_close(&duo);
 	link_leak_check();
 }
 
-enum ending { BREAK, ABORT, PEER_ABORTS, ENDINGS };
-
-/* Everything is under way in both directions when the path goes. */
-static void end_at(const struct link_config *config, unsigned steps, enum ending ending)
+/* The path is found closed before our own BYE could be made: in order all the same. */
+Test(session, path_closed_right_behind_a_bye)
 {
-	struct duo duo = duo_open(config, config);
-	struct link_op *op[24];
+	struct duo duo = duo_of(link_config());
+	struct link_op *late = send_plain(duo.ba, 100000, 1);
 
-	duo.link->habits.reg_later = 50;
-	duo.link->habits.lose_on_close = steps & 1;
-	for (unsigned i = 0; i < 12; i++) {
-		struct link_end *end = i & 1 ? duo.ab : duo.ba;
-		struct link_node *to = i & 1 ? duo.b : duo.a;
-
-		op[i] = send_flags(end, i * 5000, 1 + i % 4, i, i & 2 ? SESS_DELIVERY : 0, 0);
-		op[12 + i] = recv_flags(to, i * 5000, 1 + i % 3, 0, 0, 0);
-	}
-	for (unsigned i = 0; i < 2; i++)
-		link_progress(duo.link->node[i]);
-	for (unsigned i = 0; i < steps; i++)
-		link_step(duo.link);
-	if (ending == BREAK)
-		link_break(duo.ab);
-	else
-		sess_abort(ending == ABORT ? duo.ab->sess : duo.ba->sess, ECANCELED);
+	session_bye_came(duo.ba->sess, false);
+	sess_path_down(sess_link(duo.ba->sess), 0);
 	link_run(duo.link);
-	cr_assert_null(duo.ab->sess);
-	cr_assert_null(duo.ba->sess);
-	cr_assert_neq(duo.ab->error, 0);
-	sess_ep_close(duo.a->ep, ENOTCONN);
-	sess_ep_close(duo.b->ep, ENOTCONN);
-	link_run(duo.link);
-	for (unsigned i = 0; i < 24; i++) {
-		cr_assert(!op[i]->pending);
-		cr_assert_eq(op[i]->completions, 1);
-		if (i < 12 && i & 2 && !op[i]->op.error)
-			cr_assert_eq(op[12 + i]->op.error, 0, "it was told to be delivered");
-		link_op_destroy(op[i]);
-	}
+	expect_over(duo.ba, 0);
+	expect_error(late, ECONNRESET);
 	duo_close(&duo);
-}
-
-Test(session, path_broken_at_every_step)
-{
-	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
-		struct link_config config = forced((enum sess_way)way);
-
-		config.core.credits = 6;
-		config.core.buffer_size = 1024;
-		config.core.local_mem = way == SESS_WRITE;
-		for (unsigned steps = 0; steps < 400; steps += 1 + steps / 8)
-			for (int ending = BREAK; ending < ENDINGS; ending++)
-				end_at(&config, steps, (enum ending)ending);
-	}
-	link_leak_check();
-}
-
-/* The session has failed, its path is being closed: what was announced on it
- * is gone for the receives that come now. */
-Test(session, receive_between_failure_and_close)
-{
-	for (int way = SESS_READ; way < SESS_WAYS; way++) {
-		struct link_config config = forced((enum sess_way)way);
-		struct link_op *sent, *whole, *received, *waits;
-		struct duo duo;
-
-		config.engine.eager_budget = 1;
-		duo = duo_of(config);
-		whole = send_plain(duo.ab, 10, 1);
-		sent = send_plain(duo.ab, 50000, 2);
-		link_run(duo.link);
-		sess_abort(duo.ba->sess, ECANCELED);
-		received = recv_plain(duo.b, 50000);
-		waits = recv_plain(duo.b, 50000);
-		link_run(duo.link);
-		expect_received(received, 10, 1);
-		cr_assert(waits->pending);
-		expect_sent(whole);
-		expect_error(sent, ECONNRESET);
-		sess_cancel(&waits->op);
-		link_run(duo.link);
-		expect_error(waits, ECANCELED);
-		duo_close(&duo);
-	}
 	link_leak_check();
 }
 
@@ -552,54 +444,6 @@ Test(session, endpoint_sums_up)
 	sess_ep_stats(duo.b->ep, &stats);
 	cr_assert_eq(stats.rx_msgs[SESS_INLINE], 3);
 	cr_assert_eq(stats.failures, 0);
-	duo_close(&duo);
-	link_leak_check();
-}
-
-/* Whoever leaves has said everything and waits for no answer: the peer gets it all, and
- * its session ends in order, however far it has come when it finds the path closed. */
-Test(session, left_behind_its_bye)
-{
-	struct duo duo = duo_of(link_config());
-	struct link_op *sent, *received;
-
-	sent = send_plain(duo.ab, 100, 1);
-	link_act(duo.a);
-	sess_leave(duo.ab->sess); /* it is open: it stays */
-	cr_assert(sess_is_open(duo.ab->sess));
-	duo.b->asleep = true;
-	sess_ep_close(duo.a->ep, ECANCELED);
-	link_run(duo.link);
-	cr_assert_not_null(duo.ab->sess);
-	sess_leave(duo.ab->sess);
-	link_run(duo.link);
-	expect_over(duo.ab, 0);
-	duo.b->asleep = false;
-	received = recv_plain(duo.b, 100);
-	link_run(duo.link);
-	if (duo.ba->sess) {
-		sess_path_down(sess_link(duo.ba->sess), 0);
-		link_run(duo.link);
-	}
-	expect_over(duo.ba, 0);
-	cr_assert(duo.ba->bye);
-	expect_sent(sent);
-	expect_received(received, 100, 1);
-	duo_close(&duo);
-	link_leak_check();
-}
-
-/* The path is found closed before our own BYE could be made: in order all the same. */
-Test(session, path_closed_right_behind_a_bye)
-{
-	struct duo duo = duo_of(link_config());
-	struct link_op *late = send_plain(duo.ba, 100000, 1);
-
-	session_bye_came(duo.ba->sess, false);
-	sess_path_down(sess_link(duo.ba->sess), 0);
-	link_run(duo.link);
-	expect_over(duo.ba, 0);
-	expect_error(late, ECONNRESET);
 	duo_close(&duo);
 	link_leak_check();
 }

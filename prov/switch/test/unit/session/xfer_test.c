@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Messages by each way: sizes, pieces, expected and unexpected, too short a
- * receive, delivery, remote data; what is cancelled and what cannot be
- * registered.
+ * Messages by each way: sizes, pieces, expected and unexpected, too short a receive,
+ * delivery, remote data, and what is sent beyond the budget of unmatched data.
  */
 #include "lib/sess_fixture.h"
 
@@ -10,14 +9,6 @@ static const size_t sizes[] = {0,    1,	   511,	  512,	 513,	 4051,	  4052,	  40
 			       8000, 8192, 32767, 32768, 100000, 1000000, 3000000};
 
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
-
-static struct link_config forced(enum sess_way way)
-{
-	struct link_config config = link_config();
-
-	config.engine.transfer = way;
-	return config;
-}
 
 static enum sess_way way_for(enum sess_way way, size_t size)
 {
@@ -185,6 +176,57 @@ Test(xfer, is_registered_before_a_credit_comes)
 	link_leak_check();
 }
 
+Test(xfer, both_ways_at_once)
+{
+	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
+		struct link_config config = forced((enum sess_way)way);
+		struct link_op *op[4][20];
+		struct duo duo;
+
+		config.core.credits = 4;
+		config.core.buffer_size = 512;
+		duo = duo_of(config);
+		for (unsigned i = 0; i < 20; i++) {
+			op[0][i] = send_plain(duo.ab, 50000 + i, i);
+			op[1][i] = send_plain(duo.ba, 50000 + i, i);
+			op[2][i] = recv_plain(duo.a, 50000 + i);
+			op[3][i] = recv_plain(duo.b, 50000 + i);
+		}
+		link_run(duo.link);
+		for (unsigned i = 0; i < 20; i++) {
+			expect_sent(op[0][i]);
+			expect_sent(op[1][i]);
+			expect_received(op[2][i], 50000 + i, i);
+			expect_received(op[3][i], 50000 + i, i);
+		}
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
+/* The core reports START as sent when SINK has come and the memory to write
+ * from is being registered: that alone begins no write. */
+Test(xfer, start_done_while_registering)
+{
+	struct link_config config = forced(SESS_WRITE);
+
+	config.core.local_mem = true;
+	for (unsigned i = 0; i < 200; i++) {
+		struct duo duo = duo_of(config);
+		struct link_op *received = recv_plain(duo.b, 10000), *sent;
+
+		for (unsigned k = 0; k < i; k++)
+			link_rand(duo.link, 2);
+		duo.link->habits.reg_later = 100;
+		sent = send_plain(duo.ab, 10000, i);
+		link_run(duo.link);
+		expect_sent(sent);
+		expect_received(received, 10000, i);
+		duo_close(&duo);
+	}
+	link_leak_check();
+}
+
 /* -- too short a receive ----------------------------------------------------------- */
 
 static void truncated(enum sess_way way, size_t size, size_t space, bool expected, bool delivery)
@@ -247,322 +289,6 @@ Test(xfer, truncated_moves_only_what_fits)
 	expect_error(received, EMSGSIZE);
 	cr_assert_eq(duo.link->reads, 2, "the initial portion is enough");
 	duo_close(&duo);
-}
-
-/* -- one side that cannot ------------------------------------------------------------- */
-
-Test(xfer, peer_that_cannot_read_is_written_to)
-{
-	struct link_config can = link_config(), cannot = link_config();
-	struct duo duo;
-
-	cannot.core.can_read = false;
-	duo = duo_open(&can, &cannot);
-	for (unsigned i = 0; i < 3; i++) {
-		struct link_op *there = send_plain(duo.ab, 100000, i);
-		struct link_op *back = send_plain(duo.ba, 100000, i);
-		struct link_op *in = recv_plain(duo.a, 100000), *out = recv_plain(duo.b, 100000);
-
-		link_run(duo.link);
-		expect_sent(there);
-		expect_sent(back);
-		expect_received(in, 100000, i);
-		expect_received(out, 100000, i);
-	}
-	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_WRITE], 3);
-	cr_assert_eq(stats_of(duo.ba).tx_msgs[SESS_READ], 3);
-	cr_assert_eq(stats_of(duo.ba).rx_msgs[SESS_WRITE], 3);
-	cr_assert_eq(stats_of(duo.ab).rx_msgs[SESS_READ], 3);
-	duo_close(&duo);
-}
-
-/* Memory of a side that is no target is never registered for its peer; that of its peer
- * is, for what goes either way. */
-static void no_target(bool both, enum sess_way transfer, enum sess_way there, enum sess_way back)
-{
-	struct link_config a = forced(transfer), b = a;
-	struct duo duo;
-
-	b.core.read_target = b.core.write_target = false;
-	if (both)
-		a.core.read_target = a.core.write_target = false;
-	duo = duo_open(&a, &b);
-	for (unsigned i = 0; i < 3; i++) {
-		struct link_op *out = send_plain(duo.ab, 300000, i);
-		struct link_op *home = send_plain(duo.ba, 300000, i + 9);
-		struct link_op *in, *arrived = recv_plain(duo.b, 300000);
-
-		link_run(duo.link);
-		in = recv_plain(duo.a, 300000);
-		link_run(duo.link);
-		expect_sent(out);
-		expect_sent(home);
-		expect_received(arrived, 300000, i);
-		expect_received(in, 300000, i + 9);
-	}
-	cr_assert_eq(stats_of(duo.ab).tx_msgs[there], 3);
-	cr_assert_eq(stats_of(duo.ba).tx_msgs[back], 3);
-	cr_assert_eq(stats_of(duo.ba).registrations, 0, "exposed for way %d", transfer);
-	cr_assert_eq(stats_of(duo.ab).registrations, both ? 0 : 6);
-	duo_close(&duo);
-}
-
-Test(xfer, memory_of_one_that_is_no_target)
-{
-	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
-		if (way == SESS_COPY)
-			continue;
-		no_target(false, (enum sess_way)way, SESS_READ, SESS_WRITE);
-		no_target(true, (enum sess_way)way, SESS_COPY, SESS_COPY);
-	}
-	link_leak_check();
-}
-
-/* Keys that the other side cannot use are not given to it. */
-Test(xfer, longer_keys_are_for_their_own_side)
-{
-	struct link_config longer = link_config();
-	const struct link_config shorter = link_config();
-	struct duo duo;
-
-	longer.core.key_len = 16;
-	duo = duo_open(&longer, &shorter);
-	for (unsigned i = 0; i < 2; i++) {
-		struct link_op *sent = send_plain(i ? duo.ba : duo.ab, 100000, i);
-		struct link_op *received = recv_plain(i ? duo.a : duo.b, 100000);
-
-		link_run(duo.link);
-		expect_sent(sent);
-		expect_received(received, 100000, i);
-	}
-	cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_WRITE], 1, "with the other side's key");
-	cr_assert_eq(stats_of(duo.ba).tx_msgs[SESS_READ], 1, "with the sender's key");
-	duo_close(&duo);
-}
-
-Test(xfer, both_ways_at_once)
-{
-	for (int way = SESS_READ; way <= SESS_AUTO; way++) {
-		struct link_config config = forced((enum sess_way)way);
-		struct link_op *op[4][20];
-		struct duo duo;
-
-		config.core.credits = 4;
-		config.core.buffer_size = 512;
-		duo = duo_of(config);
-		for (unsigned i = 0; i < 20; i++) {
-			op[0][i] = send_plain(duo.ab, 50000 + i, i);
-			op[1][i] = send_plain(duo.ba, 50000 + i, i);
-			op[2][i] = recv_plain(duo.a, 50000 + i);
-			op[3][i] = recv_plain(duo.b, 50000 + i);
-		}
-		link_run(duo.link);
-		for (unsigned i = 0; i < 20; i++) {
-			expect_sent(op[0][i]);
-			expect_sent(op[1][i]);
-			expect_received(op[2][i], 50000 + i, i);
-			expect_received(op[3][i], 50000 + i, i);
-		}
-		duo_close(&duo);
-	}
-	link_leak_check();
-}
-
-/* -- cancel ------------------------------------------------------------------------------ */
-
-/* Called back at each step of its life: it completes once, and either the
- * message comes as a whole or it never does. */
-static void cancel_after(enum sess_way way, unsigned steps, bool receive_first, unsigned later)
-{
-	struct link_config config = forced(way);
-	struct link_op *received, *sent, *marker;
-	struct duo duo;
-
-	config.engine.eager_budget = 1;
-	duo = duo_of(config);
-	duo.link->habits.reg_later = later;
-	received = receive_first ? recv_plain(duo.b, 100000) : NULL;
-	sent = send_plain(duo.ab, 100000, 1);
-	link_progress(duo.a);
-	while (steps-- && link_step(duo.link))
-		;
-	if (sent->pending) {
-		int ret = sess_cancel(&sent->op);
-
-		cr_assert(!ret || ret == -ENOENT);
-		/* Again: of no use, but harmless. */
-		ret = sess_cancel(&sent->op);
-		cr_assert(!ret || ret == -ENOENT);
-	}
-	link_run(duo.link);
-	if (!received)
-		received = recv_plain(duo.b, 100000);
-	marker = send_plain(duo.ab, 10, 2);
-	link_run(duo.link);
-	cr_assert(!sent->pending);
-	if (sent->op.error) {
-		cr_assert_eq(sent->op.error, ECANCELED);
-		expect_received(received, 10, 2);
-	} else {
-		expect_received(received, 100000, 1);
-		received = recv_plain(duo.b, 10);
-		link_run(duo.link);
-		expect_received(received, 10, 2);
-	}
-	link_op_destroy(sent);
-	expect_sent(marker);
-	cr_assert_eq(duo.a->downs, 0);
-	duo_close(&duo);
-}
-
-Test(xfer, canceled_at_every_step)
-{
-	for (int way = SESS_READ; way < SESS_WAYS; way++)
-		for (unsigned steps = 0; steps < 16; steps++)
-			for (unsigned how = 0; how < 4; how++)
-				cancel_after((enum sess_way)way, steps, how & 1, how & 2 ? 100 : 0);
-	link_leak_check();
-}
-
-Test(xfer, canceled_before_it_is_up)
-{
-	struct link *link = link_create(1);
-	struct link_config config = link_config();
-	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
-	struct link_end *ab = link_connect(a, b);
-	struct link_op *first = send_plain(ab, 10, 1), *second = send_plain(ab, 100000, 2);
-	struct link_op *third = send_plain(ab, 10, 3), *received = recv_plain(b, 10);
-
-	cr_assert_eq(sess_cancel(&second->op), 0);
-	cr_assert_eq(sess_cancel(&first->op), 0);
-	link_run(link);
-	expect_error(first, ECANCELED);
-	expect_error(second, ECANCELED);
-	expect_sent(third);
-	expect_received(received, 10, 3);
-	link_destroy(link);
-	link_leak_check();
-}
-
-/* A transfer of which the budget was asked, but that never left, gives it
- * back: else all later ones had to wait for GO. */
-Test(xfer, cancel_returns_the_budget)
-{
-	struct link_config config = forced(SESS_COPY);
-	struct duo duo;
-	struct link_op *small, *large;
-
-	duo = duo_of(config);
-	for (unsigned i = 0; i < 50; i++) {
-		/* The large one does not fit behind the small one. */
-		small = send_plain(duo.ab, 300, i);
-		large = send_plain(duo.ab, 8000, i);
-		link_act(duo.a);
-		cr_assert(large->pending);
-		sess_cancel(&large->op);
-		link_run(duo.link);
-		expect_sent(small);
-		small = recv_plain(duo.b, 9000);
-		link_run(duo.link);
-		expect_received(small, 300, i);
-		if (large->op.error) {
-			expect_error(large, ECANCELED);
-		} else {
-			expect_sent(large);
-			large = recv_plain(duo.b, 9000);
-			link_run(duo.link);
-			expect_received(large, 8000, i);
-		}
-	}
-	cr_assert_leq(duo.ab->sess->eager_sent - duo.ab->sess->eager_released,
-		      config.engine.eager_budget);
-	cr_assert_eq(duo.ab->sess->eager_sent, duo.ba->sess->eager_came);
-	duo_close(&duo);
-	link_leak_check();
-}
-
-/* -- memory that cannot be registered ------------------------------------------------------- */
-
-static void unregistered(enum sess_way way, bool local, size_t size)
-{
-	struct link_config config = link_config();
-	struct duo duo;
-
-	config.core.local_mem = local;
-	config.core.can_read = way == SESS_READ;
-	config.core.can_write = way == SESS_WRITE;
-	duo = duo_of(config);
-	for (unsigned chance = 30; chance <= 100; chance += 35) {
-		for (unsigned cnt = 1; cnt <= 4; cnt++) {
-			struct link_op *sent, *received = recv_flags(duo.b, size, cnt, 0, 0, 0);
-
-			sent = send_flags(duo.ab, size, cnt, cnt, 0, 0);
-			duo.link->habits.reg_fail = chance;
-			link_run(duo.link);
-			expect_sent(sent);
-			expect_received(received, size, cnt);
-		}
-	}
-	cr_assert_eq(duo.a->downs, 0);
-	cr_assert_gt(stats_of(duo.ab).tx_msgs[SESS_COPY], 0);
-	cr_assert_gt(stats_of(duo.ab).fallbacks + stats_of(duo.ba).fallbacks, 0);
-	duo_close(&duo);
-}
-
-Test(xfer, unregistered_memory_is_copied)
-{
-	for (unsigned local = 0; local < 2; local++) {
-		unregistered(SESS_READ, local, 100000);
-		unregistered(SESS_WRITE, local, 100000);
-	}
-	link_leak_check();
-}
-
-Test(xfer, unregistered_memory_fails_where_forced)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		struct duo duo = duo_of(forced(i ? SESS_WRITE : SESS_READ));
-		struct link_op *sent, *received = recv_plain(duo.b, 100000);
-
-		duo.link->habits.reg_fail = 100;
-		sent = send_plain(duo.ab, 100000, 1);
-		link_run(duo.link);
-		expect_error(sent, ENOBUFS);
-		if (i) /* announced, and turned down by the receiver */
-			expect_error(received, ENOBUFS);
-		duo.link->habits.reg_fail = 0;
-		if (i)
-			received = recv_plain(duo.b, 100000);
-		sent = send_plain(duo.ab, 100000, 2);
-		link_run(duo.link);
-		expect_sent(sent);
-		expect_received(received, 100000, 2);
-		duo_close(&duo);
-	}
-	link_leak_check();
-}
-
-/* The core reports START as sent when SINK has come and the memory to write
- * from is being registered: that alone begins no write. */
-Test(xfer, start_done_while_registering)
-{
-	struct link_config config = forced(SESS_WRITE);
-
-	config.core.local_mem = true;
-	for (unsigned i = 0; i < 200; i++) {
-		struct duo duo = duo_of(config);
-		struct link_op *received = recv_plain(duo.b, 10000), *sent;
-
-		for (unsigned k = 0; k < i; k++)
-			link_rand(duo.link, 2);
-		duo.link->habits.reg_later = 100;
-		sent = send_plain(duo.ab, 10000, i);
-		link_run(duo.link);
-		expect_sent(sent);
-		expect_received(received, 10000, i);
-		duo_close(&duo);
-	}
-	link_leak_check();
 }
 
 /* -- unmatched data ---------------------------------------------------------------------------- */
