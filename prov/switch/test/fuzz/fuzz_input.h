@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the fuzz targets share: bytes of the input become numbers, flags and
- * descriptors, and the operations of the application that one input makes.
- * Only for *_fuzz.c files.
+ * Shared by the fuzz targets: turns the bytes of an input into numbers, flags and
+ * descriptors, and owns the operations that one input submits to the engine.  Included by
+ * *_fuzz.c files only.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
@@ -19,13 +19,13 @@ struct input {
 	const uint8_t *p, *end;
 };
 
-/* Behind the last byte everything is 0. */
+/* The next byte of the input; 0 once all its bytes are used. */
 static inline uint8_t next8(struct input *in)
 {
 	return in->p < in->end ? *in->p++ : 0;
 }
 
-/* Lengths and counts at which something changes. */
+/* Mostly a length or count at which the engine changes its behaviour, sometimes a little more. */
 static inline uint64_t next64(struct input *in)
 {
 	static const uint64_t sizes[] = {
@@ -37,7 +37,7 @@ static inline uint64_t next64(struct input *in)
 	return byte < 128 ? sizes[byte % 16] : sizes[byte % 13] + next8(in);
 }
 
-/* Returns the sum of their lengths. */
+/* Fills cnt descriptors.  Returns the sum of their lengths, in bytes. */
 static inline uint64_t next_descs(struct input *in, struct wire_desc *desc, unsigned cnt)
 {
 	uint64_t sum = 0;
@@ -51,7 +51,8 @@ static inline uint64_t next_descs(struct input *in, struct wire_desc *desc, unsi
 	return sum;
 }
 
-/* The packet is a block of its exact size, so that reading past it is seen. */
+/* Gives the engine a packet in a block of exactly its size, so that a sanitizer sees any read
+ * past its end. */
 static inline void fuzz_deliver(struct sess_engine *engine, const uint8_t *packet, size_t len)
 {
 	void *exact;
@@ -72,7 +73,7 @@ struct fuzz_ops {
 	unsigned cnt;
 };
 
-/* NULL: an input makes so many and no more. */
+/* Returns NULL once the input has created FUZZ_OPS_MAX operations. */
 static inline struct link_op *fuzz_op_create(struct fuzz_ops *ops, struct link_node *node,
 					     size_t size, unsigned iov_cnt)
 {

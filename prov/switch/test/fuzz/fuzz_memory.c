@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Counts blocks by their address, in a table: a block has no head of ours, so that a
- * sanitizer sees its true bounds, and free() may be given blocks that were not counted.
+ * Counts the allocated blocks in a hash table of their addresses.  Nothing is put in front of
+ * a block, so that a sanitizer sees its true bounds, and free() accepts blocks that were not
+ * counted.
  */
 #include "fuzz/fuzz_memory.h"
 

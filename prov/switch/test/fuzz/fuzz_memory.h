@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How much memory the engines hold: every block that malloc(), calloc() and realloc()
- * gave, and free() did not take back.  Those of the link do not count, which are not
- * from there.  For programs linked with
+ * Counts the memory that the engines hold: all blocks that malloc(), calloc() and realloc()
+ * returned and that were not freed.  The test link's own memory does not count, because it
+ * comes from aligned_alloc().  For programs linked with
  * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free.
  */
 #ifndef FUZZ_MEMORY_H
@@ -10,11 +10,11 @@
 
 #include <stddef.h>
 
-/* From here on blocks are counted. */
+/* Starts counting; blocks allocated earlier are not counted. */
 void fuzz_memory_begin(void);
-/* Blocks are counted no more.  Returns the bytes of those that were not freed. */
+/* Stops counting.  Returns the number of bytes that were not freed. */
 size_t fuzz_memory_end(void);
-/* The most bytes that were held since the last call, or the begin. */
+/* Returns the highest number of bytes held since the last call, or since fuzz_memory_begin(). */
 size_t fuzz_memory_peak(void);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Arbitrary packets against an engine with something under way in each
- * direction.  The input is a program: each step is a packet (raw records, or
- * records made from a few bytes so that deep states are reached), or something
- * that the application or the core does.  Headers carry the right session,
- * cookie and number, or nothing would get past them.
+ * Fuzz target: arbitrary packets sent to one engine that has transfers under way in both
+ * directions.  The input is a program.  Each step is a packet (raw bytes, or records built from
+ * a few bytes so that deep states are reached) or an event of the application or the core.
+ * Headers carry the right session, cookie and packet number, or the engine would drop every
+ * packet.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,7 +20,8 @@ struct victim {
 	struct fuzz_ops ops;
 };
 
-/* Ids of transfers: few slots, few generations. */
+/* A transfer id made of few slots and few generations, so that it often names a transfer that
+ * exists. */
 static uint32_t next_id(struct input *in)
 {
 	uint8_t byte = next8(in);
@@ -88,7 +89,8 @@ static size_t put_start(struct input *in, uint8_t flags, uint8_t *p, size_t room
 	return head + len;
 }
 
-/* A record whose layout is right; what it says is anything. */
+/* Puts a record of correct layout whose fields have arbitrary values.  Returns its length in
+ * bytes. */
 static size_t put_record(const struct victim *victim, struct input *in, uint8_t *p, size_t room)
 {
 	struct wire_desc desc[WIRE_DESC_MAX];
@@ -290,7 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.engine.unexpected_max = how & 16 ? 2000 : 100000;
 	config.core.chunk = 1000;
 	victim.link->habits.hostile = true;
-	victim.link->habits.silent = how & 32; /* no hello came yet */
+	victim.link->habits.silent = how & 32; /* the session has received no hello yet */
 	link_node(victim.link, &config);
 	victim.node = link_node(victim.link, &config);
 	link_connect(victim.link->node[0], victim.node);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Two engines against each other: the input configures them and then is a
- * schedule of what the applications do and how the core behaves.  It may also
- * change bytes of packets under way; until it does, what arrives must be what
- * was sent.
+ * Fuzz target: two engines connected by the test link.  The input configures them and is then
+ * a schedule of the applications' calls and the core's behaviour.  It may also change bytes of
+ * packets in flight; until it does, each message must arrive as it was sent.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,8 +15,8 @@ struct pair {
 	struct link *link;
 	struct input *in;
 	struct fuzz_ops ops;
-	bool mutate;  /* the next packet */
-	bool mutated; /* any so far */
+	bool mutate;  /* change the next packet */
+	bool mutated; /* a packet has been changed */
 };
 
 static size_t next_size(struct input *in)
@@ -28,7 +27,7 @@ static size_t next_size(struct input *in)
 	return byte < 128 ? sizes[byte % 11] : byte * 8u;
 }
 
-/* Changes the packet; its address stays, or it would be dropped. */
+/* Changes bytes of the packet, but not its session id and cookie, or the engine would drop it. */
 static void tap(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
 {
 	struct pair *pair = link->tap_arg;
@@ -66,7 +65,7 @@ static struct link_op *new_op(struct pair *pair, uint8_t bits)
 	struct link_op *op;
 
 	if (pair->ops.cnt == FUZZ_OPS_MAX)
-		return NULL; /* no byte of the input is spent on it */
+		return NULL; /* consumes no byte of the input */
 	op = fuzz_op_create(&pair->ops, node, next_size(pair->in), 1 + (bits & 3));
 	op->op.flags = bits & 4 ? SESS_TAGGED : 0;
 	op->op.tag = bits & 4 ? bits >> 3 & 1 : 0;

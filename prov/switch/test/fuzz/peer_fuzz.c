@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One engine against a peer that is no engine: the input is a script of what that
- * peer sends, over several sessions, of what the application does, and of how the
- * core behaves.  The peer keeps to the rules where the script does not tell it
- * otherwise, or no session would get far; it knows what the victim told it, and
- * holds the victim to that.  An honest peer of the same engine exchanges messages
- * all the while: whatever the other does, they arrive.
+ * Fuzz target: one engine, the victim, against a hostile peer that is played by the input.
+ * The input is a script: the packets of the hostile peer over several sessions, the calls of
+ * the victim's application, and the behaviour of the core.  The hostile peer keeps the rules
+ * of the protocol unless the script tells it to break one, since otherwise no session would
+ * get far; and it checks that the victim keeps to the limits that it announced.  Meanwhile an
+ * honest peer, which runs the same engine, exchanges messages with the victim; they must
+ * arrive whatever the hostile peer does.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@
 
 #include "fuzz/peer_scene.h"
 
-/* The most that a receive context may keep because of its peers, bytes, however many
- * sessions they open: the limit, and the record that went beyond it. */
+/* The most bytes that a receive context may keep for its peers, however many sessions they
+ * open: the configured limit and one record that went beyond it. */
 static size_t kept_bound(const struct link_node *victim)
 {
 	return victim->engine->backlog_max + victim->config.engine.eager_budget + MESSAGE_SIZE_MIN +
@@ -23,10 +24,10 @@ static size_t kept_bound(const struct link_node *victim)
 }
 
 /*
- * The most memory that the engines may hold, bytes: that, the sessions and the
- * application's operations themselves, what the core has, and a packet that is being
- * filled or was refused.  What was freed may be kept for the next of its kind, so the
- * most that there ever were count.
+ * The most bytes that the engines may hold: the messages kept for peers, the sessions, the
+ * application's operations, the packets, reads and writes that the core has, and one packet
+ * that is being filled or was refused.  The engine may keep freed objects for reuse, so each
+ * kind counts with the highest number that existed at a time.
  */
 static size_t memory_bound(const struct scene *scene)
 {
@@ -34,18 +35,20 @@ static size_t memory_bound(const struct scene *scene)
 	const size_t packet = sizeof(struct sess_packet) + config->core.buffer_size;
 	const size_t transfer =
 		sizeof(struct sess_xfer) + sess_engine_inline_max(scene->victim->engine);
-	const size_t tables = 16 << 10; /* of ids, and spare control records */
-	size_t op_cnt = 2;		/* of an honest peer's message */
+	const size_t tables = 16 << 10; /* the tables of ids, and spare control records */
+	size_t op_cnt = 2; /* the send and the receive of one message of the honest peer */
 
 	for (unsigned i = 0; i < scene->ops.cnt; i++)
 		op_cnt += 1 + scene->ops.op[i]->part_cnt;
-	return 2 * (sizeof(struct sess_engine) + sizeof(struct sess_core)) + 3 * sizeof(struct sess_ep) +
-	       sizeof(struct sess_rx) + tables + 2 * kept_bound(scene->victim) +
+	return 2 * (sizeof(struct sess_engine) + sizeof(struct sess_core)) +
+	       3 * sizeof(struct sess_ep) + sizeof(struct sess_rx) + tables +
+	       2 * kept_bound(scene->victim) +
 	       scene->sess_most * (sizeof(struct sess) + sizeof(struct sess_link) + 2 * packet) +
 	       scene->link->io_most * packet + op_cnt * transfer + scene->index_most;
 }
 
-/* The buckets of long lists: a context's own, not its peers'. */
+/* The bytes of hash buckets that a receive context allocates itself for long lists; peers do
+ * not pay for them. */
 static size_t index_memory(const struct sess_rx *rx)
 {
 	enum { BUCKETS = 4096 };
@@ -76,7 +79,7 @@ static void check_memory(struct scene *scene)
 {
 	size_t peak = fuzz_memory_peak();
 	const struct link_end *end;
-	unsigned sess_cnt = 2; /* the honest ones, and what was opened and closed at once */
+	unsigned sess_cnt = 2; /* the honest peer's, and one that was opened and closed at once */
 
 	TAILQ_FOREACH (end, &scene->victim->ends, node_link)
 		sess_cnt += end->sess != NULL;
@@ -146,7 +149,7 @@ static bool more(const struct scene *scene)
 
 enum { AGAIN = 255 };
 
-/* The next few steps, many times. */
+/* Repeats the next few steps of the script many times. */
 static void again(struct scene *scene)
 {
 	uint8_t times, steps;
@@ -228,7 +231,7 @@ static void end(struct scene *scene)
 {
 	size_t left;
 
-	scene->echoes = 0; /* this one takes place */
+	scene->echoes = 0; /* the final echo always takes place */
 	echo(scene, (uint8_t)scene->steps);
 	end_endpoint(scene, 3);
 	if (scene->rx) {

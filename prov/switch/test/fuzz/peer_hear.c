@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The peer fuzz target: what the victim sends, read as a peer reads it, and held
- * to what the protocol allows.
+ * Peer fuzz target: parses the packets that the victim sends, as a peer would, and ends the
+ * process when one of them breaks the protocol.
  */
 #include "fuzz/peer_scene.h"
 
@@ -13,7 +13,7 @@ static struct peer *find_peer(struct scene *scene, const struct link_end *end)
 	link_die(scene->link, "a packet for nobody");
 }
 
-/* Its first packet is a hello, or says why there is none. */
+/* The first packet of the victim holds a hello, or a refusal. */
 static void hear_hello(struct scene *scene, struct peer *peer, const struct wire_header *header,
 		       const uint8_t *p, size_t len)
 {
@@ -54,7 +54,8 @@ static void hear_go(struct peer *peer, const struct wire_record *record)
 	}
 }
 
-/* Returns how many credits such a packet leaves unused. */
+/* Reads the records of one packet.  Returns the credits that the packet's class must leave
+ * unused. */
 static int32_t hear_records(struct scene *scene, struct peer *peer, unsigned cnt, const uint8_t *p,
 			    size_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The peer fuzz target: what the hostile peer sends, by the rules unless the input
- * says which of them to break.
+ * Peer fuzz target: builds the packets of the hostile peer.  They keep to the protocol unless
+ * the input names a rule to break.
  */
 #include <string.h>
 
@@ -88,7 +88,7 @@ static size_t put_inline(struct scene *scene, uint8_t *p, size_t room)
 	return head + len;
 }
 
-/* The rest in one or two pieces. */
+/* Fills descriptors for the rest of a transfer, in one or two pieces.  Returns their number. */
 static unsigned split(struct wire_desc *desc, uint64_t rest, bool twice)
 {
 	memset(desc, 0, 2 * sizeof(*desc));
@@ -174,7 +174,7 @@ static size_t put_budget(struct scene *scene, struct peer *peer, uint8_t *p, boo
 	return wire_put_budget(p, released);
 }
 
-/* Returns its length.  0: there is no room for it. */
+/* Puts one record.  Returns its length in bytes; 0: there is no room for it. */
 static size_t put_record(struct scene *scene, struct peer *peer, uint8_t *p, size_t room)
 {
 	struct input *in = &scene->in;
@@ -225,11 +225,12 @@ enum wrong {
 	WRONG_LEN_MORE,
 	WRONG_LEN_LESS,
 	WRONG_FLAGS,
-	WRONG_CREDIT, /* more than we may send */
+	WRONG_CREDIT, /* a packet beyond the credits that the victim gave */
 	WRONGS,
 };
 
-/* The new limit of the victim: it never falls, and may rise generously or not. */
+/* The limit that the packet announces to the victim: it never falls, and may rise by much, by
+ * one or not at all. */
 static uint32_t next_limit(const struct peer *peer, uint32_t ack, unsigned how)
 {
 	static const uint32_t window[] = {WINDOW, 0, 0, SESS_CREDITS_MAX};
@@ -260,7 +261,8 @@ static bool has_failed(const struct peer *peer)
 	return *sess_reason(peer->end->sess);
 }
 
-/* What breaks a rule fails its session; what names no session touches none. */
+/* Delivers a packet to the victim.  A packet that breaks a rule must fail its session; one
+ * that names no session must touch none. */
 static void deliver(struct scene *scene, struct peer *peer, const uint8_t *packet, size_t len,
 		    bool breaks, bool names_nobody)
 {
@@ -320,8 +322,10 @@ void send_packet(struct scene *scene, struct peer *peer)
 		 wrong == WRONG_RECORD_CNT || wrong == WRONG_LEN_MORE ||
 		 (int32_t)(header.ack - peer->acked) < 0 ||
 		 (int32_t)(header.ack + header.window - peer->given) < 0;
-	/* A packet that the core refused may have told us more, and counts as sent.  Ahead of
-	 * the victim's hello nobody knows its limit but itself. */
+	/* The checks of credit and acknowledgement hold only if the core has refused no
+	 * packet of the victim: such a packet counts as sent, and may have told the hostile
+	 * peer of a higher limit.  Before the victim's hello has come, the hostile peer does
+	 * not know the limit. */
 	if (!sess_link(peer->end->sess)->refused)
 		breaks |= (beyond && peer->hello_came) || (int32_t)(header.ack - peer->heard) > 0;
 	peer->acked = header.ack;
@@ -329,7 +333,8 @@ void send_packet(struct scene *scene, struct peer *peer)
 	if ((int32_t)(limit - peer->given) > 0)
 		peer->given = limit;
 	wire_put_header(packet, &header);
-	/* A first packet, which is a hello or wrong, has no limits to break yet. */
+	/* Until the hostile peer has sent a hello its packet has no limits to break; only its
+	 * flags can be wrong. */
 	breaks = (breaks && before.greeted) || wrong == WRONG_FLAGS;
 	deliver(scene, peer, packet, len, breaks && !names_nobody, names_nobody);
 }

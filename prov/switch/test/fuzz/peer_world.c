@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The peer fuzz target: sessions of the hostile peer, and what goes on around them:
- * the application, the core, time, the honest peer.
+ * Peer fuzz target: opens and ends the sessions of the hostile peer, and plays the
+ * application, the core, the clock and the honest peer.
  */
 #include <errno.h>
 
@@ -16,7 +16,8 @@ static void know_victim(struct peer *peer)
 		link_die(peer->end->node->link, "a preamble did not survive");
 }
 
-/* The peer asks again.  True: its session is over, it may have another. */
+/* The hostile peer requests a connection while it has a session.  Returns true if that session
+ * is over, so that the peer may open another. */
 static bool asks_again(struct scene *scene, struct peer *peer, const struct sess_request *request)
 {
 	switch (sess_crossing(peer->end->sess, request)) {
@@ -210,7 +211,8 @@ void core_behaves(struct scene *scene, struct peer *peer)
 		habits->lose_on_close = how & 16;
 		break;
 	default:
-		link_wait(scene->link, scene->victim->config.engine.close_timeout / (1 + (how >> 4)));
+		link_wait(scene->link,
+			  scene->victim->config.engine.close_timeout / (1 + (how >> 4)));
 	}
 }
 
@@ -234,7 +236,8 @@ void run(struct scene *scene)
 	}
 }
 
-/* One message to another node's endpoint, and its receive. */
+/* Sends one message from one node to another, posts its receive, and requires that both
+ * complete. */
 static void carry(struct scene *scene, struct link_node *from, struct link_node *to, size_t size,
 		  uint16_t flags)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Runs a fuzz target on every file of its corpus, without libFuzzer: what a
- * fuzzer once found stays found, with any compiler and under every sanitizer.
+ * Runs a fuzz target on every file of its corpus, without libFuzzer: an input that failed
+ * once is tested again with any compiler and under every sanitizer.
  *
- * A program NAME_replay takes corpus/NAME below the folder that FUZZ_CORPUS
- * names, or the folders and files given as arguments.
+ * A program NAME_replay reads corpus/NAME below the folder that FUZZ_CORPUS names, or the
+ * folders and files given as arguments.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -18,7 +18,8 @@ enum { INPUT_MAX = 1 << 20, SKIP = 77 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input is a block of its exact size, so that reading past it is seen. */
+/* Copies the input into a block of exactly its size, so that a sanitizer sees any read past
+ * its end. */
 static bool replay_file(const char *path)
 {
 	static uint8_t buf[INPUT_MAX];
@@ -88,7 +89,7 @@ int main(int argc, char **argv)
 		return SKIP;
 	}
 	name = name ? name + 1 : argv[0];
-	if (!strncmp(name, "lt-", 3)) /* libtool's, run from the build */
+	if (!strncmp(name, "lt-", 3)) /* libtool's wrapper runs lt-NAME in the build directory */
 		name += 3;
 	len = (int)strcspn(name, "_");
 	snprintf(path, sizeof(path), "%s/%.*s", corpus, len, name);
