@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Calls that wait for another thread's sleep: see lib/later.h.
+ * Runs a call in a second thread once the first one sleeps: see lib/later.h.
  */
 #include <sched.h>
 #include <stdio.h>

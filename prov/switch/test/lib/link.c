@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The core in memory: see lib/link.h.  Here: chance, events, what an engine asks for, running. */
+/* The test link (see lib/link.h): random numbers, the queue of events, the actions of the
+ * engines, and the loops that run them. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-/* -- chance, memory, failure -------------------------------------------------- */
+/* -- random numbers, memory, failure -------------------------------------------- */
 
 static uint64_t mix(uint64_t *state)
 {
@@ -30,7 +31,8 @@ static uint64_t mix(uint64_t *state)
 	return x ^ x >> 31;
 }
 
-/* The engine's source of chance has no context: one for all of a process. */
+/* The state of the random numbers that engines draw. sess_config.random has no argument for a
+ * context, so that all links of a process share it. */
 static uint64_t engine_chance;
 
 void link_engine_random(void *buf, size_t len)
@@ -114,8 +116,8 @@ struct link_event *link_event_soon(struct link *link, enum event_type type, stru
 
 /* -- actions ------------------------------------------------------------------- */
 
-/* Behind DOWN nothing is asked of the core any more but to release memory; behind
- * sess_closed() that, too, is only for what was still registered. */
+/* After DOWN the engine may ask the core only to release memory; after sess_closed() only to
+ * release memory that was still registered. */
 static void check_session(const struct link_node *node, const struct sess_action *action)
 {
 	const struct link_end *end = action->user;
@@ -250,7 +252,7 @@ bool link_step(struct link *link)
 	struct link_node *node;
 
 	event = next_event(link);
-	if (!event) { /* somebody may still ask for progress */
+	if (!event) { /* progress may lead to new events */
 		for (unsigned i = 0; i < link->node_cnt; i++)
 			link_progress(link->node[i]);
 		event = next_event(link);
@@ -273,8 +275,9 @@ static void progress_all(struct link *link)
 		link_progress(link->node[i]);
 }
 
-/* Calls for progress in which nothing happened, until an engine takes it that its
- * application waits for something that it throttles. */
+/* An engine gives credits again to a session that it throttled after this many calls for
+ * progress in which nothing happened, because its application then seems to wait for that
+ * session. */
 enum { IDLE_CALLS = 40 };
 
 void link_run(struct link *link)

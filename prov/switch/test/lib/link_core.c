@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What the core of the link is given: packets, reads, writes, memory to register. */
+/* The core of the test link: takes packets, reads and writes, and registers memory. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static void check_action(struct link_end *end, const struct sess_action *action)
 							  : SESS_ACCESS_LOCAL_READ);
 }
 
-/* What the core has but copied goes out with its next call. */
+/* Sends the packets that the core has only copied so far, as a core does with its next call. */
 void link_core_push(struct link_end *end)
 {
 	struct link *link = end->node->link;
@@ -91,8 +91,9 @@ void link_core_push(struct link_end *end)
 	}
 }
 
-/* Packets of a path arrive in order and finish in order; neither waits for
- * the other.  Returns what is done at once, as it was but copied. */
+/* Takes a packet.  Packets of a path are delivered in order and complete in order, but a
+ * packet may complete before its delivery.  Returns the io if it is complete at once, because
+ * the core has only copied it. */
 static struct link_io *take_send(struct link_end *end, const struct sess_action *action)
 {
 	struct link *link = end->node->link;
@@ -131,8 +132,8 @@ static struct link_io *take_send(struct link_end *end, const struct sess_action 
 	return NULL;
 }
 
-/* Writes arrive before the packets behind them if the core promises so; else
- * their completion means that they arrived, as a read's does. */
+/* Takes a read or a write.  If the core promises it, a write is placed before the packets
+ * behind it are delivered; otherwise it is placed when it completes, as a read is. */
 static void take_rma(struct link_end *end, const struct sess_action *action)
 {
 	struct link *link = end->node->link;
@@ -145,7 +146,7 @@ static void take_rma(struct link_end *end, const struct sess_action *action)
 	else
 		link->reads++;
 	if (end->open && end->scripted) {
-		io->placed = true; /* nowhere */
+		io->placed = true; /* a scripted peer has no memory to place it in */
 		return;
 	}
 	if (io->in_order)

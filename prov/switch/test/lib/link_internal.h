@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of the link share: lib/link.c (chance, events, running), lib/link_core.c
- * (what the core is given), lib/link_path.c (connections), lib/link_op.c (operations).
+ * Shared by the files of the test link: lib/link.c (random numbers, events, running),
+ * lib/link_core.c (packets, RMA, registration), lib/link_path.c (connections), lib/link_op.c
+ * (operations).
  */
 #ifndef LINK_INTERNAL_H
 #define LINK_INTERNAL_H
@@ -9,13 +10,13 @@
 #include "lib/link.h"
 
 enum event_type {
-	EV_DELIVER, /* a packet to end */
-	EV_PLACE,   /* the data of io are moved */
-	EV_DONE,    /* io is over */
-	EV_REG,	    /* the answer to REGISTER */
-	EV_RETRY,   /* node asks for progress */
+	EV_DELIVER, /* a packet arrives at end */
+	EV_PLACE,   /* the data of a read or write are moved */
+	EV_DONE,    /* io completes */
+	EV_REG,	    /* a registration completes */
+	EV_RETRY,   /* node asks for progress after the core refused an operation */
 	EV_REQUEST, /* a connection request of end arrives at node */
-	EV_AGAIN,   /* one for another link of sess */
+	EV_AGAIN,   /* a request for another link of sess arrives at node */
 	EV_ANSWER,  /* other accepted the request of end */
 	EV_UP,	    /* the path that end accepted is up */
 	EV_DOWN,    /* the path of end broke */
@@ -33,14 +34,14 @@ struct link_event {
 	size_t len;
 	bool lost;
 	uint64_t conn;
-	struct sess *sess; /* of AGAIN */
+	struct sess *sess; /* of EV_AGAIN */
 	uint8_t preamble[SESS_PREAMBLE_LEN];
 	int error;
 	struct sess_xfer *xfer;
 	struct sess_mem *mem;
 };
 
-/* What the core was given. */
+/* A packet, read or write that the core has. */
 struct link_io {
 	TAILQ_ENTRY(link_io) link;
 	struct link_end *end;
@@ -52,14 +53,14 @@ struct link_io {
 	uint64_t raddr;
 	uint8_t key[SESS_KEY_MAX];
 	size_t key_len;
-	uint8_t *copy; /* a packet as it was taken; data of a write once it is done */
+	uint8_t *copy; /* a packet as the core took it, or the data of a write when it completes */
 	bool placed, done;
-	bool in_order; /* a write that arrives before the packets behind it */
+	bool in_order; /* a write that is placed before the packets behind it arrive */
 	bool lost;
 	int error;
 };
 
-/* A registration. */
+/* A registration of memory. */
 struct sess_mem {
 	TAILQ_ENTRY(sess_mem) link;
 	struct link_node *node;
@@ -79,7 +80,7 @@ static inline uint64_t at_least(uint64_t a, uint64_t b)
 bool link_percent(struct link *link, unsigned chance);
 uint64_t link_delay(struct link *link);
 void link_engine_random(void *buf, size_t len);
-/* Zeroed; not from malloc(): tests make that one fail for the engine. */
+/* Returns zeroed memory.  It is not from malloc(), which some tests make fail for the engine. */
 void *link_memory(size_t len);
 void link_event_insert(struct link *link, struct link_event *event);
 struct link_event *link_event_at(struct link *link, enum event_type type, struct link_end *end,
@@ -87,7 +88,7 @@ struct link_event *link_event_at(struct link *link, enum event_type type, struct
 struct link_event *link_event_soon(struct link *link, enum event_type type, struct link_end *end);
 
 /* lib/link_core.c */
-/* What the core has but copied goes out with its next call. */
+/* Sends the packets that the core has only copied so far. */
 void link_core_push(struct link_end *end);
 void link_core_give(struct link_node *node, const struct sess_action *action);
 void link_core_place(struct link *link, struct link_io *io);

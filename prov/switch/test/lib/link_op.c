@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The operations that the link watches, and their memory. */
+/* The operations of the test link, and their memory with its guard bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ void link_op_complete(struct link_node *node, struct sess_op *sess_op)
 	op->pending = false;
 	op->completions++;
 	node->op_cnt--;
-	if (!(sess_op->flags & SESS_MULTI)) /* else its parts may still be under way */
+	if (!(sess_op->flags & SESS_MULTI)) /* with SESS_MULTI its parts may still be pending */
 		check_memory_is_free(op);
 	if (op->done)
 		op->done(op, op->arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The paths of the link: how they come up, carry packets, break and close. */
+/* The paths of the test link: they come up, deliver packets, break and close. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,7 +17,8 @@ static void lose_packets(struct link *link, const struct link_end *from)
 			event->lost = true;
 }
 
-/* Nothing goes out or comes in any more; what is under way comes back. */
+/* Cuts one end off its path: no packet is sent or delivered any more, and every io that the
+ * core still has completes. */
 static void cut(struct link_end *end, bool lose)
 {
 	struct link *link = end->node->link;
@@ -32,7 +33,7 @@ static void cut(struct link_end *end, bool lose)
 		io->lost = lose || !io->in_order;
 		if (io->type != SESS_ACT_SEND || link_rand(link, 2))
 			io->error = ECANCELED;
-		if (end->scripted) { /* else it is on its way */
+		if (end->scripted) { /* of other ends the completion is already queued */
 			end->last_done = at_least(end->last_done, link->now + link_delay(link));
 			link_event_at(link, EV_DONE, end, end->last_done)->io = io;
 		}
@@ -134,7 +135,7 @@ struct link_end *link_connect_self(struct link_node *node)
 	return end;
 }
 
-/* The request of theirs is accepted for ours. */
+/* Accepts the connection request of the end theirs for the end ours. */
 static void bind_ends(struct link *link, struct link_end *ours, struct link_end *theirs,
 		      uint64_t conn)
 {
@@ -165,11 +166,11 @@ void link_path_request(struct link *link, const struct link_event *event)
 	if (ours) {
 		switch (sess_crossing(ours->sess, &request)) {
 		case SESS_CROSS_REFUSE:
-			return; /* they know: our own request is on its way to them */
+			return; /* our own request, which is on its way, tells them */
 		case SESS_CROSS_SELF:
 			if (!sess_ep_is_self(node->ep, &request))
 				link_die(link, "an endpoint does not know itself");
-			if (sess_made_request(ours->sess, &request)) /* and was not closed since */
+			if (sess_made_request(ours->sess, &request)) /* not closed since */
 				sess_adopt_self(ours->sess);
 			return;
 		case SESS_CROSS_ADOPT:
@@ -234,7 +235,7 @@ void link_path_down(struct link *link, struct link_end *end, int error)
 		sess_path_down(end->link, error);
 }
 
-/* What is in a packet, for whoever looks for the reason of a failure. */
+/* Prints the records of a packet, for debugging. */
 static void trace(const struct link *link, const struct link_end *to, const uint8_t *p, size_t len)
 {
 	fprintf(stderr,
@@ -270,7 +271,7 @@ static void close_session(struct link_end *end, struct sess *sess)
 	sess_closed(sess);
 }
 
-/* An end of this session, whose path is not closed; NULL: none. */
+/* Returns an end of this session whose path is not closed, or NULL. */
 static struct link_end *end_of(const struct link_node *node, const struct sess *sess)
 {
 	struct link_end *end;
@@ -307,7 +308,7 @@ static void close_end(struct link_end *end, int error)
 	link_path_drained(end);
 }
 
-/* user: what was given for the session, the end of its first link. */
+/* Performs DOWN. user: the end of the session's first link, given when the session was opened. */
 void link_path_went_down(struct link_end *user, struct sess *sess, int error)
 {
 	struct link_node *node = user->node;
@@ -335,7 +336,7 @@ void link_path_link_down(struct link_end *end, int error)
 	close_end(end, error);
 }
 
-/* -- a peer that is no engine ------------------------------------------------------ */
+/* -- scripted peers -------------------------------------------------------------- */
 
 struct link_end *link_scripted(struct link_node *node, struct sess_ep *ep,
 			       const struct sess_request *request, uint64_t source)
