@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A core that is a referee: a connectionless, reliable libfabric provider for
- * tests only.  It makes use of every liberty that libfabric's man pages give a
- * provider, and ends the program ("mock core: ...", abort()) that relies on
- * more.  mock_init.c lists the environment variables that choose its mood.
+ * The mock: a connectionless, reliable libfabric provider for tests only.  It makes use of
+ * every liberty that libfabric's man pages give a provider, and ends a program that relies on
+ * more ("mock core: ...", abort()). mock_init.c lists the environment variables that choose
+ * its behaviour.
  *
- * All objects of a domain are used by one thread at a time (FI_THREAD_DOMAIN,
- * which is checked); progress is made in calls that read a completion queue.
+ * Only one thread at a time may use the objects of a domain (FI_THREAD_DOMAIN), which is
+ * checked.  Progress is made by calls that read a completion queue.
  */
 #ifndef MOCK_H
 #define MOCK_H
@@ -36,7 +36,7 @@
 
 enum {
 	MOCK_IOV_MAX = 16,
-	MOCK_NAME_MAX = 104,	/* bytes of a name, with its NUL: what a socket's holds */
+	MOCK_NAME_MAX = 104, /* bytes of a name with its NUL: as many as a socket's address holds */
 	MOCK_CHUNK = 32 * 1024, /* bytes of a message in one packet */
 	MOCK_CQ_DATA = 8,
 };
@@ -53,14 +53,14 @@ struct mock_config {
 extern struct mock_config mock_config;
 extern struct fi_provider mock_prov;
 
-/* The user has done what a core need not bear. */
+/* Ends the program, because it broke a rule of libfabric's man pages. */
 void mock_violation(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void mock_random(void *buf, size_t len);
-void *mock_alloc(size_t len); /* zeroed, never NULL */
+void *mock_alloc(size_t len); /* returns zeroed memory, never NULL */
 
 int mock_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
 		 const struct fi_info *hints, struct fi_info **info);
-/* The name made of a node and a service, each of which may be NULL. */
+/* Makes a name of a node and a service, each of which may be NULL. */
 int mock_name_make(char name[MOCK_NAME_MAX], const char *node, const char *service);
 
 /* -- objects ------------------------------------------------------------- */
@@ -76,24 +76,24 @@ struct mock_domain {
 	struct fid_domain fid;
 	struct mock_fabric *fabric;
 	int refs;
-	int epfd;	     /* every socket of the domain */
-	atomic_flag entered; /* a thread is inside */
+	int epfd;	     /* an epoll set of the domain's sockets */
+	atomic_flag entered; /* set while a thread is in a call */
 	uint64_t pass;	     /* counts calls of mock_progress() */
 	uint64_t last_id;
 	LIST_HEAD(, mock_ep) eps;
 	LIST_HEAD(, mock_conn) conns;
-	LIST_HEAD(, mock_op) ops; /* all that are out: not finished, or not read yet */
+	LIST_HEAD(, mock_op) ops; /* operations whose completion has not been read */
 	LIST_HEAD(, mock_mr) mrs;
 	LIST_HEAD(, mock_key) keys;
-	STAILQ_HEAD(, mock_in) late; /* writes that are acknowledged and not applied */
-	uint8_t *packet;	     /* where packets are received */
+	STAILQ_HEAD(, mock_in) late; /* writes that are acknowledged but not applied yet */
+	uint8_t *packet;	     /* the buffer for a received packet */
 };
 
 struct mock_mr {
 	struct fid_mr fid;
 	LIST_ENTRY(mock_mr) link;
 	struct mock_domain *domain;
-	struct mock_ep *ep; /* FI_MR_ENDPOINT: bound to it */
+	struct mock_ep *ep; /* with FI_MR_ENDPOINT, the endpoint that the region is bound to */
 	uint8_t *base;
 	size_t len;
 	uint64_t access, id, key;
@@ -120,7 +120,7 @@ struct mock_cq {
 	struct mock_domain *domain;
 	enum fi_cq_format format;
 	enum fi_wait_obj wait;
-	int epfd, evfd; /* -1 without a wait object; epfd: evfd and the domain's */
+	int epfd, evfd; /* -1 without a wait object; epfd watches evfd and domain->epfd */
 	atomic_bool signaled;
 	int refs;
 	size_t size, cnt;
@@ -138,141 +138,144 @@ struct mock_ep {
 	struct mock_conn *listener;
 	char name[MOCK_NAME_MAX];
 	bool enabled;
-	int mrs; /* bound to it */
+	int mrs; /* number of memory regions bound to it */
 	size_t tx_cnt, rx_cnt;
-	TAILQ_HEAD(, mock_op) posted;	/* receives */
-	STAILQ_HEAD(, mock_in) arrived; /* messages that wait for one */
+	TAILQ_HEAD(, mock_op) posted;	/* posted receives */
+	STAILQ_HEAD(, mock_in) arrived; /* messages that wait for a receive */
 };
 
 /* -- operations (mock_op.c) ------------------------------------------------ */
 
 enum mock_kind { MOCK_SEND, MOCK_RECV, MOCK_WRITE, MOCK_READ };
 
-/* What any data call says. */
+/* The arguments of a data call, whichever function it was. */
 struct mock_args {
 	const struct iovec *iov;
-	void **desc; /* or NULL */
+	void **desc; /* may be NULL */
 	size_t iov_cnt;
 	const struct fi_rma_iov *rma;
 	size_t rma_cnt;
 	fi_addr_t addr;
 	uint64_t data, flags;
 	void *context;
-	bool no_completion; /* the inject calls */
+	bool no_completion; /* true of the inject calls */
 };
 
-/* Owned by the domain from the call until its completion is read. */
+/* An operation.  The domain owns it from the call until its completion is read. */
 struct mock_op {
 	LIST_ENTRY(mock_op) all;
-	TAILQ_ENTRY(mock_op) link; /* of ep->posted, then of cq->done */
+	TAILQ_ENTRY(mock_op) link; /* in ep->posted, then in cq->done */
 	struct mock_ep *ep;
 	struct mock_cq *cq;
-	struct mock_conn *conn; /* it travels by this one; only compared */
+	struct mock_conn *conn; /* the connection that carries it; only compared, never followed */
 	enum mock_kind kind;
 	bool done, silent;
 	uint64_t id, flags;
 	void *context;
 
-	struct iovec given[MOCK_IOV_MAX]; /* as the application gave them */
+	struct iovec given[MOCK_IOV_MAX]; /* the pieces as the application gave them */
 	void *desc[MOCK_IOV_MAX];
 	struct fi_rma_iov rma[MOCK_IOV_MAX];
 	size_t given_cnt, rma_cnt;
-	/* FI_ASYNC_IOV: the application's arrays, which have to stay like that */
+	/* FI_ASYNC_IOV: the application's arrays, which it must leave unchanged */
 	const struct iovec *user_iov;
 	void **user_desc;
 	const struct fi_rma_iov *user_rma;
 
-	struct iovec iov[MOCK_IOV_MAX]; /* the data: without prefix, or the copy */
+	struct iovec iov[MOCK_IOV_MAX]; /* the data: the pieces without the prefix, or the copy */
 	size_t iov_cnt, len;
-	void *copy; /* of what was injected; mock_wire_send() takes it over */
+	void *copy; /* the copy of injected data; mock_wire_send() takes it over */
 	struct fi_cq_err_entry entry;
 };
 
-/* A new operation, every rule checked.  -FI_EAGAIN if too many are out. */
+/* Creates an operation and checks every rule of its call.  Returns -FI_EAGAIN if too many are
+ * outstanding. */
 int mock_op_open(struct mock_ep *ep, enum mock_kind kind, const struct mock_args *args,
 		 struct mock_op **op);
-/* A completion that no operation of this side asked for. */
+/* Creates a completion for which this side submitted no operation. */
 struct mock_op *mock_op_notice(struct mock_ep *ep);
-/* Over, with a positive errno or 0: to its queue if there is something to tell. */
+/* Ends an operation with a positive errno or 0, and queues its completion if it has one. */
 void mock_op_finish(struct mock_op *op, int error);
-/* Its completion was read: checks what was lent for the last time, and frees. */
+/* Called when its completion has been read: checks the lent memory a last time and frees the
+ * operation. */
 void mock_op_close(struct mock_op *op);
-/* Frees it without a word (its endpoint or queue is closed). */
+/* Frees an operation without a completion, because its endpoint or queue is closed. */
 void mock_op_drop(struct mock_op *op);
-/* Receives: puts data at offset 0 of its memory; how many bytes fitted. */
+/* Copies received data to offset 0 of the operation's memory.  Returns how many bytes fitted. */
 size_t mock_op_fill(struct mock_op *op, const void *data, size_t len);
 
 /* -- the wire (mock_wire.c, mock_conn.c) ------------------------------------ */
 
 enum mock_type { MOCK_MSG = 1, MOCK_PUT, MOCK_GET, MOCK_ACK };
 
-/* In front of each packet.  A message's body is cut into chunks, which follow
- * one another on their connection. */
+/* The header of each packet.  The body of a message is cut into chunks, which follow one
+ * another on their connection. */
 struct mock_head {
 	uint32_t type, status; /* status: of MOCK_ACK, positive errno */
-	uint64_t id;	       /* the sender's; of MOCK_ACK: that of the operation */
-	uint64_t len, off;     /* of the body, of this chunk in it */
+	uint64_t id;	       /* the operation's id at its sender; MOCK_ACK returns it */
+	uint64_t len, off;     /* length of the body, offset of this chunk in it */
 	uint64_t flags;	       /* FI_REMOTE_CQ_DATA, FI_DELIVERY_COMPLETE */
 	uint64_t data;
 	uint64_t rma_cnt; /* the body begins with so many struct fi_rma_iov */
 };
 
-/* A message on its way out; its connection's until it is written. */
+/* An outgoing message.  Its connection owns it until it is written. */
 struct mock_out {
 	STAILQ_ENTRY(mock_out) link;
 	struct mock_head head;
 	struct fi_rma_iov rma[MOCK_IOV_MAX];
 	struct iovec iov[MOCK_IOV_MAX + 1];
 	size_t iov_cnt, sent;
-	void *owned;	    /* freed with it */
-	struct mock_op *op; /* finished when it is written; NULL: nothing to finish */
+	void *owned;	    /* memory that is freed with the message */
+	struct mock_op *op; /* the operation that ends when the message is written, or NULL */
 };
 
-/* A message that came in. */
+/* An incoming message. */
 struct mock_in {
 	STAILQ_ENTRY(mock_in) link;
 	struct mock_head head;
 	struct mock_conn *conn; /* holds a reference */
-	uint64_t due;		/* late: the pass that applies it */
+	uint64_t due;		/* of a late write: the pass that applies it */
 	size_t got;
 	uint8_t body[] __attribute__((aligned(16)));
 };
 
-/* A connected socket.  An endpoint opens one to each peer that it addresses;
- * answers come back on the same.  Or an endpoint's listening one. */
+/* A connected socket, or the listening socket of an endpoint.  An endpoint opens one to each
+ * peer that it addresses; the peer's answers come back on the same socket. */
 struct mock_conn {
 	LIST_ENTRY(mock_conn) link;
 	struct mock_domain *domain;
-	struct mock_ep *ep; /* NULL: closed; the connection stays to empty outs */
-	int fd;		    /* -1: over */
+	struct mock_ep *ep; /* NULL: closed; the connection only writes its queued messages */
+	int fd;		    /* -1: closed */
 	int refs;
 	bool listening, connected, blocked;
-	char peer[MOCK_NAME_MAX]; /* of one that we opened */
+	char peer[MOCK_NAME_MAX]; /* the peer's name, if our endpoint connected */
 	STAILQ_HEAD(, mock_out) outs;
-	struct mock_in *in; /* being put together */
+	struct mock_in *in; /* the message whose chunks are arriving */
 };
 
 struct mock_conn *mock_conn_listen(struct mock_ep *ep, int *error);
 struct mock_conn *mock_conn_to(struct mock_ep *ep, const char *peer);
 void mock_conn_accept(struct mock_conn *listener);
-void mock_conn_try(struct mock_conn *conn); /* connects if it is not */
+void mock_conn_try(struct mock_conn *conn); /* connects unless it is connected */
 void mock_conn_hold(struct mock_conn *conn);
 void mock_conn_release(struct mock_conn *conn);
-/* It is over: its operations fail with this errno. */
+/* Closes a connection; its operations fail with this errno. */
 void mock_conn_break(struct mock_conn *conn, int error);
-/* Its endpoint closes: what the application was told is done still leaves. */
+/* Detaches a connection from an endpoint that closes.  Messages whose operations have
+ * completed are still written. */
 void mock_conn_leave(struct mock_conn *conn);
 void mock_conn_watch(struct mock_conn *conn);
 
 void mock_wire_send(struct mock_conn *conn, struct mock_op *op);
 void mock_wire_answer(struct mock_conn *conn, uint64_t id, int status, void *body, size_t len);
-void mock_wire_flush(struct mock_conn *conn); /* may free it */
+void mock_wire_flush(struct mock_conn *conn); /* may free the connection */
 void mock_wire_flush_all(struct mock_domain *domain);
 void mock_out_free(struct mock_out *out);
 
-/* -- what came in (mock_serve.c) --------------------------------------------- */
+/* -- incoming messages (mock_serve.c) -------------------------------------------- */
 
-void mock_serve(struct mock_in *in); /* takes it over */
+void mock_serve(struct mock_in *in); /* takes the message over */
 void mock_serve_posted(struct mock_ep *ep);
 void mock_serve_late(struct mock_domain *domain);
 void mock_in_free(struct mock_in *in);
@@ -290,34 +293,36 @@ int mock_ep_open(struct fid_domain *fid, struct fi_info *info, struct fid_ep **e
 int mock_ep_getname(fid_t fid, void *addr, size_t *addrlen);
 ssize_t mock_ep_cancel(fid_t fid, void *context);
 
-void mock_enter(struct mock_domain *domain); /* around calls of the application */
+void mock_enter(struct mock_domain *domain); /* called around every call of the application */
 void mock_leave(struct mock_domain *domain);
 void mock_progress(struct mock_domain *domain);
-/* Something moves only if somebody calls mock_progress(): do not sleep. */
+/* Returns true if something can happen only when mock_progress() is called, so that a caller
+ * must not block. */
 bool mock_restless(const struct mock_domain *domain);
 
-const char *mock_av_name(const struct mock_av *av, fi_addr_t addr); /* or a violation */
+const char *mock_av_name(const struct mock_av *av,
+			 fi_addr_t addr); /* an unknown address is a violation */
 void mock_cq_push(struct mock_cq *cq, struct mock_op *op);
 int mock_cq_trywait(struct mock_cq *cq);
 
 extern struct fi_ops_mr mock_mr_ops;
 int mock_mr_control(struct mock_domain *domain, int command, void *arg);
-/* The desc of a piece of local memory, or a violation. */
+/* Checks the descriptor of a piece of local memory; a wrong one is a violation. */
 void mock_mr_local(const struct mock_ep *ep, const struct iovec *iov, void *desc, uint64_t access);
-/* The key as it travels. */
+/* Returns the key as it is sent to the peer. */
 uint64_t mock_mr_wire_key(const struct mock_domain *domain, uint64_t key);
-/* Where a peer may access len bytes, NULL: nowhere. */
+/* Returns the memory at which a peer may access rma->len bytes, or NULL if it may not. */
 uint8_t *mock_mr_remote(const struct mock_ep *ep, const struct fi_rma_iov *rma, uint64_t access);
 
 extern struct fi_ops_msg mock_msg_ops;
 extern struct fi_ops_rma mock_rma_ops;
 
-/* -- what is not offered (mock_no.c) ------------------------------------------ */
+/* -- functions that are not offered (mock_no.c) ---------------------------------- */
 
 int mock_no_bind(struct fid *fid, struct fid *bfid, uint64_t flags);
 int mock_no_control(struct fid *fid, int command, void *arg);
 int mock_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops, void *context);
-/* Tables that have little else. */
+/* Tables of functions, most of which are not offered. */
 extern struct fi_ops_domain mock_domain_ops;
 extern struct fi_ops_cm mock_cm_ops;
 extern struct fi_ops_ep mock_ep_ops;

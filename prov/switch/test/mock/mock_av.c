@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Address vectors.  An fi_addr_t of a table is an index; of a map it is the
- * address of the name, which nobody can guess.
+ * Address vectors.  An fi_addr_t of a table (FI_AV_TABLE) is an index; that of a map
+ * (FI_AV_MAP) is a pointer to the stored name, which a program cannot guess.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,8 +53,8 @@ static int insert_one(struct mock_av *av, const char *name, fi_addr_t *addr)
 	return 0;
 }
 
-/* fi_av(3) wants an array of strings, the providers that there are take one
- * string behind the other: both will do. */
+/* fi_av(3) says that addresses in string format are an array of pointers; existing providers
+ * expect one string behind the other.  Both are accepted. */
 static const char *next_name(const void **addr)
 {
 	const char *name = *addr;

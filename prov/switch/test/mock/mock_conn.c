@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Connections between endpoints: packet sockets in the abstract namespace, where
- * an endpoint listens under its name.  Sockets are watched by the domain's epoll
- * set, which is what completion queues sleep on.
+ * Connections between endpoints: sequenced-packet sockets in the abstract namespace of Unix
+ * sockets, where an endpoint listens under its name.  The domain's epoll set watches them, and
+ * a completion queue blocks on that set.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static int socket_new(void)
 	return fd;
 }
 
-/* One whose endpoint is closed only waits for room. */
+/* The events that the epoll set watches for.  A connection whose endpoint is closed waits only
+ * until its socket can be written. */
 static uint32_t interest(const struct mock_conn *conn)
 {
 	return (conn->ep ? EPOLLIN : 0) | (conn->blocked ? EPOLLOUT : 0);
@@ -166,7 +167,8 @@ void mock_conn_break(struct mock_conn *conn, int error)
 	mock_conn_release(conn);
 }
 
-/* What only lends the application's memory leaves the queue. */
+/* Removes from the queue the messages that use memory of the application; injected data and
+ * answers have been copied and stay. */
 static void forget_unfinished(struct mock_conn *conn)
 {
 	STAILQ_HEAD(, mock_out) keep = STAILQ_HEAD_INITIALIZER(keep);

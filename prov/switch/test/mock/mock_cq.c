@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Completion queues: lists of operations that are over.  What the application
- * lent to an operation is checked when it reads the completion.
+ * Completion queues: lists of operations that have completed.  When the application reads a
+ * completion, the memory that it lent to the operation is checked.
  *
- * One that can be slept on has an epoll set: of its own event descriptor, which
- * is raised while there is something in it, and the domain's sockets.
+ * A queue with a wait object has an epoll set of two descriptors: its own event descriptor,
+ * which is raised while the queue is not empty, and the epoll set of the domain's sockets.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ void mock_cq_push(struct mock_cq *cq, struct mock_op *op)
 	raise_event(cq);
 }
 
-/* Lowers the event while there is nothing. */
+/* Lowers the event descriptor if the queue is empty. */
 static void settle(struct mock_cq *cq)
 {
 	eventfd_t value;
@@ -130,7 +130,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until something happens; false: time is up. */
+/* Blocks until something happens.  Returns false if the time is up. */
 static bool cq_wait(struct mock_cq *cq, int timeout, int64_t until)
 {
 	struct pollfd fd = {cq->epfd, POLLIN, 0};
@@ -169,7 +169,7 @@ static ssize_t cq_sread(struct fid_cq *fid, void *buf, size_t count, const void 
 	return cq_sreadfrom(fid, buf, count, NULL, cond, timeout);
 }
 
-/* Of any thread. */
+/* May be called by any thread. */
 static int cq_signal(struct fid_cq *fid)
 {
 	struct mock_cq *cq = container_of(fid, struct mock_cq, fid);

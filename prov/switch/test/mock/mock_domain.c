@@ -20,7 +20,8 @@ void mock_leave(struct mock_domain *domain)
 
 /* -- domains ----------------------------------------------------------------- */
 
-/* What endpoints left behind goes as far as the sockets take it. */
+/* Writes the messages that closed endpoints left as far as the sockets take them, then closes
+ * the connections. */
 static void conns_end(struct mock_domain *domain)
 {
 	struct mock_conn *conn;

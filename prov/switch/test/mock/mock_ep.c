@@ -19,7 +19,7 @@ static void leave_conns(struct mock_ep *ep)
 	struct mock_conn *conn;
 
 	LIST_FOREACH (conn, &ep->domain->conns, link)
-		conn->refs++; /* none goes while we walk */
+		conn->refs++; /* a reference, so that it is not freed during the walk */
 	LIST_FOREACH (conn, &ep->domain->conns, link)
 		if (conn->ep == ep)
 			mock_conn_leave(conn);
@@ -204,7 +204,8 @@ ssize_t mock_ep_cancel(fid_t fid, void *context)
 
 /* -- opening ------------------------------------------------------------------------ */
 
-/* "mock://node:service" is a name; without service it gets one of its own. */
+/* Chooses the endpoint's name, "mock://node:service"; where the application gave no service
+ * the mock makes one up. */
 static int choose_name(struct mock_ep *ep, const struct fi_info *info)
 {
 	static atomic_uint number;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * fi_getinfo(): one entry, or none where the hints ask for what this core does
- * not have or lack what it requires.
+ * fi_getinfo(): returns one entry, or none where the hints ask for a capability that this
+ * core does not have or lack a mode that it requires.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ static uint64_t caps_offered(void)
 	       (mock_config.rma ? FI_RMA | mock_config.rma : 0);
 }
 
-/* Interfaces without directions mean all of them (fi_getinfo(3)). */
+/* Adds the directions: a capability such as FI_MSG without FI_SEND or FI_RECV means both
+ * (fi_getinfo(3)). */
 static uint64_t caps_explicit(uint64_t caps)
 {
 	if (caps & FI_MSG && !(caps & (FI_SEND | FI_RECV)))
@@ -80,7 +81,7 @@ static bool fits(const struct fi_info *want)
 {
 	const uint64_t mode = want->mode;
 
-	/* an array of two fi_context is a fi_context2, which serves as either */
+	/* a fi_context2 is an array of two fi_context and may serve as either */
 	return !(caps_explicit(want->caps) & ~caps_offered()) &&
 	       (mode & mock_config.mode) == mock_config.mode &&
 	       (want->addr_format == FI_FORMAT_UNSPEC || want->addr_format == FI_ADDR_STR) &&
@@ -169,7 +170,8 @@ static int set_name(void **addr, size_t *len, const char *name)
 	return *addr ? 0 : -FI_ENOMEM;
 }
 
-/* The hints' addresses; node and service replace the one that they stand for. */
+/* Copies the addresses of the hints. node and service, where given, replace the source or the
+ * destination address. */
 static int fill_addresses(struct fi_info *info, const struct fi_info *want, const char *node,
 			  const char *service, uint64_t flags)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The entry point, and the environment, which is read there, once:
+ * The entry point of the mock.  It reads the environment, once:
  *
  *   MOCK_CORE       anything: the core exists
  *   MOCK_MODE       what it requires, a comma list of FI_CONTEXT, FI_CONTEXT2,
  *                   FI_MSG_PREFIX, FI_ASYNC_IOV, FI_RX_CQ_DATA
- *   MOCK_MR_MODE    and of registrations: FI_MR_LOCAL, FI_MR_VIRT_ADDR,
+ *   MOCK_MR_MODE    what it requires of registrations: FI_MR_LOCAL, FI_MR_VIRT_ADDR,
  *                   FI_MR_ALLOCATED, FI_MR_PROV_KEY, FI_MR_ENDPOINT, FI_MR_RAW,
  *                   FI_MR_RMA_EVENT
- *   MOCK_CAPS       what it has of RMA, a comma list of READ, WRITE, REMOTE_READ,
+ *   MOCK_CAPS       its kinds of RMA, a comma list of READ, WRITE, REMOTE_READ,
  *                   REMOTE_WRITE, or NONE (default: everything)
  *   MOCK_IOV_LIMIT  pieces of an operation, local and remote (4, at most 16)
  *   MOCK_INJECT     bytes that can be injected (64)
@@ -17,12 +17,12 @@
  *   MOCK_MAX_MSG    bytes of an operation (1 GiB)
  *   MOCK_TX_SIZE    sends, reads and writes out before -FI_EAGAIN (64)
  *   MOCK_RX_SIZE    receives out before -FI_EAGAIN (1024)
- *   MOCK_RM         0: no resource management: what comes and finds no receive,
+ *   MOCK_RM         0: no resource management: a message that finds no receive,
  *                   and a completion queue that is full, are the user's errors
  *   MOCK_ORDER      0: messages are not in order either (default: FI_ORDER_SAS;
  *                   writes are late in any case, unless FI_DELIVERY_COMPLETE)
- *   MOCK_EAGER      1: writes within the call that posts, for programs that block
- *                   elsewhere behind it (default: with the next read of a queue)
+ *   MOCK_EAGER      1: the call that posts writes at once, for programs that then
+ *                   block elsewhere (default: the next read of a queue writes)
  *   MOCK_FAIL_MR    n: the nth registration and all behind it fail
  */
 #include <errno.h>
@@ -162,14 +162,14 @@ void mock_violation(const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
-	signal(SIGABRT, SIG_DFL); /* libinfinipath's handler exits in its own way */
+	signal(SIGABRT, SIG_DFL); /* libinfinipath's handler would exit with a status of its own */
 	abort();
 }
 
 void mock_random(void *buf, size_t len)
 {
 	if (getrandom(buf, len, 0) != (ssize_t)len)
-		abort(); /* never for less than 256 bytes */
+		abort(); /* getrandom() always fills up to 256 bytes */
 }
 
 void *mock_alloc(size_t len)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory regions: what the MR modes ask of the application, here and at the
- * target of a read or write.  A desc is a number that is never used again, so
- * that one of a closed region is always known as such.
+ * Memory regions.  Checks what each MR mode requires of the application, locally and at the
+ * target of a read or write.  A descriptor is a number that is never used again, so that the
+ * descriptor of a closed region is always recognized.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +66,7 @@ uint8_t *mock_mr_remote(const struct mock_ep *ep, const struct fi_rma_iov *rma, 
 
 /* -- raw keys ----------------------------------------------------------------- */
 
-/* The second half of a raw key: it goes with this base address only. */
+/* The second half of a raw key, which ties the key to its base address. */
 static uint64_t raw_seal(uint64_t key, uint64_t base)
 {
 	return (key ^ (base << 1)) * 0x9e3779b97f4a7c15;
@@ -212,7 +212,8 @@ static struct fi_ops mr_fid_ops = {
 	.ops_open = mock_no_ops_open,
 };
 
-/* msync(2) knows whether there are pages, and does nothing else. */
+/* Returns whether the pages are mapped: msync(2) with MS_ASYNC fails if they are not, and
+ * does nothing else. */
 static bool is_mapped(const void *base, size_t len)
 {
 	const uintptr_t page = sysconf(_SC_PAGESIZE), at = (uintptr_t)base & ~(page - 1);

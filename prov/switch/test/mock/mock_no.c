@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What is not offered: libfabric's inline wrappers call the slots of these tables
- * unguarded.
+ * Functions that the mock does not offer.  They must exist, because libfabric's inline
+ * wrappers call the slots of these tables without a check.
  */
 #include "mock.h"
 

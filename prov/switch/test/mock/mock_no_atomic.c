@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Atomic operations, of which there are none (mock_no.c has the reason). */
+/* Atomic operations, none of which the mock offers: see mock_no.c. */
 #include "mock.h"
 
 static ssize_t no_write(struct fid_ep *ep, const void *buf, size_t count, void *desc,

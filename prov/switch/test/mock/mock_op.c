@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Operations: what a data call may say, and what the application lends until it
- * has read the completion: its context, which is scribbled over; its arrays of
- * pieces, which are compared; the prefix of its message, which is not its own.
+ * Operations.  Checks the arguments of a data call, and the memory that the application lends
+ * until it has read the completion: the context, which the mock overwrites; the arrays of
+ * pieces, which must not change; and the message prefix, which belongs to the mock meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +112,7 @@ static void arrays_check(const struct mock_op *op)
 
 /* -- data ---------------------------------------------------------------------- */
 
-/* The prefix is ours, from the call to the completion. */
+/* Overwrites the prefix, which belongs to the mock from the call to the completion. */
 static void prefix_scribble(const struct mock_op *op)
 {
 	const size_t len = is_rma(op->kind) || !op->given_cnt ? 0 : mock_config.prefix_size;
@@ -121,7 +121,7 @@ static void prefix_scribble(const struct mock_op *op)
 		mock_random(op->given[0].iov_base, len < 256 ? len : 256);
 }
 
-/* The data begin behind the prefix. */
+/* Sets the operation's data, which begin behind the prefix. */
 static void data_take(struct mock_op *op)
 {
 	const size_t prefix = is_rma(op->kind) ? 0 : mock_config.prefix_size;
@@ -172,7 +172,7 @@ size_t mock_op_fill(struct mock_op *op, const void *data, size_t len)
 
 /* -- rules ----------------------------------------------------------------------- */
 
-/* What each kind needs of its endpoint and its memory, and the flags it knows. */
+/* What each kind of operation requires of its endpoint and its memory, and the flags it allows. */
 static const struct rule {
 	const char *name;
 	uint64_t cap, access, flags, entry_flags;
@@ -245,7 +245,7 @@ static struct mock_op *op_new(struct mock_ep *ep, enum mock_kind kind)
 	op->id = ++ep->domain->last_id;
 	op->entry.flags = rules[kind].entry_flags;
 	if (kind != MOCK_RECV) {
-		op->entry.len = SIZE_MAX; /* says nothing, of what is no receive (fi_cq(3)) */
+		op->entry.len = SIZE_MAX; /* len is defined for receives only (fi_cq(3)) */
 		op->entry.buf = (void *)UINTPTR_MAX;
 	}
 	return op;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The data calls: each becomes a struct mock_args, and an operation. */
+/* The data calls.  Each fills a struct mock_args and submits an operation. */
 #include "mock.h"
 
 static ssize_t post(struct fid_ep *fid, enum mock_kind kind, const struct mock_args *args)
@@ -187,7 +187,7 @@ static ssize_t rma_writemsg(struct fid_ep *fid, const struct fi_msg_rma *msg, ui
 	return rma_msg(fid, MOCK_WRITE, msg, flags);
 }
 
-/* The place of calls that name only one. */
+/* Submits a read or write whose remote memory is one piece. */
 static ssize_t rma_one(struct fid_ep *fid, enum mock_kind kind, struct mock_args *args,
 		       uint64_t addr, uint64_t key)
 {

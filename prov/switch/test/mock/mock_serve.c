@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What came in: messages find their receives, reads and writes their region,
- * answers their operation.
+ * Incoming messages: a message finds its receive, a read or write its memory region, an
+ * answer its operation.
  *
- * Writes are what surprises: unless delivery was asked for (or CQ data tell of
- * it), they are acknowledged at once and applied two passes after the next
- * message of the same sender, or much later.
+ * Writes are late on purpose: unless the sender asked for delivery or sent CQ data, a write
+ * is acknowledged at once and applied two passes after the next message of the same sender,
+ * or much later.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 #include "mock.h"
 
 enum {
-	LATE_ALONE = 256, /* passes that a write is late */
-	LATE_BEHIND = 2,  /* passes behind the message that overtook it */
+	LATE_ALONE = 256, /* passes by which a write is late */
+	LATE_BEHIND = 2,  /* passes after the message that overtook it */
 };
 
 void mock_in_free(struct mock_in *in)
@@ -76,7 +76,7 @@ void mock_serve_posted(struct mock_ep *ep)
 			       ep->name);
 }
 
-/* In the order of their sender, or last in first out. */
+/* Queues a message behind the earlier ones, or before them if the mock keeps no order. */
 static void arrive(struct mock_ep *ep, struct mock_in *in)
 {
 	if (mock_config.sas)
@@ -98,7 +98,7 @@ static void serve_msg(struct mock_in *in)
 
 /* -- writes and reads ------------------------------------------------------------ */
 
-/* The target's memory of all pieces, or EACCES. */
+/* Finds the target memory of all pieces.  Returns 0, or EACCES. */
 static int resolve(const struct mock_in *in, uint64_t access, struct iovec *iov)
 {
 	if (in->head.rma_cnt > MOCK_IOV_MAX)
@@ -167,7 +167,7 @@ void mock_serve_late(struct mock_domain *domain)
 			continue;
 		STAILQ_REMOVE(&domain->late, in, mock_in, link);
 		if (in->conn->ep)
-			put(in); /* a region that was closed meanwhile is left alone */
+			put(in); /* writes nothing if the region was closed meanwhile */
 		mock_in_free(in);
 	}
 }

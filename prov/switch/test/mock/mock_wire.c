@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Messages to packets and back, and a pass of progress.  Nothing is written in
- * the call that posts it: what the application lent is read as late as that.
+ * Cuts messages into packets and puts packets together again; makes a pass of progress.  The
+ * call that posts an operation writes nothing: the application's memory is read as late as
+ * possible.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 enum {
 	EVENTS = 16,
-	PACKETS = 16, /* of a connection in one pass */
+	PACKETS = 16, /* packets that a connection reads in one pass */
 };
 
 /* -- out ------------------------------------------------------------------ */
@@ -69,7 +70,7 @@ void mock_wire_answer(struct mock_conn *conn, uint64_t id, int status, void *bod
 		STAILQ_INSERT_TAIL(&conn->outs, out, link);
 }
 
-/* The pieces of the next chunk; how many. */
+/* Finds the pieces of the next chunk.  Returns their number. */
 static size_t chunk(const struct mock_out *out, struct iovec *iov, size_t *len)
 {
 	size_t skip = out->sent, room = MOCK_CHUNK, cnt = 0;
@@ -91,7 +92,8 @@ static size_t chunk(const struct mock_out *out, struct iovec *iov, size_t *len)
 	return cnt;
 }
 
-/* True once all of it is written; a socket that takes no more blocks it. */
+/* Writes a message.  Returns true once all of it is written, or false with errno as sendmsg(2)
+ * set it. */
 static bool out_write(struct mock_conn *conn, struct mock_out *out)
 {
 	struct iovec iov[MOCK_IOV_MAX + 2] = {{&out->head, sizeof(out->head)}};
@@ -108,7 +110,7 @@ static bool out_write(struct mock_conn *conn, struct mock_out *out)
 	return true;
 }
 
-/* A send is over when it is written, unless somebody wants it delivered. */
+/* Frees a message that is written.  A send completes then, unless it asked for delivery. */
 static void out_written(struct mock_out *out)
 {
 	struct mock_op *op = out->op;
@@ -118,8 +120,8 @@ static void out_written(struct mock_out *out)
 	mock_out_free(out);
 }
 
-/* Until the socket takes no more.  False: it never will again, which reading
- * finds out too, behind what the peer still said. */
+/* Writes queued messages until the socket takes no more.  Returns false if the socket is
+ * broken; a read reports that too, after the data that the peer still sent. */
 static bool outs_write(struct mock_conn *conn)
 {
 	const bool was = conn->blocked;
@@ -165,7 +167,7 @@ static void took(struct mock_conn *conn, const struct mock_head *head, const voi
 	struct mock_in *in = conn->in;
 
 	if (!head->off) {
-		free(in); /* of an endpoint that closed in the middle */
+		free(in); /* an incomplete message of a peer endpoint that closed */
 		in = mock_alloc(sizeof(*in) + head->len);
 		in->head = *head;
 		conn->in = in;
@@ -190,7 +192,8 @@ static void conn_read(struct mock_conn *conn)
 	for (int i = 0; i < PACKETS && conn->fd >= 0; i++) {
 		const ssize_t len = recv(conn->fd, packet, room, MSG_DONTWAIT);
 
-		/* ECONNRESET: the peer did not read everything; what it wrote follows */
+		/* ECONNRESET: the peer closed without reading everything; the data that it
+		 * sent follow */
 		if (len < 0 && (errno == ECONNRESET || errno == EINTR))
 			continue;
 		if (len < 0)
