@@ -13,9 +13,9 @@
 #include "lib/func_check.h"
 #include "lib/func_log.h"
 
-static char self[160] = "?"; /* which process this is, for messages */
+static char self[160] = "?"; /* names this process in messages */
 static unsigned deadline = 60;
-/* Of the thread that marked last. */
+/* The last func_mark() of any thread. */
 static _Atomic(const char *) where_file = "?", where_what = "start";
 static atomic_int where_line;
 

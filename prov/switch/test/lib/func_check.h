@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: checks, which name the place and end the process; and the watchdog,
- * which ends a process that has made no progress and says where it hangs.
+ * Functional tests: checks, which print file and line and end the process; and the watchdog,
+ * which ends a process that has made no progress for a while and prints where it hangs.
  */
 #ifndef FUNC_CHECK_H
 #define FUNC_CHECK_H
@@ -26,7 +26,7 @@ enum { FUNC_SKIP = 77 };
 				  #a, func_a_, func_a_, #b, func_b_, func_b_);                     \
 	} while (0)
 
-/* The call must not answer a negative errno; its answer is the value. */
+/* The call must not return a negative errno; the macro returns its result. */
 #define FUNC_OK(call)                                                                              \
 	({                                                                                         \
 		ssize_t func_ret_ = (call);                                                        \
@@ -36,7 +36,7 @@ enum { FUNC_SKIP = 77 };
 		func_ret_;                                                                         \
 	})
 
-/* The call must answer this (positive) errno, negated. */
+/* The call must return this (positive) errno, negated. */
 #define FUNC_ERR(call, err)                                                                        \
 	do {                                                                                       \
 		ssize_t func_ret_ = (call);                                                        \
@@ -54,16 +54,17 @@ enum { FUNC_SKIP = 77 };
 void func_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 void func_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
-/* Where we are, for the watchdog, which starts anew. */
+/* Tells the watchdog where this thread is, and restarts it. */
 void func_mark(const char *file, int line, const char *what);
 
-/* What messages call this process. */
+/* Sets the name of this process in messages. */
 void func_call_self(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Starts the watchdog of this process: seconds without any progress (0: 60). */
+/* Starts the watchdog of this process, which ends it after this many seconds without progress
+ * (0: 60). */
 void func_watch(unsigned seconds);
-/* There was progress: the watchdog starts anew. */
+/* Reports progress, which restarts the watchdog. */
 void func_progressed(void);
-/* The last func_mark() of any thread. */
+/* Returns the place and subject of the last func_mark() of any thread. */
 const char *func_marked(int *line);
 
 #endif

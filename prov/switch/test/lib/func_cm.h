@@ -14,30 +14,30 @@
 #include "lib/func_check.h"
 #include "lib/func_node.h"
 
-/* MSG: a passive endpoint that listens. */
+/* Opens a passive endpoint (FI_EP_MSG) that listens. */
 void func_listen(struct func_node *node, const struct func_conf *conf);
-/* Accepts the request that came with info (then node's).  node may be the
- * listener or a further node that borrows from it.  FI_CONNECTED is still to
+/* Accepts the connection request that came with info, which node then owns. node may be the
+ * listener, or a further node that uses the listener's objects.  FI_CONNECTED is still to
  * come. */
 void func_accept(struct func_node *node, struct func_node *listener, struct fi_info *info,
 		 const void *param, size_t len);
-/* The same on the other side. */
+/* Connects the active side.  FI_CONNECTED is still to come. */
 void func_connect(struct func_node *node, const struct func_conf *conf,
 		  const struct func_addr *dest, const void *param, size_t len);
 
-/* An event of an event queue, or an error. */
+/* An event or an error read from an event queue. */
 struct func_event {
 	uint32_t type;
-	ssize_t len; /* what the read returned */
-	int err;     /* of an error event, else 0 */
+	ssize_t len; /* result of the read: length of the entry */
+	int err;     /* errno of an error event, else 0 */
 	size_t data_len;
-	char data[512]; /* of the connection or the error */
+	char data[512]; /* connection data, or error data */
 	fid_t fid;
 	struct fi_info *info;
 };
 #define func_event(node, event) func_event_at(__FILE__, __LINE__, node, event)
 void func_event_at(const char *file, int line, struct func_node *node, struct func_event *event);
-/* The next event must be of this type; without error. */
+/* The next event must be of this type and no error. */
 #define FUNC_EVENT(node, event, want)                                                              \
 	do {                                                                                       \
 		func_event(node, event);                                                           \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * All that a functional test includes; each of these headers is about one thing.
+ * Includes the helpers of the functional tests, each of which has a header of its own.
  */
 #ifndef FUNC_COMMON_H
 #define FUNC_COMMON_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Hides the lists of descriptors in /proc, in a namespace of mounts of this process.
- * Called by functional tests; nothing is left behind when the process ends.
+ * Hides the lists of descriptors in /proc in a mount namespace of this process, which goes
+ * away with the process.  Called by functional tests.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static bool hide(void)
 	       !mount("none", "/proc/thread-self/fdinfo", "tmpfs", 0, "size=4k");
 }
 
-/* Tried in a child first, for there is no way back. */
+/* Tries it in a child process first, because it cannot be undone. */
 bool func_hide_fds(void)
 {
 	int status = 1;

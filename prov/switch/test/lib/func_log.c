@@ -10,14 +10,14 @@
 #include "lib/func_check.h"
 #include "lib/func_log.h"
 
-/* What is logged goes to a pipe; where messages of ours go is kept. */
+/* stderr goes to this pipe; log_old keeps the previous stderr. */
 static int log_fds[2], log_old = -1;
 
 void func_log_begin(const char *level)
 {
 	setenv("FI_LOG_LEVEL", level, 1);
 	setenv("FI_LOG_PROV", "ofi_switch", 1);
-	FUNC_TRUE(!pipe2(log_fds, O_NONBLOCK)); /* what is too much is lost */
+	FUNC_TRUE(!pipe2(log_fds, O_NONBLOCK)); /* more than the pipe holds is lost */
 	log_old = dup(STDERR_FILENO);
 	FUNC_TRUE(log_old >= 0 && dup2(log_fds[1], STDERR_FILENO) >= 0);
 }

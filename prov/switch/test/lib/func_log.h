@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: what our provider logs, caught and counted.
+ * Functional tests: captures and counts the log messages of our provider.
  */
 #ifndef FUNC_LOG_H
 #define FUNC_LOG_H
 
-/* Ahead of the first call of libfabric: our provider's log goes to a pipe, until the
- * end or a check that fails. */
+/* Sends our provider's log to a pipe, until the process ends or a check fails.  To be called
+ * before the first call of libfabric. */
 void func_log_begin(const char *level);
-/* How often this was logged since the last call, as far as a pipe holds it. */
+/* Returns how often this text was logged since the last call, as far as the pipe holds it. */
 int func_log_count(const char *what);
 void func_log_end(void);
-/* The descriptor that messages of ours go to meanwhile. */
+/* Returns the descriptor of the previous stderr, for the test's own messages. */
 int func_log_stderr(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests, meetings: see lib/func_meet.h.
+ * Functional tests, barriers and exchange of addresses: see lib/func_meet.h.
  */
 #include <rdma/fi_cm.h>
 #include <rdma/fi_domain.h>

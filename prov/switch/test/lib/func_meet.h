@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: the meetings of a team (node may be NULL).
+ * Functional tests: barriers and exchange of addresses between the processes of a team (node
+ * may be NULL).
  */
 #ifndef FUNC_MEET_H
 #define FUNC_MEET_H
@@ -8,7 +9,7 @@
 #include "lib/func_team.h"
 #include "lib/func_wait.h"
 
-/* Everybody's address is known to everybody afterwards.  MSG: a team of two,
+/* Exchanges the addresses of all nodes and inserts them.  FI_EP_MSG: a team of two, in which
  * rank 1 connects to rank 0. */
 void func_join(struct func_team *team, int rank, struct func_node *node,
 	       const struct func_conf *conf);

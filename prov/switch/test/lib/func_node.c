@@ -14,7 +14,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Not cores whose addresses are names of their own. */
+/* False for cores whose addresses are names rather than hosts. */
 static bool has_hosts(void)
 {
 	return strcmp(func_core(), "shm") && strcmp(func_core(), "mock");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: nodes, each an endpoint and what belongs to it, opened to order.
+ * Functional tests: nodes.  A node is an endpoint and the objects that it needs, opened as a
+ * struct func_conf asks.
  */
 #ifndef FUNC_NODE_H
 #define FUNC_NODE_H
@@ -26,10 +27,10 @@ struct func_conf {
 	enum fi_progress progress;
 	enum fi_threading threading;
 	size_t cq_size;
-	bool two_cqs; /* one for sends, one for receives */
+	bool two_cqs; /* separate completion queues for sends and receives */
 	bool counters;
-	bool shared;	    /* endpoints have shared contexts */
-	uint64_t selective; /* FI_TRANSMIT, FI_RECV: those that complete selectively */
+	bool shared;	    /* endpoints use shared contexts */
+	uint64_t selective; /* FI_TRANSMIT, FI_RECV: directions with selective completion */
 	uint64_t tx_op_flags, rx_op_flags;
 	const struct func_addr *src; /* default: any port of FUNC_HOST */
 	uint32_t addr_format;	     /* default: FI_SOCKADDR_IN, FI_ADDR_STR where names are text */
@@ -43,36 +44,38 @@ struct func_node {
 	struct fid_pep *pep;
 	struct fid_domain *domain;
 	struct fid_av *av;
-	struct fid_cq *tx_cq, *rx_cq; /* may be the same */
+	struct fid_cq *tx_cq, *rx_cq; /* the same queue unless conf.two_cqs */
 	struct fid_cntr *tx_cntr, *rx_cntr;
 	struct fid_stx *stx;
 	struct fid_ep *srx;
 	struct fid_ep *ep;
-	bool borrows; /* fabric, eq, domain and completion objects belong to another node */
-	fi_addr_t peer[FUNC_MAX]; /* of the team's members (func_join) */
+	bool borrows; /* its fabric, event queue, domain and completion objects belong to another
+			 node */
+	fi_addr_t peer[FUNC_MAX]; /* addresses of the team's members (func_join) */
 };
 
-/* Hints for this configuration; the caller frees them. */
+/* Returns hints for this configuration; the caller frees them. */
 struct fi_info *func_hints(const struct func_conf *conf);
-/* The first entry; NULL if there is none.  dest may be NULL. */
+/* Returns the first entry of fi_getinfo(), or NULL if there is none. dest may be NULL. */
 struct fi_info *func_info(const struct func_conf *conf, const struct func_addr *dest);
 
-/* The same; skips the case where another provider than ours has nothing. */
+/* Like func_info(), but fails if our provider has no entry, and skips the case if another
+ * provider has none. */
 struct fi_info *func_need_info(const struct func_conf *conf, const struct func_addr *dest);
 
-/* RDM: everything, enabled. */
+/* Opens all objects of an FI_EP_RDM node and enables its endpoint. */
 void func_open(struct func_node *node, const struct func_conf *conf);
-/* Its steps: a fabric (and event queue) for this info, which node then owns; a
- * domain with completion objects (and address vector); the endpoint, enabled. */
+/* The steps of func_open(): the fabric (and event queue) for this info, which node then owns;
+ * the domain with completion objects (and address vector); the endpoint, enabled. */
 void func_open_fabric(struct func_node *node, const struct func_conf *conf, struct fi_info *info);
 void func_open_domain(struct func_node *node);
 void func_open_ep(struct func_node *node);
-/* A further endpoint on the objects of another node, which is closed after it. */
+/* Opens a further endpoint with the objects of another node; it must be closed before that node. */
 void func_open_beside(struct func_node *second, const struct func_node *node);
 void func_close_ep(struct func_node *node);
 void func_close(struct func_node *node);
 void func_name(struct fid *fid, struct func_addr *addr);
-/* Inserts the name of an endpoint of this process. */
+/* Inserts the address of an endpoint of this process into the node's address vector. */
 fi_addr_t func_know(struct func_node *node, struct fid_ep *ep);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: the provider that is tested, and where it runs.
+ * Functional tests: the provider under test and the host address that it uses.
  *
- * Environment: FUNC_PROV, the provider ("tcp;ofi_switch"); FUNC_HOST, the address
- * that endpoints get (127.0.0.1).
+ * Environment: FUNC_PROV, the provider ("tcp;ofi_switch"); FUNC_HOST, the address that
+ * endpoints get (127.0.0.1).
  */
 #ifndef FUNC_PROV_H
 #define FUNC_PROV_H
@@ -16,12 +16,12 @@
 #define FUNC_HOST    func_host()
 
 const char *func_prov(void);
-const char *func_host(void); /* an IPv4 address of this machine */
-/* From now on one of the loopback interface that no other test uses, unless FUNC_HOST was
- * given: a port whose owner is gone stays free until somebody of this team takes it, or
- * another test one that is for all addresses. */
+const char *func_host(void); /* returns an IPv4 address of this machine */
+/* Makes func_host() return a loopback address that no other test uses, unless FUNC_HOST was
+ * given.  A port whose owner has ended then stays free until a process of this team takes it,
+ * or another test binds it for all addresses. */
 void func_own_host(void);
-const char *func_core(void); /* the part of its name before the semicolon */
+const char *func_core(void); /* returns the part of the provider's name before the semicolon */
 bool func_is_switch(void);
 
 #endif

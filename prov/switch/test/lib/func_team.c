@@ -20,7 +20,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The first FEW_MODES are those for cases that take long. */
+/* The settings under which cases run; FUNC_FEW cases use the first FEW_MODES only. */
 enum { FEW_MODES = 3 };
 static const struct func_mode modes[] = {
 	{.name = "auto"},
@@ -50,7 +50,7 @@ static void child(struct func_team *team, int rank)
 	func_call_self("%s [%s] process %d", team->func_case->name, team->mode->name, rank);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	func_watch(deadline ? (unsigned)atoi(deadline) : 0);
-	/* a machine may be slow: nothing may be given up at a close */
+	/* on a slow machine a close must not time out */
 	setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "60000", 1);
 	apply_env(team->mode->both, ARRAY_SIZE(team->mode->both));
 	if (rank & 1)
@@ -71,7 +71,7 @@ static void kill_rest(struct func_team *team)
 	}
 }
 
-/* Waits for all processes; the first that fails takes the others along. */
+/* Waits for all processes of a team; when one fails, the others are killed. */
 static int reap(struct func_team *team)
 {
 	int left, status, rank, result = EXIT_SUCCESS;
@@ -120,7 +120,7 @@ static int run_case(const struct func_case *func_case, const struct func_mode *m
 			func_fail(__FILE__, __LINE__, "fork: %m");
 		if (!pid)
 			child(team, rank);
-		team->pid[rank] = pid; /* shared memory: never written by the child */
+		team->pid[rank] = pid; /* in shared memory; the child never writes it */
 	}
 	result = reap(team);
 	clock_gettime(CLOCK_MONOTONIC, &to);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: cases, and the team of processes that runs one, which is forked
- * before anything of libfabric is called and has shared memory to meet in.
+ * Functional tests: cases, and the team of processes that runs one.  The team is forked before
+ * libfabric is called, and has shared memory for its communication.
  *
- * Environment: SEED; FUNC_DEADLINE, seconds without any progress after which a process
- * says where it hangs (60).
- * Arguments of a program: only cases whose name contains one of them run; --list names
- * them instead of running them.
+ * Environment: SEED; FUNC_DEADLINE, seconds without progress after which a process reports
+ * where it hangs (60).
+ * Arguments of a program: only cases whose name contains one of them run; --list lists the
+ * cases instead of running them.
  */
 #ifndef FUNC_TEAM_H
 #define FUNC_TEAM_H
@@ -27,24 +27,23 @@ struct func_addr {
 	char bytes[128];
 };
 
-/* A setting of the environment under which a case runs; odd: for odd ranks
- * only, on top. */
+/* Environment variables under which a case runs. "odd": set for odd ranks only, in addition. */
 struct func_mode {
 	const char *name;
 	const char *both[6]; /* name, value, ... NULL */
 	const char *odd[4];
 };
 
-/* In memory shared by all processes of a case. */
+/* A team, in memory that all its processes share. */
 struct func_team {
 	const struct func_case *func_case;
 	const struct func_mode *mode;
 	int size;
 	uint64_t seed;
 	atomic_int arrived, round;   /* of func_meet() */
-	atomic_int word[FUNC_WORDS]; /* for the case's own use, 0 at first */
+	atomic_int word[FUNC_WORDS]; /* for use by the case; 0 at first */
 	atomic_int dead[FUNC_MAX];   /* 1 once the process has ended */
-	atomic_int doomed[FUNC_MAX]; /* set by the case: it is going to be killed */
+	atomic_int doomed[FUNC_MAX]; /* set by the case for a process that it is going to kill */
 	pid_t pid[FUNC_MAX];
 	atomic_int named[FUNC_MAX];
 	struct func_addr addr[FUNC_MAX];
@@ -52,9 +51,9 @@ struct func_team {
 };
 
 enum {			     /* func_case.flags */
-       FUNC_MODES = 1 << 0,  /* runs in every mode of moving data */
-       FUNC_FEW = 1 << 1,    /* runs in those that differ most */
-       FUNC_SWITCH = 1 << 2, /* checks what only ofi_switch does */
+       FUNC_MODES = 1 << 0,  /* runs in every func_mode */
+       FUNC_FEW = 1 << 1,    /* runs in the modes that differ most */
+       FUNC_SWITCH = 1 << 2, /* only for ofi_switch, not for other providers */
 };
 
 struct func_case {
@@ -65,7 +64,7 @@ struct func_case {
 	long arg;
 };
 
-/* Runs the cases, each in its own processes; returns the exit status. */
+/* Runs the cases, each with processes of its own.  Returns the exit status of the program. */
 int func_main(int argc, char **argv, const struct func_case *cases, size_t cnt);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: threads that fall asleep.
+ * Functional tests: waiting until another thread sleeps.
  */
 #ifndef FUNC_THREAD_H
 #define FUNC_THREAD_H

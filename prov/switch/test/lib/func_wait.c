@@ -21,7 +21,7 @@ struct func_req *func_fresh(struct func_req *req)
 	return req;
 }
 
-/* Every completion finds its request here, once. */
+/* Records a completion in its request; a second one ends the test. */
 static void finish(struct func_req *req, const struct fi_cq_tagged_entry *entry, int err)
 {
 	const char *file;
@@ -49,7 +49,7 @@ static void cq_error(struct fid_cq *cq)
 	ssize_t ret;
 
 	ret = fi_cq_readerr(cq, &error, 0);
-	if (ret == -FI_EAGAIN) /* another thread has it */
+	if (ret == -FI_EAGAIN) /* another thread has read the error */
 		return;
 	FUNC_EQ(ret, 1);
 	entry = (struct fi_cq_tagged_entry){error.op_context, error.flags, error.len,
@@ -77,7 +77,8 @@ static size_t entry_size(enum fi_cq_format format)
 	}
 }
 
-/* timeout: ms to sleep if there is nothing; 0 where the queue cannot sleep */
+/* Reads a completion queue. timeout: milliseconds to block if it is empty; 0 for queues that
+ * cannot block. */
 static int poll_cq(struct func_node *node, struct fid_cq *cq, int timeout)
 {
 	struct fi_cq_tagged_entry buf[POLL_MAX], entry;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: requests, which are told how their operation completed, and waiting
- * for them, or for anything else, with progress.
+ * Functional tests: requests, which record how their operation completed; and waiting for a
+ * request, or for any condition, with progress.
  */
 #ifndef FUNC_WAIT_H
 #define FUNC_WAIT_H
@@ -17,8 +17,7 @@
 #include "lib/func_check.h"
 #include "lib/func_node.h"
 
-/* The context of an operation.  It is told every completion; a second one
- * ends the test. */
+/* The context of an operation.  It records the completion; a second one ends the test. */
 struct func_req {
 	struct fi_context2 context; /* first */
 	atomic_int done;
@@ -27,7 +26,7 @@ struct func_req {
 	size_t olen;
 	struct fi_cq_tagged_entry entry;
 	fi_addr_t src;
-	bool multi; /* several completions are fine (FI_MULTI_RECV) */
+	bool multi; /* several completions are allowed (FI_MULTI_RECV) */
 };
 
 static inline bool func_done(struct func_req *req)
@@ -35,16 +34,16 @@ static inline bool func_done(struct func_req *req)
 	return atomic_load_explicit(&req->done, memory_order_acquire) != 0;
 }
 
-/* Forgets what it was told before: for the next operation. */
+/* Clears a request for its next operation and returns it. */
 struct func_req *func_fresh(struct func_req *req);
 
-/* Reads what is in the completion queues; returns how many entries. */
+/* Reads all completion queues of the node.  Returns the number of entries. */
 int func_poll(struct func_node *node);
-/* The same, and lets others run if there was nothing; sleeps a little where the
- * queue can.  node may be NULL. */
+/* Like func_poll(); if there was nothing it lets other processes run, and blocks a little if
+ * the queue can. node may be NULL. */
 void func_idle(struct func_node *node);
 
-/* Repeats a call that answers -FI_EAGAIN, with progress; the rest is FUNC_OK. */
+/* Repeats a call while it returns -FI_EAGAIN, with progress; otherwise as FUNC_OK. */
 #define FUNC_POST(node, call)                                                                      \
 	do {                                                                                       \
 		ssize_t func_post_;                                                                \
@@ -54,7 +53,7 @@ void func_idle(struct func_node *node);
 		FUNC_OK(func_post_);                                                               \
 	} while (0)
 
-/* Progresses until the condition holds. */
+/* Makes progress until the condition holds. */
 #define FUNC_UNTIL(node, cond)                                                                     \
 	do {                                                                                       \
 		func_mark(__FILE__, __LINE__, #cond);                                              \
@@ -62,9 +61,9 @@ void func_idle(struct func_node *node);
 			func_idle(node);                                                           \
 	} while (0)
 
-/* Waits for a request and requires that it went well. */
+/* Waits for a request and requires that it succeeded. */
 #define FUNC_DONE(node, req) FUNC_WAIT(node, req, 0)
-/* Waits for a request and requires this (positive) error. */
+/* Waits for a request and requires that it failed with this (positive) errno. */
 #define FUNC_WAIT(node, req, error)                                                                \
 	do {                                                                                       \
 		FUNC_UNTIL(node, func_done(req));                                                  \

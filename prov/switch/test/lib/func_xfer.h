@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Functional tests: operations described by one struct, whichever function of libfabric
- * starts them.
+ * Functional tests: data transfers described by one struct, whichever function of libfabric
+ * submits them.
  */
 #ifndef FUNC_XFER_H
 #define FUNC_XFER_H
@@ -37,10 +37,10 @@ struct func_xfer {
 	fi_addr_t addr;
 };
 
-/* One attempt; the answer of libfabric. */
+/* Submits a send once.  Returns libfabric's result. */
 ssize_t func_try_send(struct func_node *node, const struct func_xfer *xfer, struct func_req *req);
 ssize_t func_try_recv(struct func_node *node, const struct func_xfer *xfer, struct func_req *req);
-/* Until it is taken. */
+/* Submits a send, again while libfabric answers -FI_EAGAIN. */
 #define func_send(node, xfer, req) FUNC_POST(node, func_try_send(node, xfer, req))
 #define func_recv(node, xfer, req) FUNC_POST(node, func_try_recv(node, xfer, req))
 static inline bool func_injects(enum func_how how)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the tests of the mock core share: two endpoints, each in a domain of its
- * own, of a user that agrees to everything.  libfabric loads the core from
- * FI_PROVIDER_PATH.
+ * Shared by the tests of the mock: two endpoints, each in a domain of its own, of a user that
+ * agrees to every mode the mock may require. libfabric loads the mock from FI_PROVIDER_PATH.
  */
 #ifndef MOCK_FIXTURE_H
 #define MOCK_FIXTURE_H
@@ -26,7 +25,7 @@ enum {
 	PIECE = 64,
 	BIG = 3 << 20,
 	SPACE = 4 * BIG,
-	HERE = 0, /* offsets into a side's memory */
+	HERE = 0, /* offsets into the memory of a side */
 	THERE = BIG,
 	MESSAGE = 2 * BIG,
 };
@@ -49,10 +48,10 @@ struct side {
 	uint8_t *mem;
 	uint64_t bind_flags;
 	enum fi_wait_obj wait;
-	/* how to reach the other one */
+	/* the address of the other side */
 	fi_addr_t peer;
 	uint64_t addr, key;
-	struct fi_cq_data_entry notice; /* a completion without context */
+	struct fi_cq_data_entry notice; /* a completion without a context (remote CQ data) */
 	int notices;
 };
 
@@ -138,7 +137,7 @@ static inline void side_meet(struct side *side, struct side *other)
 
 	cr_assert_eq(fi_getname(&other->ep->fid, name, &len), 0);
 	cr_assert_eq(len, strlen(name) + 1);
-	/* both readings of FI_ADDR_STR */
+	/* the mock accepts both forms of FI_ADDR_STR addresses */
 	cr_assert_eq(fi_av_insert(side->av, side == &a ? (const void *)name : names, 1, &side->peer,
 				  0, NULL),
 		     1);

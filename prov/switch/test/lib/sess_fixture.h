@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the tests of the engine share: two engines with one session, messages
- * between them, and a look inside.  Only for *_test.c files of the engine.
+ * Shared by the tests of the engine: two engines with one session between them, helpers that
+ * send and receive messages, and the engine's internal headers.  Included by the engine's
+ * *_test.c files only.
  */
 #ifndef SESS_FIXTURE_H
 #define SESS_FIXTURE_H
@@ -30,7 +31,7 @@ static inline struct duo duo_open(const struct link_config *a, const struct link
 	return duo;
 }
 
-/* Both configured alike. */
+/* Two engines of the same configuration. */
 static inline struct duo duo_of(struct link_config config)
 {
 	return duo_open(&config, &config);
@@ -81,7 +82,7 @@ static inline struct link_config forced(enum sess_way way)
 	return config;
 }
 
-/* A message that is filled and submitted; flags as in sess_op. */
+/* Submits a send whose memory holds the pattern.  Flags are those of struct sess_op. */
 static inline struct link_op *send_flags(struct link_end *end, size_t size, unsigned cnt,
 					 uint32_t pattern, unsigned flags, uint64_t tag)
 {
@@ -117,7 +118,7 @@ static inline struct link_op *recv_plain(struct link_node *node, size_t size)
 	return recv_flags(node, size, 1, 0, 0, 0);
 }
 
-/* Complete, as it should be; and gone. */
+/* Requires that a send has completed without an error, and destroys it. */
 static inline void expect_sent(struct link_op *op)
 {
 	cr_assert(!op->pending, "a send is not complete");
@@ -160,7 +161,7 @@ static inline struct sess_stats stats_of(const struct link_end *end)
 	return stats;
 }
 
-/* A packet from nobody: right header, these bytes behind it. */
+/* Gives the engine a forged packet: a correct header with these records behind it. */
 static inline void forge(struct link_end *to, uint8_t record_cnt, const void *records, size_t len)
 {
 	struct sess *sess = to->sess;

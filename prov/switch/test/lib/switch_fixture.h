@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the tests of the libfabric objects share: a fabric and a domain of the
- * provider that is linked into the test, over the real tcp core on loopback,
- * opened without libfabric's registry.
+ * Shared by the tests of the libfabric objects: a fabric and a domain of the provider that is
+ * linked into the test, over the real tcp core on loopback, opened without libfabric's
+ * registry.
  */
 #ifndef SWITCH_FIXTURE_H
 #define SWITCH_FIXTURE_H
@@ -35,7 +35,7 @@
 
 struct fi_provider *fi_prov_ini(void);
 
-/* libfabric has to be up before a provider defines its parameters. */
+/* Calls libfabric first: it must be initialized before a provider defines its parameters. */
 static inline void load_provider(void)
 {
 	struct fi_param *params;
@@ -54,7 +54,7 @@ static inline struct switch_domain *the_domain(void)
 	return container_of(domain, struct switch_domain, domain_fid);
 }
 
-/* What the provider answers to these hints (NULL: none) for tcp on loopback. */
+/* Asks our provider for entries that match these hints (NULL: none), for tcp on loopback. */
 static inline int ask(uint32_t version, const struct fi_info *hints, struct fi_info **list)
 {
 	struct fi_info *all = hints ? fi_dupinfo(hints) : fi_allocinfo();
@@ -109,14 +109,16 @@ static inline int readable(struct fid *fid, int timeout)
 	return poll(&pfd, 1, timeout);
 }
 
-/* There is nothing: the application may wait, and its descriptor is silent. */
+/* Requires that the object has no entry: the application may wait, and the descriptor is not
+ * readable. */
 static inline void must_wait(struct fid *fid)
 {
 	cr_assert_eq(fi_trywait(fabric, &fid, 1), 0);
 	cr_assert_eq(readable(fid, 0), 0);
 }
 
-/* Something came: the descriptor wakes, and nobody may wait again before it was read. */
+/* Requires that the object has an entry: the descriptor becomes readable, and the application
+ * must not wait before it has read the entry. */
 static inline void must_wake(struct fid *fid)
 {
 	cr_assert_eq(readable(fid, 10000), 1);
