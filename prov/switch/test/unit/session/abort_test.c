@@ -13,8 +13,8 @@ static void sleep_at_the_hello(struct link *link, struct link_end *to, uint8_t *
 	to->node->asleep = to->node == link->node[1];
 }
 
-/* The answerer is up by the opener's hello, but has not answered it yet: the first
- * that the opener hears has to be a hello, not BYE. */
+/* The opener's hello brings the answerer up, and the answerer aborts before it has answered:
+ * its first packet must then be a hello, not BYE. */
 Test(abort, aborted_before_the_hello)
 {
 	struct link_config config = link_config();
@@ -58,7 +58,8 @@ Test(abort, aborted)
 
 enum ending { BREAK, ABORT, PEER_ABORTS, ENDINGS };
 
-/* Everything is under way in both directions when the path goes. */
+/* The path breaks, or one side aborts, while operations of every kind are under way in both
+ * directions. */
 static void end_at(const struct link_config *config, unsigned steps, enum ending ending)
 {
 	struct duo duo = duo_open(config, config);
@@ -113,8 +114,8 @@ Test(abort, path_broken_at_every_step)
 	link_leak_check();
 }
 
-/* The session has failed, its path is being closed: what was announced on it
- * is gone for the receives that come now. */
+/* The session has failed and its path is being closed: a message that was only announced on
+ * it no longer matches a new receive. */
 Test(abort, receive_between_failure_and_close)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {

@@ -8,7 +8,7 @@
 
 #include "lib/sess_fixture.h"
 
-/* A packet of a peer that has consumed all that was sent to it, and gives at least
+/* Forges a packet of a peer that has consumed every packet sent to it and gives at least
  * window credits. */
 static void forge_giving(struct link_end *to, unsigned window, uint8_t record_cnt,
 			 const void *records, size_t len)
@@ -35,7 +35,7 @@ static void forge_giving(struct link_end *to, unsigned window, uint8_t record_cn
 		link_act(to->node);
 }
 
-/* Whether the peer may send data, if not now then when the victim's application has
+/* Returns whether the peer may send data now, or may do so after the victim's application has
  * asked for progress in vain for a while. */
 static bool may_send(const struct link_end *end)
 {
@@ -60,7 +60,7 @@ static void expect_expelled(struct link_end *end, const char *reason)
 	cr_assert_eq(end->error, ENOBUFS);
 }
 
-/* START and CANCEL: each pair makes the victim owe a DONE. */
+/* Puts pairs of START and CANCEL; the victim owes a DONE for each pair.  Returns their length. */
 static size_t put_canceled(uint8_t *records, unsigned cnt, uint32_t *id)
 {
 	size_t len = 0;
@@ -73,7 +73,7 @@ static size_t put_canceled(uint8_t *records, unsigned cnt, uint32_t *id)
 	return len;
 }
 
-/* It gives just enough credit for a grant, and none for an answer. */
+/* A peer gives just enough credit for a grant and none for an answer. */
 Test(backlog, answers_that_nobody_takes_are_bounded)
 {
 	static uint8_t records[4096];
@@ -84,7 +84,7 @@ Test(backlog, answers_that_nobody_takes_are_bounded)
 	size_t len;
 
 	duo.a->silent = true;
-	/* it lets the victim use up what it was given */
+	/* the victim uses up the credits that it had */
 	while (credit_may_send(&sess_link(duo.ba->sess)->credit, CREDIT_CONTROL)) {
 		len = put_canceled(records, 1, &id);
 		forge_giving(duo.ba, 0, 2, records, len);
@@ -102,12 +102,13 @@ Test(backlog, answers_that_nobody_takes_are_bounded)
 	link_leak_check();
 }
 
-/* An honest peer of the same endpoint, with a message that waits; and others. */
+/* A victim with four peers: an honest one, whose message waits for its receive, and three
+ * that flood the victim. */
 struct crowd {
 	struct link *link;
 	struct link_node *victim;
-	struct link_end *honest; /* at its own node */
-	struct link_end *at[3];	 /* at the victim: those who flood it */
+	struct link_end *honest; /* the end at the honest peer */
+	struct link_end *at[3];	 /* the victim's ends of the flooding peers */
 	struct link_op *waiting;
 };
 
@@ -133,14 +134,15 @@ static struct crowd crowd_open(struct link_config config)
 	return crowd;
 }
 
-/* Those at the other ends hear and say nothing: their part is played here. */
+/* The engines of the flooding peers drop all packets; the test forges the packets that they
+ * send. */
 static void crowd_silence(struct crowd *crowd)
 {
 	for (unsigned i = 0; i < 3; i++)
 		crowd->link->node[crowd->at[i]->peer_idx]->silent = true;
 }
 
-/* All that the honest peer sent is received, and all is well with it. */
+/* Receives the honest peer's message and checks that its session is intact. */
 static void crowd_close(struct crowd *crowd)
 {
 	struct link_op *op = recv_flags(crowd->victim, HONEST_SIZE, 1, SESS_TAGGED, HONEST_TAG, 0);
@@ -153,7 +155,7 @@ static void crowd_close(struct crowd *crowd)
 	link_leak_check();
 }
 
-/* Whole messages that nobody receives, each peer in turn, as long as they may. */
+/* Each flooding peer in turn sends whole messages, which match no receive, as long as it may. */
 static void flood(struct crowd *crowd, const void *record, size_t len)
 {
 	const uint64_t most = crowd->victim->engine->backlog_max;
@@ -179,14 +181,14 @@ static void expect_bounded(size_t payload_len)
 	size_t len;
 
 	config.engine.unexpected_max = 100000;
-	config.engine.throttle = UINT64_MAX; /* or they would get no credits */
+	config.engine.throttle = UINT64_MAX; /* without it they would soon get no credits */
 	crowd = crowd_open(config);
 	crowd_silence(&crowd);
 	len = wire_put_inline(record, 0, (uint16_t)payload_len, 0, 0, 0) + payload_len;
 	flood(&crowd, record, len);
 	for (unsigned i = 0; i < 3; i++)
 		expect_expelled(crowd.at[i], "more unmatched messages than it was allowed");
-	/* What they left is gone as well, and the others are not bothered by it. */
+	/* Their messages are freed as well, and other peers are not throttled for them. */
 	cr_assert_lt(crowd.victim->ep->rx->kept, 10000u);
 	cr_assert(!crowd.victim->ep->rx->full);
 	crowd_close(&crowd);
@@ -198,7 +200,7 @@ Test(backlog, what_all_sessions_leave_is_bounded)
 	expect_bounded(0);
 }
 
-/* Transfers that never come to an end, unmatched as they are. */
+/* A peer announces transfers of which it sends no segment and which match no receive. */
 Test(backlog, transfers_that_never_end_are_bounded)
 {
 	static uint8_t records[4096];
@@ -222,9 +224,9 @@ Test(backlog, transfers_that_never_end_are_bounded)
 	crowd_close(&crowd);
 }
 
-/* -- what sessions leave behind ---------------------------------------------------- */
+/* -- unmatched messages of closed sessions ------------------------------------------ */
 
-/* Sends one message after the other to b, closes, and begins anew. */
+/* Opens a session to b, sends messages one after the other, and closes it; so many times. */
 static void come_and_go(struct duo *duo, unsigned sessions, unsigned messages, size_t size)
 {
 	for (unsigned i = 0; i < sessions; i++) {
@@ -291,7 +293,7 @@ Test(backlog, what_closed_sessions_left_fills_nobody_up_and_is_bounded)
 		sess_ep_stats(duo.b->ep, &stats);
 	} while (stats.dropped_msgs < 2);
 	cr_assert_eq(stats.failures, 0);
-	/* The oldest went, and no more of them than had to. */
+	/* The oldest messages were dropped, and no more of them than necessary. */
 	cr_assert_geq(rx->kept, most - 2 * SIZE);
 	op = recv_plain(duo.b, SIZE);
 	link_act(duo.b);
@@ -321,7 +323,7 @@ Test(backlog, what_a_peer_left_that_broke_the_rules_goes_with_it)
 
 /* -- packets ----------------------------------------------------------------------- */
 
-/* The core takes packets and sends none: the peer does not read. */
+/* The core takes packets and completes none, because the peer does not read. */
 Test(backlog, packets_that_the_core_has_are_bounded)
 {
 	static uint8_t record[64];
@@ -351,8 +353,8 @@ Test(backlog, packets_that_the_core_has_are_bounded)
 
 /* -- honest peers ------------------------------------------------------------------- */
 
-/* All that peers may send before the receiver looks is within what it keeps: none of
- * them is ended for it, however many they are. */
+/* The packets that peers may send before the receiver looks fit into the memory that it keeps
+ * for them: no peer is expelled, however many they are. */
 static void fan_in(enum sess_way way, size_t size, uint64_t unexpected_max)
 {
 	enum { PEERS = LINK_NODE_MAX - 1, EACH = 14 };
@@ -407,7 +409,7 @@ Test(backlog, honest_peers_that_all_send_at_once_are_not_ended)
 	fan_in(SESS_COPY, 20000, 200000);
 }
 
-/* What was promised is given back, whatever becomes of a session. */
+/* The memory promised to a session (its credits and its eager budget) is released when it ends. */
 Test(backlog, promises_end_with_their_sessions)
 {
 	struct duo duo = duo_of(link_config());
@@ -423,8 +425,8 @@ Test(backlog, promises_end_with_their_sessions)
 	duo_close(&duo);
 }
 
-/* A peer that spends on data the credits that are kept for control records breaks the
- * rules: it would be granted more at once. */
+/* A peer that sends data on the credits reserved for control records breaks the rules,
+ * because such credits are replaced even while it is throttled. */
 Test(backlog, data_on_credits_of_control_fail_the_session)
 {
 	static uint8_t record[4000];

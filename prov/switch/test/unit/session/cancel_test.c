@@ -5,8 +5,8 @@
  */
 #include "lib/sess_fixture.h"
 
-/* Called back at each step of its life: it completes once, and either the
- * message comes as a whole or it never does. */
+/* Cancels a send after some steps: it completes once, and its message arrives as a whole or
+ * never. */
 static void cancel_after(enum sess_way way, unsigned steps, bool receive_first, unsigned later)
 {
 	struct link_config config = forced(way);
@@ -25,7 +25,7 @@ static void cancel_after(enum sess_way way, unsigned steps, bool receive_first, 
 		int ret = sess_cancel(&sent->op);
 
 		cr_assert(!ret || ret == -ENOENT);
-		/* Again: of no use, but harmless. */
+		/* Cancelling again changes nothing. */
 		ret = sess_cancel(&sent->op);
 		cr_assert(!ret || ret == -ENOENT);
 	}
@@ -79,8 +79,8 @@ Test(cancel, canceled_before_it_is_up)
 	link_leak_check();
 }
 
-/* A transfer of which the budget was asked, but that never left, gives it
- * back: else all later ones had to wait for GO. */
+/* A cancelled transfer that never left returns the eager budget that it took; otherwise all
+ * later ones would have to wait for GO. */
 Test(cancel, cancel_returns_the_budget)
 {
 	struct link_config config = forced(SESS_COPY);
@@ -89,7 +89,7 @@ Test(cancel, cancel_returns_the_budget)
 
 	duo = duo_of(config);
 	for (unsigned i = 0; i < 50; i++) {
-		/* The large one does not fit behind the small one. */
+		/* There is no room for the large one's START behind the small one. */
 		small = send_plain(duo.ab, 300, i);
 		large = send_plain(duo.ab, 8000, i);
 		link_act(duo.a);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Credit arithmetic: limits, reserve, low water, wrap; and every state that
- * two sides with small windows can reach, with packets under way in both
- * directions and either side throttled by the other: none is a deadlock, and no exchange
- * of grants goes on for ever.
+ * Credits: their limits, reserve, low water and wrapping numbers; and an exhaustive search of
+ * every state that two sides with small windows can reach, with packets in flight in both
+ * directions and either side throttling the other.  No state is a deadlock, and no exchange of
+ * grants goes on for ever.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "session/credit.h"
 #include "switch_session.h"
 
-/* A sender whose peer's window is known, and that peer. */
+/* Opens the credits of a sender, whose peer's window is known, and of that peer. */
 static void open_pair(struct sess_credit *tx, struct sess_credit *rx, uint32_t first,
 		      uint16_t window)
 {
@@ -177,9 +177,9 @@ Test(credit, a_released_peer_is_owed_what_it_lacks)
 
 enum { UNDER_WAY = 6 };
 
-/* A packet under way.  Two situations that differ only in how far the numbers
- * went are the same: what it acknowledges is kept as the packets that its
- * receiver had sent, or has sent since, and it does not know of. */
+/* A packet in flight.  Two states that differ only by an offset of all packet numbers are the
+ * same state, so its acknowledgement is stored relative to what its receiver has sent: how
+ * many packets the receiver had sent, or has sent since, that it does not acknowledge. */
 struct flying {
 	int8_t unknown;
 	int8_t window;
@@ -192,7 +192,7 @@ struct state {
 		int8_t limit; /* tx_limit - tx_next */
 		int8_t told;  /* rx_limit - rx_next */
 		uint8_t grant, owed, throttled;
-		uint8_t wants;		      /* class of what waits to be sent: 0 nothing, 1, 2 */
+		uint8_t wants; /* class of the record that waits to be sent: 0 none, 1, 2 */
 		struct flying fly[UNDER_WAY]; /* oldest first */
 	} side[2];
 };
@@ -227,7 +227,7 @@ static void add(struct seen *seen, const struct state *state)
 	seen->bucket[at] = (uint32_t)seen->cnt;
 }
 
-/* The side as the engine has it: consumed and sent so far are made up. */
+/* Rebuilds the engine's struct of a side; the absolute packet numbers are invented. */
 static void unpack(const struct side *side, uint16_t window, struct sess_credit *credit,
 		   struct sess_numbers *numbers)
 {
@@ -297,7 +297,7 @@ static bool arrives(struct state *state, unsigned i, uint16_t window)
 	return true;
 }
 
-/* Side i sent a packet that nothing under way towards it knows of. */
+/* Side i sent a packet that no packet in flight towards it acknowledges. */
 static void add_unknown(struct state *state, unsigned i)
 {
 	struct side *peer = &state->side[!i];
@@ -318,8 +318,8 @@ static bool step_send(struct state *state, unsigned i, enum credit_class class, 
 	return true;
 }
 
-/* As schedule_next() chooses: data or control if its class allows, else what is
- * owed. */
+/* Sends as schedule_next() does: data or control if the class allows it, otherwise a grant
+ * that is owed. */
 static bool acts(struct state *state, unsigned i, uint16_t window)
 {
 	struct side *side = &state->side[i];
@@ -331,7 +331,7 @@ static bool acts(struct state *state, unsigned i, uint16_t window)
 	return side->owed && step_send(state, i, CREDIT_GRANT, false, window);
 }
 
-/* Side i throttles its peer, or releases it. */
+/* Side i starts or ends throttling its peer. */
 static void turns(struct state *state, unsigned i, uint16_t window, bool throttles)
 {
 	struct sess_credit credit;
@@ -345,8 +345,8 @@ static void turns(struct state *state, unsigned i, uint16_t window, bool throttl
 	pack(&state->side[i], &credit);
 }
 
-/* Runs to rest without new wishes: everything wanted leaves, and soon; but data for a
- * side that throttles its peer. */
+/* Delivers packets until nothing is left to do: every waiting record must leave within a
+ * bounded number of steps, except data for a side that throttles its peer. */
 static void check_rest(const struct state *from, uint16_t window)
 {
 	struct state state = *from;
@@ -398,7 +398,7 @@ static void explore(uint16_t window, bool throttling, bool probing)
 				turns(&next, i, window, !next.side[i].throttled);
 				add(&seen, &next);
 			}
-			/* The application wants something, or no longer. */
+			/* The application submits a record of some class, or withdraws it. */
 			for (uint8_t wants = 0; wants <= CREDIT_DATA; wants++) {
 				next = seen.state[at];
 				next.side[i].wants = wants;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Transfers whose first choice cannot be: a side that cannot read or write, memory that
- * is no target, keys too long for the other side, memory that cannot be registered.
+ * Transfers for which the preferred way is impossible: a side cannot read or write, its
+ * memory cannot be a target, its keys are too long for the other side, or a registration
+ * fails.
  */
 #include "lib/sess_fixture.h"
 
@@ -32,8 +33,8 @@ Test(fallback, peer_that_cannot_read_is_written_to)
 	duo_close(&duo);
 }
 
-/* Memory of a side that is no target is never registered for its peer; that of its peer
- * is, for what goes either way. */
+/* Memory of a side that cannot be a target is never registered for its peer; the peer's
+ * memory is, for transfers in both directions. */
 static void no_target(bool both, enum sess_way transfer, enum sess_way there, enum sess_way back)
 {
 	struct link_config a = forced(transfer), b = a;
@@ -74,7 +75,7 @@ Test(fallback, memory_of_one_that_is_no_target)
 	link_leak_check();
 }
 
-/* Keys that the other side cannot use are not given to it. */
+/* A key that is too long for the other side is not sent to it. */
 Test(fallback, longer_keys_are_for_their_own_side)
 {
 	struct link_config longer = link_config();
@@ -143,7 +144,7 @@ Test(fallback, unregistered_memory_fails_where_forced)
 		sent = send_plain(duo.ab, 100000, 1);
 		link_run(duo.link);
 		expect_error(sent, ENOBUFS);
-		if (i) /* announced, and turned down by the receiver */
+		if (i) /* announced, and refused by the receiver */
 			expect_error(received, ENOBUFS);
 		duo.link->habits.reg_fail = 0;
 		if (i)

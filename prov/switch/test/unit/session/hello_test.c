@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How sessions begin: what the hello tells, what is refused and what the other
- * side hears of it, silence, the connection's preamble, crossing connects in
- * every order, restarts.
+ * How sessions begin: the contents of the hello, refusals and the reason that both sides
+ * report, silent peers, the preamble of the connection, crossing connects in every order, and
+ * restarted peers.
  */
 #include <string.h>
 
@@ -56,8 +56,8 @@ enum { AT = WIRE_HEADER_LEN };
 
 struct change {
 	size_t at;
-	uint8_t value, from; /* node that said it */
-	uint8_t len;	     /* bytes that change: the first, and those behind it to 0 */
+	uint8_t value, from; /* the node that sent the hello */
+	uint8_t len;	     /* bytes that change: the first becomes value, the others 0 */
 };
 
 static void change_hello(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
@@ -71,8 +71,8 @@ static void change_hello(struct link *link, struct link_end *to, uint8_t *packet
 	packet[AT + change->at] = change->value;
 }
 
-/* A session whose opener's or answerer's hello is changed on the way: error
- * and reason at both ends. */
+/* Connects while one byte of the opener's or the answerer's hello is changed, and checks the
+ * error and the reason at both ends. */
 static void refused(struct change change, int opener, int answerer, const char *reason)
 {
 	struct link *link = link_create(1);
@@ -102,7 +102,8 @@ Test(hello, another_version)
 	refused((struct change){10, 0, 0, 1}, ECONNREFUSED, EPROTO, "no common protocol version");
 }
 
-/* What version 1 said first: it is told why it is refused, and so are we. */
+/* A peer that sends the hello of version 1 is told why it is refused, and our side reports
+ * the same. */
 Test(hello, version_1_is_refused_with_a_reason)
 {
 	static const uint8_t old_hello[] = {
@@ -155,7 +156,7 @@ Test(hello, limits_out_of_bounds)
 		"control buffers, window or RMA operations too small");
 }
 
-/* One byte at a time, and all but one below what is worth its while. */
+/* RMA operations limited to one byte, and to one byte less than the smallest useful size. */
 Test(hello, rma_operations_that_are_too_small)
 {
 	static const uint64_t sizes[] = {1, SESS_RMA_MIN - 1};
@@ -165,7 +166,7 @@ Test(hello, rma_operations_that_are_too_small)
 		struct link_op *sent, *received;
 		struct duo duo;
 
-		/* An engine of ours that cannot do more does neither, and says so. */
+		/* Our own engine with so low a limit offers neither reads nor writes. */
 		small.core.rma_max = sizes[i];
 		duo = duo_open(&config, &small);
 		received = recv_plain(duo.b, 100000);
@@ -176,7 +177,7 @@ Test(hello, rma_operations_that_are_too_small)
 		cr_assert_eq(stats_of(duo.ab).tx_msgs[SESS_COPY], 1);
 		duo_close(&duo);
 	}
-	/* One that says it does. */
+	/* A hello that offers them nevertheless is refused. */
 	refused((struct change){48, 1, 0, 8}, ECONNREFUSED, EPROTO,
 		"control buffers, window or RMA operations too small");
 	link_leak_check();
@@ -294,7 +295,7 @@ Test(hello, silence_is_bounded_and_harms_no_other)
 	link_leak_check();
 }
 
-/* Both ends of a path whose packets go nowhere give up. */
+/* Both ends give up a path that loses all packets. */
 Test(hello, silent_path)
 {
 	struct link *link = link_create(1);
@@ -311,7 +312,7 @@ Test(hello, silent_path)
 	link_leak_check();
 }
 
-/* The core's acceptance without our preamble. */
+/* The core reports the connection as accepted, but without our preamble. */
 Test(hello, answer_without_preamble)
 {
 	struct link *link = link_create(1);
@@ -348,7 +349,7 @@ Test(hello, path_that_cannot_be_made)
 
 /* -- crossing connects ------------------------------------------------------------------- */
 
-/* Each side connects after so many events; both send at once. */
+/* Each side connects after a number of events, and both send at once. */
 static void cross(uint64_t seed, unsigned apart)
 {
 	struct link *link = link_create(seed);
@@ -385,7 +386,7 @@ Test(hello, crossing_connects_make_one_session)
 	link_leak_check();
 }
 
-/* What the rule says, state by state; the smaller instance's request wins. */
+/* The rule for crossing connects, state by state: the request of the smaller instance wins. */
 Test(hello, crossing_rule)
 {
 	struct link *link = link_create(1);
@@ -439,7 +440,7 @@ Test(hello, renewed)
 	duo.link->habits.lose_on_close = true;
 	duo.link->habits.delay_max = 1000000;
 	sess_abort(duo.ab->sess, ECANCELED);
-	link_act(duo.a); /* the other side will hear of it late */
+	link_act(duo.a); /* the other side hears of it late */
 	duo.link->habits.delay_max = 1;
 	ab = link_connect(duo.a, duo.b);
 	sent = send_plain(ab, 10, 2);
@@ -476,7 +477,7 @@ Test(hello, probes_block_nobody)
 	link_leak_check();
 }
 
-/* A session that failed, and the next to the same peer. */
+/* After a session has failed, the next one to the same peer starts afresh. */
 Test(hello, next_session_is_fresh)
 {
 	struct duo duo = duo_of(link_config());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Long lists of messages and receives, which have buckets: what meets what is the
- * same as by walking the lists in their order.
+ * Matching in long lists of messages and receives, which have hash buckets: the results are
+ * those of a search through the lists in order.
  */
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 
 enum { SENDERS = 3, MANY = 300, SIZE = 16 };
 
-/* What a message is, or a receive asks for. */
+/* The tag and source of a message, or those that a receive accepts. */
 struct item {
 	uint64_t tag, ignore, source;
 	struct link_op *op;
@@ -44,7 +44,7 @@ static void send_one(struct scene *scene, unsigned i)
 	message->tag = link_rand(scene->link, 12);
 	message->source = from->node->idx;
 	message->op = send_flags(from, SIZE, 1, i, SESS_TAGGED, message->tag);
-	link_run(scene->link); /* one after the other: their order is known */
+	link_run(scene->link); /* one after the other, so that their order is known */
 }
 
 static void post_one(struct scene *scene, unsigned i)
@@ -82,7 +82,7 @@ static void expect_pair(struct scene *scene, unsigned receive, unsigned message)
 	scene->receive[receive].gone = scene->message[message].gone = true;
 }
 
-/* Some of those that wait are canceled, which leaves the others in their order. */
+/* Cancels some of the waiting receives; the others keep their order. */
 static void cancel_some(struct scene *scene, unsigned cnt)
 {
 	for (unsigned i = 0; i < cnt; i++) {
@@ -97,7 +97,7 @@ static void cancel_some(struct scene *scene, unsigned cnt)
 	}
 }
 
-/* A receive for any tag takes unexpected messages in the order of their arrival. */
+/* Receives for any tag take the remaining messages in the order of their arrival. */
 static void scene_close(struct scene *scene)
 {
 	for (unsigned i = 0; i < MANY; i++) {

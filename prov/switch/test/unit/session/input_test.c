@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Packets that no engine makes: each breaks one rule, fails its own session
- * with a reason, and harms no other.  Those that name nobody are dropped.
+ * Packets that no correct engine sends: each breaks one rule, fails its own session with a
+ * reason, and harms no other session.  Packets that name no session are dropped.
  */
 #include <stdlib.h>
 
 #include "lib/link_internal.h"
 #include "lib/sess_fixture.h"
 
-/* The victim is b; c has a session with it that must live on. */
+/* The victim is b; a is the attacker; c has a session with b that must survive. */
 struct trio {
 	struct duo duo;
 	struct link_end *cb;
@@ -24,7 +24,7 @@ static struct trio trio_open(struct link_config config)
 	return trio;
 }
 
-/* The session of a and b failed for this reason; all else works. */
+/* The session of a and b has failed for this reason, and that of c still works. */
 static void expect_failed(struct trio *trio, const char *reason)
 {
 	struct link_op *received, *sent;
@@ -45,7 +45,7 @@ static void expect_failed(struct trio *trio, const char *reason)
 	link_leak_check();
 }
 
-/* These records come while nothing is under way. */
+/* Forges these records while no transfer is under way. */
 static void breaks(const char *reason, uint8_t record_cnt, const void *records, size_t len)
 {
 	struct trio trio = trio_open(link_config());
@@ -66,7 +66,7 @@ Test(input, malformed_records)
 	breaks("bytes behind the last record", 0, "x", 1);
 }
 
-/* One that names its session fails it; what names none is dropped. */
+/* A wrong header fails the session that it names; a packet that names no session is dropped. */
 Test(input, headers)
 {
 	struct trio trio = trio_open(link_config());
@@ -115,7 +115,7 @@ Test(input, records_for_no_transfer)
 	breaks("a budget that does not add up", 1, buf, wire_put_budget(buf, 1));
 }
 
-/* A reply to what is gone is late, not wrong. */
+/* A reply to a transfer that is over counts as stale, not as an error. */
 Test(input, stale_replies)
 {
 	struct duo duo = duo_of(link_config());
@@ -145,10 +145,10 @@ Test(input, starts_that_contradict_themselves)
 	breaks(reason, 1, buf, wire_put_start(buf, 0, 0, 1, 0, 0, 0, SESS_WRITE, desc, 0, 8));
 	breaks(reason, 1, buf,
 	       wire_put_start(buf, WIRE_HELD, 0, 1, 100, 0, 0, SESS_READ, desc, 1, 8));
-	/* Beyond the eager budget. */
+	/* An announcement beyond the eager budget. */
 	breaks(reason, 1, buf,
 	       wire_put_start(buf, 0, 0, 1, UINT64_MAX, 0, 0, SESS_COPY, desc, 0, 8));
-	/* A descriptor that wraps around. */
+	/* A descriptor whose range wraps around the address space. */
 	desc[0] = (struct wire_desc){.addr = UINT64_MAX - 10, .len = 100};
 	breaks(reason, 1, buf, wire_put_start(buf, 0, 0, 1, 100, 0, 0, SESS_READ, desc, 1, 8));
 }
@@ -182,14 +182,15 @@ Test(input, segments_that_do_not_fit)
 	size_t start = wire_put_start(buf, 0, 0, 1, 100, 0, 0, SESS_COPY, NULL, 0, 0);
 	static const char reason[] = "data that do not fit their transfer";
 
-	/* Not where the last one ended, or beyond the message's end. */
+	/* A segment that does not begin where the last one ended, or that ends beyond the
+	 * message. */
 	wire_put_segment(buf + start, 10, 1, 5);
 	breaks(reason, 2, buf, start + WIRE_SEGMENT_LEN + 10);
 	wire_put_segment(buf + start, 101, 1, 0);
 	breaks(reason, 2, buf, start + WIRE_SEGMENT_LEN + 101);
 	wire_put_reply(buf + start, WIRE_WRITTEN, WIRE_OK, 1);
 	breaks(reason, 2, buf, start + WIRE_REPLY_LEN);
-	/* Of one that waits for its receive. */
+	/* A segment of a transfer that waits for its receive. */
 	start = wire_put_start(buf, WIRE_HELD, 0, 1, 100, 0, 0, SESS_COPY, NULL, 0, 0);
 	wire_put_segment(buf + start, 10, 1, 0);
 	breaks(reason, 2, buf, start + WIRE_SEGMENT_LEN + 10);
@@ -198,8 +199,8 @@ Test(input, segments_that_do_not_fit)
 	breaks(reason, 2, buf, start + WIRE_SEGMENT_LEN + 10);
 }
 
-/* WRITTEN comes before SINK has left: the record that tells our memory must
- * not outlive the transfer. */
+/* WRITTEN comes before SINK has left: the queued SINK record, which refers to our memory,
+ * must not outlive the transfer. */
 Test(input, written_before_sink_left)
 {
 	struct link_config config = link_config();
@@ -214,7 +215,7 @@ Test(input, written_before_sink_left)
 	trio.duo.link->habits.refuse = 0;
 	forge(trio.duo.ba, 1, buf,
 	      wire_put_start(buf, 0, 0, 1, 50000, 0, 0, SESS_WRITE, NULL, 0, 0));
-	/* Without asking the core: SINK is ready and waits. */
+	/* SINK is ready, but there is no credit for it. */
 	sess_link(trio.duo.ba->sess)->credit.tx_limit = trio.duo.ba->sess->numbers.tx_next;
 	link_act(trio.duo.b);
 	forge(trio.duo.ba, 1, buf, wire_put_reply(buf, WIRE_WRITTEN, WIRE_OK, 1));
@@ -228,9 +229,9 @@ Test(input, written_before_sink_left)
 	link_leak_check();
 }
 
-/* -- replies that do not fit what we sent ------------------------------------------------- */
+/* -- replies that do not fit the transfer -------------------------------------------------- */
 
-/* b has sent this to a, which answers wrongly; pieces tells how many records. */
+/* b has sent a message to a, which answers with the wrong reply in buf. */
 static void answers(enum sess_way way, unsigned flags, uint64_t eager, size_t len)
 {
 	struct link_config config = link_config();
@@ -261,11 +262,12 @@ Test(input, replies_that_do_not_fit)
 {
 	struct wire_desc desc[2] = {{.addr = 4096, .len = 50000}, {.addr = 4096, .len = 0}};
 
-	/* More than there is, or nothing. */
+	/* GO for more bytes than there are, or for none. */
 	answers(SESS_READ, 0, 1, wire_put_go(buf, 0, 50001));
 	answers(SESS_WRITE, 0, 1, wire_put_go(buf, 0, 0));
 	answers(SESS_COPY, 0, 1, wire_put_go(buf, 0, UINT64_MAX));
-	/* A place for more than the rest; an empty one; for another way. */
+	/* SINK with descriptors for more than the rest, with an empty one, and for a transfer
+	 * of another way. */
 	answers(SESS_WRITE, 0, 1, wire_put_sink(buf, 0, desc, 1, 8));
 	desc[0].len = 100;
 	answers(SESS_WRITE, 0, 1, wire_put_sink(buf, 0, desc, 2, 8));
@@ -273,7 +275,7 @@ Test(input, replies_that_do_not_fit)
 	answers(SESS_WRITE, 0, 1, wire_put_sink(buf, 0, desc, 2, 8));
 	answers(SESS_READ, 0, 1, wire_put_sink(buf, 0, desc, 1, 8));
 	answers(SESS_COPY, 0, 1, wire_put_sink(buf, 0, desc, 1, 8));
-	/* What was moved already is not asked for. */
+	/* GO for bytes that were sent already. */
 	answers(SESS_COPY, SESS_DELIVERY, 100000, wire_put_go(buf, 0, 10));
 }
 
@@ -398,7 +400,7 @@ Test(input, packets_for_nobody_are_dropped)
 	duo_close(&duo);
 }
 
-/* Every packet of a session may be damaged: nothing but the session suffers. */
+/* Every packet of a session may be damaged; nothing but that session suffers. */
 Test(input, damaged_packets)
 {
 	for (uint64_t seed = 1; seed <= 60; seed++) {

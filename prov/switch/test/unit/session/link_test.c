@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A session and its links: it outlives one that is closed in order, goes on over the
- * next, and is not ended by one that does not come up.
+ * A session and its links: the session outlives a link that is closed in order, continues
+ * over the next one, and does not end when a further link fails to come up.
  */
 #include "lib/sess_fixture.h"
 
@@ -49,7 +49,7 @@ Test(link, a_session_goes_on_over_its_next_link)
 		numbers = a->numbers.tx_next;
 		leave_link(&duo);
 
-		/* What is sent now waits for the next link. */
+		/* A message sent now waits for the next link. */
 		received = recv_plain(duo.b, SMALL);
 		waiting = link_op_create(duo.a, SMALL, 1);
 		link_op_fill(waiting, 77);
@@ -75,8 +75,8 @@ Test(link, a_session_goes_on_over_its_next_link)
 	duo_close(&duo);
 }
 
-/* A session without a link is closed like any other: with nothing to close it over, after
- * its time. */
+/* A session without a link can be closed: with no path to send BYE on, it ends after its
+ * close timeout. */
 Test(link, a_session_between_two_links_ends)
 {
 	struct duo duo = duo_of(link_config());
@@ -92,7 +92,7 @@ Test(link, a_session_between_two_links_ends)
 	duo_close(&duo);
 }
 
-/* A second link that does not come up, or whose peer is another one, ends alone. */
+/* A second link ends alone if it does not come up or if its peer is another one. */
 Test(link, a_link_that_fails_to_open_ends_alone)
 {
 	struct duo duo = duo_of(link_config());
@@ -111,7 +111,7 @@ Test(link, a_link_that_fails_to_open_ends_alone)
 	duo_close(&duo);
 }
 
-/* What a link still carries when it is closed arrives. */
+/* Messages on a link that is closed still arrive. */
 Test(link, a_link_that_closes_ends_what_it_carries)
 {
 	struct duo duo = duo_of(link_config());
@@ -133,7 +133,7 @@ Test(link, a_link_that_closes_ends_what_it_carries)
 	duo_close(&duo);
 }
 
-/* A send whose way was chosen, but that did not leave, goes over the next link. */
+/* A send that has chosen its way but not left goes over the next link. */
 Test(link, a_send_that_waits_changes_its_link)
 {
 	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE, SESS_COPY};
@@ -175,7 +175,7 @@ static void change_secret(struct link *link, struct link_end *to, uint8_t *packe
 		packet[at + WIRE_SECRET_LEN - 1] ^= 1;
 }
 
-/* Who does not know the session's secret gets no link of it, and harms nobody. */
+/* A peer that does not know the session's secret cannot add a link to it, and harms nobody. */
 Test(link, a_link_without_the_secret_is_turned_away)
 {
 	struct duo duo = duo_of(link_config());
@@ -191,7 +191,7 @@ Test(link, a_link_without_the_secret_is_turned_away)
 	duo_close(&duo);
 }
 
-/* Nor a hello that is the first of a session for one that is up already. */
+/* Turns a hello that resumes the session into that of a new session, which must be refused. */
 static void change_type(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
 {
 	const size_t at = WIRE_HEADER_LEN + WIRE_HELLO_LEN;

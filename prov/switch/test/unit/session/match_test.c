@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Matching: tags and masks, directed sources, order, expected and unexpected,
- * peek, claim, discard, cancel; how much unmatched data an endpoint keeps.
+ * Matching: tags and masks, receives for one source, order, expected and unexpected messages,
+ * peek, claim, discard, cancel; and how much unmatched data an endpoint keeps.
  */
 #include "lib/sess_fixture.h"
 
-/* A message with 16 bytes of payload. */
+/* Sends a tagged message with 16 bytes of payload. */
 static struct link_op *tagged(struct link_end *end, uint64_t tag, uint32_t pattern)
 {
 	return send_flags(end, 16, 1, pattern, SESS_TAGGED | SESS_DATA, tag);
@@ -122,7 +122,7 @@ Test(match, directed_receives)
 	duo_close(&duo);
 }
 
-/* A peer that gets its name late: what it sent before is known by it, too. */
+/* A peer's source address becomes known late: it holds for the messages that came before, too. */
 Test(match, source_named_late)
 {
 	struct duo duo = duo_of(link_config());
@@ -168,7 +168,7 @@ Test(match, peek_finds_and_leaves)
 	duo_close(&duo);
 }
 
-/* Large ones too: the rest is fetched when the claim is received. */
+/* Claims messages of any size; the rest of a large one is fetched when the claim is received. */
 static void claims(size_t size, void *context)
 {
 	struct duo duo = duo_of(link_config());
@@ -212,7 +212,7 @@ Test(match, claimed)
 	claims(100000, &context);
 }
 
-/* The claim's name may be any pointer, NULL as well. */
+/* The context of a claim may be any pointer, also NULL. */
 Test(match, claimed_without_a_name)
 {
 	claims(16, NULL);
@@ -253,7 +253,7 @@ Test(match, claimed_then_named)
 	link_leak_check();
 }
 
-/* A claimed announcement may be called back. */
+/* The sender may cancel a message whose announcement was claimed. */
 Test(match, claimed_then_called_back)
 {
 	struct duo duo = duo_of(link_config());
@@ -364,7 +364,8 @@ Test(match, closing_the_endpoint_ends_its_receives)
 	duo_close(&duo);
 }
 
-/* The endpoint's only session is over: nothing more comes, what came stays. */
+/* The only session of the endpoint is over: no message can come any more, and those that came
+ * stay. */
 Test(match, ended_endpoint)
 {
 	struct duo duo = duo_of(link_config());
@@ -388,8 +389,8 @@ Test(match, ended_endpoint)
 
 /* -- storage -------------------------------------------------------------------- */
 
-/* More than is kept: the peer only announces, nothing is lost, order stays,
- * and memory is bounded; even if next to nothing may be kept. */
+/* A peer sends more than the receiver keeps: it then only announces its messages; nothing is
+ * lost, the order stays, and memory is bounded, even if hardly anything may be kept. */
 static void flood(uint64_t unexpected_max)
 {
 	struct link_config config = link_config();
@@ -404,7 +405,7 @@ static void flood(uint64_t unexpected_max)
 			link_run(duo.link);
 	}
 	link_run(duo.link);
-	/* What was under way when the peer heard of it, and announcements. */
+	/* At most the messages that were in flight when the peer was told, and announcements. */
 	cr_assert_leq(duo.b->ep->rx->kept,
 		      unexpected_max + config.core.credits * config.core.buffer_size +
 			      200 * (sizeof(struct sess_message) + sizeof(struct sess_xfer)));
@@ -417,7 +418,7 @@ static void flood(uint64_t unexpected_max)
 	}
 	cr_assert(!duo.b->ep->rx->full);
 	cr_assert_eq(duo.b->ep->rx->kept, 0);
-	/* And all is as before. */
+	/* Afterwards messages are sent as before. */
 	op = recv_plain(duo.b, 100);
 	sent[0] = send_plain(duo.ab, 100, 7);
 	link_run(duo.link);
@@ -485,8 +486,7 @@ Test(match, a_peer_that_closes_leaves_receives_from_it_waiting)
 	duo_close(&duo);
 }
 
-/* Neither side is up yet: a opens the session, which comes to an end at once or when b
- * has accepted it. */
+/* A session of a and b ends before it is up: at once, or when b has accepted it. */
 static void gone_before_it_is_up(bool accepted, int error, int expected)
 {
 	struct link_config config = link_config();
@@ -510,7 +510,7 @@ static void gone_before_it_is_up(bool accepted, int error, int expected)
 		canceled(from_it);
 	canceled(from_other);
 	canceled(from_any);
-	/* one that is posted later waits: the peer may come yet */
+	/* a receive that is posted later waits: the peer may still come */
 	again = want_from(at, other->idx);
 	link_run(link);
 	canceled(again);
@@ -521,13 +521,13 @@ Test(match, a_peer_gone_before_it_is_up_ends_receives_from_it_alone)
 {
 	gone_before_it_is_up(false, ECONNREFUSED, ECONNREFUSED);
 	gone_before_it_is_up(false, ECONNRESET, ECONNRESET);
-	/* Who only connected, and said no hello, may be anybody. */
+	/* A peer that has connected but sent no hello may be anybody. */
 	gone_before_it_is_up(true, ECONNRESET, 0);
 	gone_before_it_is_up(true, 0, 0);
 	link_leak_check();
 }
 
-/* A peer that never answers: the time for its hello runs out. */
+/* A peer never answers, and the time for its hello runs out. */
 Test(match, a_peer_that_never_answers_ends_receives_from_it_alone)
 {
 	struct link_config config = link_config();
@@ -544,7 +544,8 @@ Test(match, a_peer_that_never_answers_ends_receives_from_it_alone)
 	link_leak_check();
 }
 
-/* Given up by this side for another session with the same peer, which serves them. */
+/* This side gives a session up for another one with the same peer, which then serves the
+ * receives. */
 Test(match, a_session_given_up_before_it_is_up_leaves_receives)
 {
 	struct link_config config = link_config();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Receives whose memory many messages share: where each message comes to lie,
- * when the receive ends, and what becomes of it when it is canceled, closed or
- * short of memory.
+ * Receives whose memory many messages share (SESS_MULTI): where each message is placed, when
+ * the receive ends, and what happens when it is canceled or closed, or when memory is short.
  */
 #include "lib/sess_fixture.h"
 
@@ -20,7 +19,7 @@ static struct link_op *recv_multi(struct link_node *node, size_t size, size_t le
 	return op;
 }
 
-/* The part that the message should be in, and it is all there. */
+/* Checks that this part holds the whole message at this place. */
 static void expect_part(const struct link_op *part, const struct link_op *sent, const uint8_t *at,
 			size_t len)
 {
@@ -100,7 +99,7 @@ Test(multi, the_last_message_is_too_long)
 		expect_part(whole->part[0], sent[0], at, 49000);
 		expect_part(whole->part[1], sent[1], at + 49000, 1000);
 		expect_sent(sent[0]);
-		link_op_destroy(sent[1]); /* its sender may learn of it or not */
+		link_op_destroy(sent[1]); /* its send may or may not report the error */
 		expect_sent(sent[2]);
 		expect_received(next, 100, 2);
 		destroy(whole);
@@ -144,7 +143,7 @@ Test(multi, the_endpoint_closes)
 	duo_close(&duo);
 }
 
-/* Without memory for a part the receive ends, and the message goes on. */
+/* If there is no memory for a part the receive ends, and the message matches the next receive. */
 Test(multi, no_memory_for_a_part)
 {
 	struct duo duo = duo_of(link_config());

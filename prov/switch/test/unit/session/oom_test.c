@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The engine without memory: each of its allocations fails in turn, alone or
- * with those that follow.  Operations complete or are refused, a session may
- * fail, and when there is memory again a new one works.  Linked with
- * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc; without, it is skipped.
+ * The engine without memory: each of its allocations fails in turn, alone or with all that
+ * follow.  Operations complete or are refused and a session may fail; once there is memory
+ * again, a new session works.  Linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc;
+ * otherwise it is skipped.
  */
 #include "lib/sess_fixture.h"
 
@@ -17,7 +17,7 @@ void *__wrap_realloc(void *old, size_t size);
 static bool armed;
 static unsigned long calls, fail_from, fail_cnt;
 
-/* The link does not allocate with these: what is counted is the engine's. */
+/* Only the engine calls these functions; the test link allocates in another way. */
 static bool fails(void)
 {
 	unsigned long call = calls;
@@ -80,7 +80,8 @@ static void try_recv(struct scene *scene, struct link_node *node, size_t size)
 	cr_assert_eq(link_recv(new_op(scene, node, size)), 0);
 }
 
-/* Each kind of message in both directions, expected and not, and to oneself. */
+/* Sends each kind of message in both directions, expected and unexpected, and to the sender
+ * itself. */
 static void play(struct scene *scene)
 {
 	static const unsigned flags[] = {0, SESS_DELIVERY, SESS_INJECT};
@@ -106,7 +107,7 @@ static void play(struct scene *scene)
 	link_run(scene->link);
 }
 
-/* What was received was sent. */
+/* A receive that completed without an error holds the message that was sent. */
 static void check_received(const struct link_op *op)
 {
 	if (!(op->op.flags & SESS_RECV) || op->op.error)
@@ -115,7 +116,8 @@ static void check_received(const struct link_op *op)
 	cr_assert(link_op_holds(op, (uint32_t)op->op.data, op->op.len));
 }
 
-/* Returns true if that many allocations were made at all. */
+/* Plays while allocations from..from+cnt-1 fail.  Returns true if so many allocations were
+ * made at all. */
 static bool play_without(unsigned long from, unsigned long cnt, enum sess_way way)
 {
 	struct link_config config = link_config();
@@ -145,7 +147,7 @@ static bool play_without(unsigned long from, unsigned long cnt, enum sess_way wa
 		check_received(scene.op[i]);
 		link_op_destroy(scene.op[i]);
 	}
-	/* With memory a session with another endpoint works. */
+	/* Now that there is memory, a session with another endpoint works. */
 	received = recv_flags(scene.b, 50000, 1, SESS_TAGGED, 1, 0);
 	end = link_connect(link_node(scene.link, &config), scene.b);
 	sent = send_flags(end, 50000, 1, 7, SESS_TAGGED, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Packets: when sends leave and when they share one, what bursts teach, what
- * credits and grants cost, and that nothing starves with small windows.
+ * Packets: when sends leave and when they share a packet, how bursts change that, how many
+ * packets credits and grants cost, and that nothing starves with small windows.
  */
 #include "lib/sess_fixture.h"
 
@@ -71,7 +71,7 @@ Test(packet, more_holds_until_progress_or_flush)
 	duo_close(&duo);
 }
 
-/* Held back until full: then a packet leaves. */
+/* Sends are held back until a packet is full; then it leaves. */
 Test(packet, a_full_packet_does_not_wait)
 {
 	struct duo duo = duo_of(link_config());
@@ -89,8 +89,8 @@ Test(packet, a_full_packet_does_not_wait)
 	duo_close(&duo);
 }
 
-/* One round: so many sends, each offered to the core at once, then progress.
- * Returns the packets that left before progress. */
+/* A round of sends, each offered to the core at once, then progress.  Returns the number of
+ * packets that left before progress. */
 static uint64_t burst(struct duo *duo, unsigned sends)
 {
 	struct link_op *op[16];
@@ -124,8 +124,8 @@ Test(packet, bursts_are_learned_and_unlearned)
 	duo_close(&duo);
 }
 
-/* An application that posts and then computes without asking for progress
- * finds its sends held back once, then for longer and longer not. */
+/* If an application posts and then computes without asking for progress, its sends are held
+ * back once, and then not again for a time that grows. */
 Test(packet, late_progress_unlearns)
 {
 	struct link_config config = link_config();
@@ -172,9 +172,10 @@ Test(packet, what_the_core_refuses_is_offered_again)
 	link_leak_check();
 }
 
-/* -- memory that is injected ---------------------------------------------------------- */
+/* -- injected sends ------------------------------------------------------------------- */
 
-/* Whatever its size, and whether it can leave at once or has to wait. */
+/* Injected memory may be changed after the call, whatever its size, and whether the message
+ * leaves at once or has to wait. */
 static void inject(uint32_t copy_max, bool up)
 {
 	struct link_config config = link_config();
@@ -214,10 +215,10 @@ Test(packet, injected_memory_is_free_at_once)
 	inject(64, false);
 }
 
-/* -- a core that reports what it has but copied as sent --------------------------- */
+/* -- a core that reports packets as sent that it has only copied --------------------- */
 
-/* An application that goes to sleep with its last completion: what it sent
- * arrives, and who sent to it learns that it did. */
+/* An application that makes no more calls after its last completion: the messages it sent
+ * arrive, and a peer that sent to it learns that its messages arrived. */
 static void sleeper(enum sess_way way, size_t size, bool sends, uint32_t stage)
 {
 	struct link_config config = link_config();
@@ -265,7 +266,7 @@ Test(packet, asleep_with_the_last_completion)
 
 /* -- credits ------------------------------------------------------------------------- */
 
-/* Messages both ways; both ends expect them. */
+/* Sends messages in both directions, one by one, with their receives posted. */
 static void traffic(struct duo *duo, unsigned there, unsigned back, size_t size)
 {
 	unsigned cnt = there > back ? there : back;
@@ -296,7 +297,7 @@ static void traffic(struct duo *duo, unsigned there, unsigned back, size_t size)
 	}
 }
 
-/* Everything at once. */
+/* Sends all messages in both directions at once. */
 static void crowd(struct duo *duo, unsigned there, unsigned back, size_t size)
 {
 	struct link_op *sent[2][100], *received[2][100];
@@ -334,8 +335,7 @@ static void starve(uint32_t credits, enum sess_way way, size_t size)
 	crowd(&duo, 100, 100, size);
 	for (unsigned side = 0; side < 2; side++)
 		stats[side] = stats_of(side ? duo.ba : duo.ab);
-	/* Grants are paid for by packets of the other side: they never chase
-	 * each other. */
+	/* Each grant answers packets of the other side, so that grants never answer grants. */
 	for (unsigned side = 0; side < 2; side++) {
 		uint64_t others = stats[!side].tx_packets - stats[!side].tx_credit_packets;
 
@@ -361,7 +361,7 @@ Test(packet, nothing_starves)
 	link_leak_check();
 }
 
-/* One way only: a grant for each half of a window, no more. */
+/* Traffic in one direction costs a grant for each half of a window, and no more. */
 Test(packet, one_way_traffic_costs_few_grants)
 {
 	struct link_config config = link_config();
@@ -439,7 +439,7 @@ Test(packet, small_messages_pass_between_segments)
 	link_leak_check();
 }
 
-/* Where the first ten large packets go. */
+/* The order in which the first large packets arrive. */
 static unsigned arrivals, arrived_at[3];
 
 static void count_arrivals(struct link *link, struct link_end *to, uint8_t *packet, size_t len)
@@ -481,7 +481,7 @@ Test(packet, sessions_take_turns)
 	link_leak_check();
 }
 
-/* Memory of one send is being registered: segments of another go on. */
+/* While the memory of one send is being registered, segments of another one go on. */
 Test(packet, segments_do_not_wait_for_a_registration)
 {
 	struct link_config config = link_config();
@@ -511,9 +511,9 @@ Test(packet, segments_do_not_wait_for_a_registration)
 	duo_close(&duo);
 }
 
-/* Whether the core may report a packet as sent that it has but copied, as fi_inject
- * does: an application that is told of a completion may never call again, so only sends
- * that complete silently go that way. */
+/* Returns whether the core may report a packet as sent that it has only copied, as fi_inject
+ * does.  An application that sees a completion may never call again, so only sends without a
+ * visible completion may leave in that way. */
 static bool leaves_by_inject(unsigned flags)
 {
 	struct duo duo = duo_of(link_config());

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A receive context that two endpoints share: whose message a receive gets,
- * what is told of it, and what becomes of both when an endpoint is closed.
+ * A receive context that two endpoints share: which endpoint's message a receive gets, what
+ * its completion tells, and what happens when one endpoint is closed.
  */
 #include <string.h>
 
 #include "lib/sess_fixture.h"
 
-/* Node b has two endpoints with one context; a leads to the first, c to the
- * second, which is what node b has as its endpoint from then on. */
+/* Node b has two endpoints with one context.  Node a is connected to the first, c to the
+ * second, which link_node.ep names from then on. */
 struct shared {
 	struct link *link;
 	struct link_node *a, *b, *c;
@@ -41,7 +41,7 @@ static struct shared shared_open(struct link_config config)
 	return shared;
 }
 
-/* The first endpoint, as its application closes it. */
+/* Closes the first endpoint, as its application would. */
 static void close_first(struct shared *shared)
 {
 	sess_ep_close(shared->first, ECANCELED);
@@ -180,7 +180,8 @@ Test(rx, what_is_announced_to_an_endpoint_that_closes_is_turned_down)
 	shared_close(&shared);
 }
 
-/* Linear: with all of the other's in front of each, this would take minutes. */
+/* Closing takes linear time: if it looked at the other endpoint's messages, this test would
+ * take minutes. */
 Test(rx, closing_does_not_look_at_the_messages_of_others)
 {
 	enum { CNT = 50000 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Which way a message takes: the whole table, for every combination of both
- * sides' capabilities, forced and not; and the sizes at which it changes.
+ * The choice of the way: the whole table, for every combination of both sides' capabilities,
+ * forced and not; and the sizes at which the way changes.
  */
 #include "lib/sess_fixture.h"
 
 enum { INLINE_MAX = 4096 - 20 - 24 };
 
-/* By what is usable towards the peer: the way of what is large. */
+/* The way of large messages for each combination of operations that both sides allow. */
 static const struct {
 	bool read, write;
 	enum sess_way automatic, forced_read, forced_write;
@@ -25,7 +25,7 @@ static enum sess_way way_of(const struct sess_link *link, uint64_t len)
 	return ops ? ops->way : SESS_INLINE;
 }
 
-/* What the choice depends on, and nothing else. */
+/* The inputs of the choice. */
 static struct chooser {
 	struct sess_engine engine;
 	struct sess_core core;
@@ -133,7 +133,7 @@ Test(select, thresholds_of_their_own)
 	}
 }
 
-/* A forced way that is impossible is replaced whatever the thresholds say. */
+/* A forced way that is impossible is replaced by another, whatever the thresholds are. */
 Test(select, forced_regardless_of_thresholds)
 {
 	struct sess_link *link = chooser_set(15 & ~WIRE_READ_TARGET, 15, SESS_READ);
@@ -145,7 +145,7 @@ Test(select, forced_regardless_of_thresholds)
 	cr_assert_eq(way_of(link, INLINE_MAX + 1), SESS_WRITE);
 }
 
-/* Two sides with different thresholds: the sender's counts, the other follows. */
+/* If the sides have different thresholds, the sender's decides. */
 Test(select, unequal_thresholds)
 {
 	enum { SIZE = 30000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * An endpoint that sends to itself, known from the start or found out while it
- * connects: nothing travels, and all else is as with a peer.
+ * An endpoint that sends to itself, which is known at once or discovered while it connects:
+ * nothing is sent over a path, and messages behave as with a peer.
  */
 #include "lib/sess_fixture.h"
 
@@ -11,7 +11,7 @@ struct solo {
 	struct link_end *end;
 };
 
-/* known: by the driver; else its own request comes back to it. */
+/* known: the driver knows it; otherwise the endpoint's own request comes back to it. */
 static struct solo solo_open(bool known)
 {
 	struct solo solo = {.link = link_create(1)};
@@ -62,7 +62,8 @@ Test(self, messages)
 	messages(false);
 }
 
-/* Small ones are copied, others wait; injected ones never do. */
+/* Small unexpected messages are copied, large ones wait for their receive; injected ones
+ * never wait. */
 Test(self, unexpected)
 {
 	struct solo solo = solo_open(true);

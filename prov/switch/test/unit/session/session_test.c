@@ -8,8 +8,8 @@
 
 /* -- in order --------------------------------------------------------------------- */
 
-/* Closed right behind the last send: everything arrives, whether its receive
- * was there before or comes when the session is long gone. */
+/* Closes an endpoint right behind its last send: every message arrives, whether its receive
+ * was posted before or is posted when the session is long over. */
 static void close_behind(enum sess_way way, size_t size, bool expected)
 {
 	struct link_config config = forced(way);
@@ -48,8 +48,8 @@ Test(session, closing_right_behind_a_send_loses_nothing)
 	link_leak_check();
 }
 
-/* Copied messages that came as a whole were sent as far as their sender
- * knows: they outlive the session. */
+/* Copied messages that have arrived completely count as sent for their sender: they outlive
+ * the session. */
 Test(session, closing_leaves_what_came_unmatched)
 {
 	close_behind(SESS_AUTO, 100, false);
@@ -58,8 +58,8 @@ Test(session, closing_leaves_what_came_unmatched)
 	link_leak_check();
 }
 
-/* Neither waits for what the other had still to say: that was not delivered,
- * and the other learns it. */
+/* If both sides close at once, neither waits for the other's messages: they are not
+ * delivered, and their sends fail. */
 Test(session, both_close_at_once)
 {
 	for (unsigned steps = 0; steps < 40; steps++) {
@@ -117,7 +117,7 @@ Test(session, closed_before_it_is_up)
 	link_leak_check();
 }
 
-/* The last thing that a closing session waits for is cancelled. */
+/* A closing session continues when the last send that it waits for is cancelled. */
 Test(session, closing_goes_on_after_a_cancel)
 {
 	struct link_config config = link_config();
@@ -147,8 +147,8 @@ Test(session, closing_goes_on_after_a_cancel)
 	link_leak_check();
 }
 
-/* The receiver closes: what it has not taken was not delivered, and it takes
- * nothing more, although the announcement is still there. */
+/* The receiver closes: messages that it has not taken are not delivered, and a later receive
+ * does not take them, although their announcement is still there. */
 static void receiver_closes(enum sess_way way, size_t size, bool delivery)
 {
 	struct link_config config = forced(way);
@@ -217,8 +217,7 @@ Test(session, receiver_closes_amid_segments)
 	link_leak_check();
 }
 
-/* A message finds its receive when BYE is due but has not left: it is finished
- * first. */
+/* A message that finds its receive when BYE is due but has not left is completed first. */
 Test(session, bye_waits_for_what_was_matched_meanwhile)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {
@@ -245,7 +244,7 @@ Test(session, bye_waits_for_what_was_matched_meanwhile)
 	link_leak_check();
 }
 
-/* Each has announced something that nobody asked for yet. */
+/* Each side has announced a message for which there is no receive yet. */
 Test(session, both_close_with_announcements)
 {
 	for (int way = SESS_READ; way < SESS_WAYS; way++) {
@@ -270,7 +269,7 @@ Test(session, both_close_with_announcements)
 	link_leak_check();
 }
 
-/* At each step of a transfer, either side closes its endpoint. */
+/* One side closes its endpoint after some steps of a transfer. */
 static void close_at(enum sess_way way, bool receiver, unsigned steps, unsigned later)
 {
 	struct link_config config = forced(way);
@@ -315,8 +314,8 @@ Test(session, closed_at_every_step)
 	link_leak_check();
 }
 
-/* A send that waits for its registration when the peer says BYE, called back
- * by the application, too. */
+/* A send that waits for its registration when the peer sends BYE, and that the application
+ * cancels as well. */
 Test(session, canceled_after_bye)
 {
 	struct duo duo = duo_of(forced(SESS_READ));
@@ -336,8 +335,9 @@ Test(session, canceled_after_bye)
 	link_leak_check();
 }
 
-/* Whoever leaves has said everything and waits for no answer: the peer gets it all, and
- * its session ends in order, however far it has come when it finds the path closed. */
+/* sess_leave(): a side whose packets are all sent ends without waiting for an answer.  The
+ * peer still gets everything, and its session ends in order even if it finds the path closed
+ * first. */
 Test(session, left_behind_its_bye)
 {
 	struct duo duo = duo_of(link_config());
@@ -345,7 +345,7 @@ Test(session, left_behind_its_bye)
 
 	sent = send_plain(duo.ab, 100, 1);
 	link_act(duo.a);
-	sess_leave(duo.ab->sess); /* it is open: it stays */
+	sess_leave(duo.ab->sess); /* has no effect on an open session */
 	cr_assert(sess_is_open(duo.ab->sess));
 	duo.b->asleep = true;
 	sess_ep_close(duo.a->ep, ECANCELED);
@@ -369,7 +369,8 @@ Test(session, left_behind_its_bye)
 	link_leak_check();
 }
 
-/* The path is found closed before our own BYE could be made: in order all the same. */
+/* The path is closed behind the peer's BYE, before our own BYE was sent: the session still
+ * ends in order. */
 Test(session, path_closed_right_behind_a_bye)
 {
 	struct duo duo = duo_of(link_config());

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Everything at once, by chance: two to four endpoints with chance
- * configurations, crossing connects, every kind of message, cancels, refusals,
- * failing registrations, broken paths.  Proves that each message arrives
- * unharmed, once, and in an order that its receives allow; that each operation
- * completes once; that nothing is left.  SEED=n repeats a run, ROUNDS=n makes
- * it longer.
+ * Random runs: two to four endpoints with random configurations, crossing connects, every
+ * kind of message, cancels, refusals, failing registrations and broken paths.  Proves that
+ * each message arrives unharmed, once, and in an order that its receives allow; that each
+ * operation completes once; and that nothing is left.  SEED=n repeats a run, ROUNDS=n makes it
+ * longer.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -26,7 +25,7 @@ enum {
 struct message {
 	struct link_op *op;
 	struct link_end *end;
-	struct link_op *receive; /* where it arrived */
+	struct link_op *receive; /* the receive that got it */
 	unsigned from, to;
 	size_t size;
 	uint64_t tag;
@@ -54,7 +53,7 @@ static uint64_t pick(struct world *world, unsigned cnt, const uint64_t *from)
 #define PICK(world, ...)                                                                           \
 	pick(world, sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (uint64_t[]){__VA_ARGS__})
 
-/* Says the seed when it fails. */
+/* Prints the seed if the condition does not hold. */
 #define CHECK(condition, ...)                                                                      \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
@@ -98,7 +97,7 @@ static void add_node(struct world *world)
 	link_node(world->link, &config);
 }
 
-/* -- what happens ------------------------------------------------------------- */
+/* -- random events ------------------------------------------------------------ */
 
 static void send_one(struct world *world)
 {
@@ -224,7 +223,7 @@ static void break_one(struct world *world)
 		link_break(end);
 }
 
-/* -- what is checked -------------------------------------------------------------- */
+/* -- checks ---------------------------------------------------------------------- */
 
 static bool fits(const struct world *world, unsigned want, const struct message *message)
 {
@@ -303,7 +302,7 @@ static void check_sends(const struct world *world)
 	}
 }
 
-/* Receives for whatever is left, until every send is over. */
+/* Posts receives for the remaining messages until every send is over. */
 static void drain(struct world *world)
 {
 	struct link *link = world->link;

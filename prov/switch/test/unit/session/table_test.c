@@ -35,7 +35,7 @@ Test(table, a_stale_id_finds_nothing)
 
 	table_init(&table);
 	first = id = table_add(&table, &object);
-	/* All slots are used in turn: a generation lasts long. */
+	/* All slots are used in turn, so that it takes long until a generation comes again. */
 	for (unsigned i = 1; i < 4094 * 16; i++) {
 		table_remove(&table, id);
 		cr_assert_null(table_find(&table, id));

@@ -13,15 +13,15 @@ static struct link_config throttling(uint64_t throttle)
 	return config;
 }
 
-/* As long as the application receives, what is piled up stays near the throttle, and
- * everything comes. */
+/* While the application receives, the unmatched messages take about as much memory as the
+ * throttle allows, and every message comes. */
 Test(throttle, a_flood_is_received_at_the_pace_of_the_receiver)
 {
 	enum { MESSAGES = 2000, SIZE = 1500 };
 	static struct link_op *sent[MESSAGES];
 	struct link_config config = throttling(20000);
 	struct duo duo = duo_of(config);
-	/* until it is throttled, and then what it was given */
+	/* up to the throttle, and the packets for which credits were out by then */
 	const uint64_t once = 20000 + (config.core.credits + 2u) * config.core.buffer_size;
 	uint64_t most_late = 0;
 
@@ -51,7 +51,7 @@ Test(throttle, a_flood_is_received_at_the_pace_of_the_receiver)
 	link_leak_check();
 }
 
-/* It waits for what stands behind all the rest: that comes, however much it is. */
+/* A receive for the last of many messages: it comes, however many unmatched ones are ahead. */
 static void wait_for_the_last(bool asleep)
 {
 	enum { MESSAGES = 500, SIZE = 1500 };
@@ -85,7 +85,8 @@ Test(throttle, what_stands_behind_unreceived_messages_comes)
 	wait_for_the_last(true);
 }
 
-/* The application takes what others bring, and waits for one whose messages pile up. */
+/* The application receives the messages of one peer and waits for a message of another, whose
+ * unmatched messages pile up. */
 Test(throttle, a_busy_neighbour_does_not_keep_a_session_throttled)
 {
 	enum { MESSAGES = 100, SIZE = 1500 };
@@ -123,8 +124,8 @@ Test(throttle, a_busy_neighbour_does_not_keep_a_session_throttled)
 	link_leak_check();
 }
 
-/* Credits come back when little is unreceived any more; a message that is received at
- * the very end does not keep them away. */
+/* A session gets its credits back when few of its messages are unmatched; one message that is
+ * received only at the very end does not prevent that. */
 static void credits_grow(bool beside_one_that_waits)
 {
 	struct link_config config = throttling(3000);

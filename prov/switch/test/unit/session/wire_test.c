@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Golden bytes: what each record, the packet header, the hello and the
- * preamble look like on the wire, byte by byte, both ways; and what the
- * decoders refuse.
+ * The wire format: encodes and decodes each record, the packet header, the hello and the
+ * preamble, and compares every byte; and the packets that the decoders refuse.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -25,7 +24,7 @@ static void expect_bytes(const uint8_t *expected, size_t expected_len, size_t le
 		expect_bytes(expected, sizeof(expected), len);                                     \
 	} while (0)
 
-/* Decodes what was encoded: all of it, and no prefix of it. */
+/* Decodes an encoded record; no prefix of it may decode. */
 static struct wire_record decode(size_t len)
 {
 	struct wire_record record;
@@ -294,7 +293,7 @@ Test(wire, hello)
 	cr_assert(!memcmp(back.host, "hi", 2));
 }
 
-/* The hello with one extension behind its fixed part. */
+/* Decodes a hello with one extension behind its fixed part. */
 static int with_extension(uint16_t type, uint16_t says, size_t len, struct wire_hello *back)
 {
 	struct wire_hello hello = some_hello;
@@ -315,7 +314,7 @@ static int with_extension(uint16_t type, uint16_t says, size_t len, struct wire_
 Test(wire, hello_extensions)
 {
 	static const struct {
-		uint16_t type, len; /* an exact length, or the most */
+		uint16_t type, len; /* an exact length, or the greatest one */
 		bool exact;
 	} exts[] = {
 		{WIRE_EXT_NAME, SESS_NAME_MAX, false},
@@ -340,12 +339,12 @@ Test(wire, hello_extensions)
 				     0,
 			     exts[i].exact);
 	}
-	/* What a later one of this version may say is passed over. */
+	/* Unknown extensions of this version are ignored. */
 	cr_assert_eq(with_extension(0, 5, 5, &back), 0);
 	cr_assert_eq(with_extension(WIRE_EXTS, 0, 0, &back), 0);
 	cr_assert_eq(with_extension(0x8001, 30, 30, &back), 0);
 	cr_assert_eq(back.exts, 0);
-	/* Twice, and half a head. */
+	/* An extension that comes twice, and an incomplete head of one. */
 	len = wire_put_hello(wire, &some_hello);
 	memcpy(wire + len, wire + FIXED, 7);
 	wire[2] = (uint8_t)(len + 7);
@@ -361,7 +360,7 @@ Test(wire, hello_of_others)
 	struct wire_record record;
 	struct wire_hello back;
 
-	/* Of another version nothing is believed but that. */
+	/* Of a hello of another version only its version is read. */
 	wire_put_hello(wire, &some_hello);
 	wire[8] = wire[10] = 1;
 	memset(wire + FIXED, 0xff, ALL - FIXED);
@@ -369,7 +368,8 @@ Test(wire, hello_of_others)
 	cr_assert_eq(wire_get_hello(&record, &back), 0);
 	cr_assert_eq(back.version_max, 1);
 	cr_assert_eq(back.exts, 0);
-	/* Version 1 looks for its name's length at 61, and for at least 72 bytes. */
+	/* An engine of version 1 reads the name's length at offset 61, and wants at least 72
+	 * bytes. */
 	wire_put_hello(wire, &some_hello);
 	cr_assert_eq(wire[61], 0);
 	cr_assert_geq(ALL, 72);

@@ -19,7 +19,7 @@ static enum sess_way way_for(enum sess_way way, size_t size)
 	return way;
 }
 
-/* One message over the session; says in the statistics which way it went. */
+/* Sends one message over the session and checks in the statistics which way it went. */
 static void one(struct duo *duo, size_t size, unsigned cnt, enum sess_way way, bool expected,
 		unsigned flags)
 {
@@ -95,8 +95,8 @@ Test(xfer, by_choice)
 	every_size(link_config(), SESS_AUTO);
 }
 
-/* A core that wants local memory registered, takes one piece, completes
- * writes only when they are delivered, and addresses by offset. */
+/* A core that requires registered local memory, takes one piece per operation, promises no
+ * order of writes and sends, and addresses memory by offset. */
 Test(xfer, over_a_demanding_core)
 {
 	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE, SESS_COPY};
@@ -112,7 +112,7 @@ Test(xfer, over_a_demanding_core)
 	}
 }
 
-/* Pieces, chunks and limits that cut each other. */
+/* Pieces of memory, chunks of RMA and both sides' limits that do not align with each other. */
 Test(xfer, in_odd_chunks)
 {
 	static const enum sess_way ways[] = {SESS_READ, SESS_WRITE};
@@ -204,8 +204,8 @@ Test(xfer, both_ways_at_once)
 	link_leak_check();
 }
 
-/* The core reports START as sent when SINK has come and the memory to write
- * from is being registered: that alone begins no write. */
+/* The core reports START as sent after SINK has come, while the memory to write from is still
+ * being registered: that must not begin the write. */
 Test(xfer, start_done_while_registering)
 {
 	struct link_config config = forced(SESS_WRITE);
@@ -246,7 +246,7 @@ static void truncated(enum sess_way way, size_t size, size_t space, bool expecte
 	cr_assert_eq(received->op.full_len, size);
 	cr_assert(link_op_holds(received, 9, space));
 	expect_error(received, EMSGSIZE);
-	/* The session lives. */
+	/* The session goes on. */
 	received = recv_plain(duo.b, size);
 	sent = send_plain(duo.ab, size, 5);
 	link_run(duo.link);
@@ -272,7 +272,7 @@ Test(xfer, truncated)
 	link_leak_check();
 }
 
-/* No more is moved by RMA than fits. */
+/* RMA moves no more than fits into the receive. */
 Test(xfer, truncated_moves_only_what_fits)
 {
 	struct duo duo = duo_of(forced(SESS_READ));
@@ -293,7 +293,7 @@ Test(xfer, truncated_moves_only_what_fits)
 
 /* -- unmatched data ---------------------------------------------------------------------------- */
 
-/* Within the budget segments come unasked; beyond it they wait. */
+/* Segments within the eager budget are sent unasked; transfers beyond it wait for GO. */
 Test(xfer, eager_budget)
 {
 	struct link_config config = forced(SESS_COPY);
@@ -316,7 +316,7 @@ Test(xfer, eager_budget)
 		expect_received(op, 20000, i);
 		expect_sent(sent[i]);
 	}
-	/* Released again. */
+	/* The budget has been released by the receives. */
 	for (unsigned i = 0; i < 6; i++) {
 		sent[0] = send_plain(duo.ab, 20000, i);
 		link_run(duo.link);
