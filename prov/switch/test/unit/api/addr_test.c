@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Addresses: what counts as equal, how names are resolved, counted and shown. */
+/* Addresses: which are equal, how names are resolved and counted, and how addresses are printed. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 

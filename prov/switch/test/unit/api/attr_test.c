@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Every attribute of fi_getinfo(3), fi_endpoint(3) and fi_domain(3) in the hints, for both
- * types of endpoints: what the answer says when it is absent, when it can be had, when it
- * is a mere hint, and what cannot be had.
+ * types of endpoints: the answer if it is absent, if the value can be granted, if it is a
+ * mere hint, and the refusal if it cannot be granted.
  */
 #include <netinet/in.h>
 
@@ -29,14 +29,14 @@ TestSuite(attr, .init = attr_setup, .fini = attr_teardown);
 
 enum part { INFO, TX, RX, EP, DOMAIN, FABRIC };
 
-/* What the answer says to a value that can be had. */
+/* The attribute in the answer to a value that can be granted. */
 enum answer {
-	SAME,  /* that value */
-	OFFER, /* what it says without, which is as good or better */
-	COUNT, /* the larger of both */
+	SAME,  /* the same value */
+	OFFER, /* the value for absent hints, which is as good or better */
+	COUNT, /* the larger of that and the value asked for */
 };
 
-#define ANY  UINT64_MAX /* whatever it is */
+#define ANY  UINT64_MAX /* any value */
 #define NONE 0		/* there is no such value */
 
 struct row {
@@ -44,11 +44,11 @@ struct row {
 	enum part part;
 	size_t at, size;
 	bool since_1_5;
-	uint64_t absent; /* what the answer says without */
-	uint64_t good;	 /* can be had */
+	uint64_t absent; /* the value in the answer to absent hints */
+	uint64_t good;	 /* a value that can be granted */
 	enum answer answer;
-	uint64_t hint; /* whatever it asks for, the answer is as without */
-	uint64_t bad;  /* cannot be had */
+	uint64_t hint; /* a value that is a mere hint: the answer is as for absent hints */
+	uint64_t bad;  /* a value that cannot be granted */
 };
 
 #define AT(type, field)	  offsetof(struct type, field), sizeof(((struct type *)0)->field)
@@ -172,7 +172,7 @@ static void set(const struct row *row, struct fi_info *info, uint64_t value)
 	       row->size);
 }
 
-/* The answer when an attribute has this value; NULL: none. */
+/* Returns the answer to hints in which one attribute has this value; NULL: none. */
 static struct fi_info *answer_to(const struct row *row, enum fi_ep_type type, uint32_t version,
 				 uint64_t value)
 {
@@ -223,7 +223,7 @@ static void check_row(const struct row *row, enum fi_ep_type type)
 	list = answer_to(row, type, API, row->bad);
 	cr_expect_null(list, "%s, type %d: %#lx is granted", row->name, type, row->bad);
 	fi_freeinfo(list);
-	if (row->since_1_5) /* the field of an older application is anything */
+	if (row->since_1_5) /* an older application may leave anything in the field */
 		expect(row, type, FI_VERSION(1, 4), row->bad, absent);
 }
 
@@ -245,13 +245,13 @@ Test(attr, every_number)
 #define NOT_MSG (FI_DIRECTED_RECV | FI_SOURCE | FI_AV_USER_ID)
 
 static const struct {
-	uint64_t caps, tx, rx;	       /* asked for */
-	uint64_t rdm, msg;	       /* answers */
-	uint64_t tx_answer, rx_answer; /* of contexts; ANY: not looked at */
+	uint64_t caps, tx, rx;	       /* the hints */
+	uint64_t rdm, msg;	       /* the answers for FI_EP_RDM and FI_EP_MSG */
+	uint64_t tx_answer, rx_answer; /* the answers for contexts; ANY: not checked */
 } caps[] = {
-	/* absent: everything but what only some can live with */
+	/* absent: every capability except those that not all applications can cope with */
 	{0, 0, 0, ALL, ALL & ~NOT_MSG, FI_MSG | FI_TAGGED | FI_SEND, ANY},
-	/* primary: what is asked for and no more; without a modifier, both directions */
+	/* primary: those asked for and no others; without a modifier, both directions */
 	{FI_MSG, 0, 0, FI_MSG | BOTH | COMM, FI_MSG | BOTH | COMM, FI_MSG | FI_SEND,
 	 FI_MSG | FI_RECV},
 	{FI_TAGGED | FI_RECV, 0, 0, FI_TAGGED | FI_RECV | COMM, FI_TAGGED | FI_RECV | COMM,
@@ -268,7 +268,7 @@ static const struct {
 	 REFUSED, ANY, ANY},
 	{FI_MSG | FI_SOURCE_ERR, 0, 0, REFUSED, REFUSED, ANY, ANY},
 	{FI_MSG | FI_LOCAL_COMM, 0, 0, FI_MSG | BOTH | COMM, FI_MSG | BOTH | COMM, ANY, ANY},
-	/* of contexts: among those of the endpoint, or of all that there are */
+	/* of contexts: a subset of the endpoint's, or of all that the provider has */
 	{0, FI_MSG, FI_TAGGED, ALL, ALL & ~NOT_MSG, FI_MSG | FI_SEND, FI_TAGGED | FI_RECV},
 	{FI_MSG | FI_TAGGED, FI_MSG | FI_SEND, FI_TAGGED, FI_MSG | FI_TAGGED | BOTH | COMM,
 	 FI_MSG | FI_TAGGED | BOTH | COMM, FI_MSG | FI_SEND, FI_TAGGED | FI_RECV},
@@ -276,10 +276,10 @@ static const struct {
 	{FI_MSG, 0, FI_TAGGED, REFUSED, REFUSED, ANY, ANY},
 	{FI_MSG | FI_RECV, FI_MSG | FI_SEND, 0, REFUSED, REFUSED, ANY, ANY},
 	{FI_MSG, 0, FI_SOURCE, REFUSED, REFUSED, ANY, ANY},
-	/* what concerns the other direction only is passed over */
+	/* capabilities of the other direction are ignored */
 	{FI_MSG, FI_MSG | BOTH, FI_MSG | BOTH, FI_MSG | BOTH | COMM, FI_MSG | BOTH | COMM,
 	 FI_MSG | FI_SEND, FI_MSG | FI_RECV},
-	/* what there is not */
+	/* capabilities that the provider does not have */
 	{FI_RMA, 0, 0, REFUSED, REFUSED, ANY, ANY},
 	{FI_MSG | FI_READ, 0, 0, REFUSED, REFUSED, ANY, ANY},
 	{FI_MSG | FI_ATOMIC, 0, 0, REFUSED, REFUSED, ANY, ANY},
@@ -348,7 +348,7 @@ Test(attr, every_type)
 	fi_freeinfo(list);
 }
 
-/* Attributes may be absent as a whole. */
+/* Whole attribute structures may be absent. */
 Test(attr, without_attributes)
 {
 	struct fi_info *all = fi_allocinfo(), hints, *list, *plain;
@@ -398,7 +398,7 @@ Test(attr, names)
 	fi_freeinfo(hints);
 }
 
-/* An answer, given back as hints, is answered by itself. */
+/* An answer that is used as hints yields the same answer. */
 Test(attr, an_answer_is_a_fine_hint)
 {
 	struct fi_info *list, *again;
@@ -418,8 +418,8 @@ Test(attr, an_answer_is_a_fine_hint)
 
 /* -- opening ---------------------------------------------------------------------- */
 
-/* An application may ask for less than fi_getinfo answered, in one attribute only; what was
- * not offered is refused. */
+/* An application may open an endpoint with less than fi_getinfo answered, in one attribute
+ * only; a value that was not offered is refused. */
 Test(attr, an_endpoint_with_less_than_was_answered)
 {
 	struct fi_info *info;

@@ -261,7 +261,7 @@ Test(av, what_is_not_offered_is_refused)
 	cr_assert_eq(fi_close(&other->fid), 0);
 }
 
-/* A message from this address is received: what its source becomes. */
+/* Names the source of a received message whose address is in no vector.  Returns its operation. */
 static struct switch_op *message(uint64_t key)
 {
 	struct switch_op *op = switch_op_alloc(&the_domain()->ops);
@@ -304,7 +304,7 @@ Test(av, strangers_are_never_too_many)
 		cr_assert(is_from(op, i));
 		if (i == 1)
 			first = key;
-		switch_unknown_release(held); /* its session ends; the message waits */
+		switch_unknown_release(held); /* the session ends, and the message still waits */
 		held = NULL;
 		if (i == 2)
 			unread = op;

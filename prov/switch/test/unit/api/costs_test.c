@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Tables of costs: the committed one, what a file may hold, and every way in
- * which it may be wrong: said once, by line, with nothing else spoiled.
+ * Tables of costs: the committed one, what a file may contain, and every error in it: each is
+ * reported once, by line, and the other lines still count.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 enum { REPORTS = 16 };
 
-/* What was wrong with a text. */
+/* The errors that were reported for a text. */
 struct reports {
 	unsigned cnt, line[REPORTS];
 	char what[REPORTS][160];
@@ -31,7 +31,7 @@ static void note(void *arg, unsigned line, const char *what)
 static struct reports parse_bytes(struct switch_costs *costs, const char *text, size_t len)
 {
 	struct reports reports = {0};
-	/* of its exact size, for who looks behind its end */
+	/* of its exact size, so that a sanitizer sees a read past its end */
 	char *copy = malloc(len ? len : 1);
 
 	memcpy(copy, text, len);
@@ -76,8 +76,8 @@ Test(costs, committed)
 	cr_assert_str_eq(switch_costs_for(&none, "")->core, "default");
 }
 
-/* A file's row counts more than the committed one, and its row for all others
- * less than a committed one of that name. */
+/* A row of a file replaces the committed row of that core, but the file's row for all other
+ * cores does not. */
 Test(costs, precedence)
 {
 	struct switch_costs costs;
@@ -117,7 +117,7 @@ Test(costs, good_lines)
 	cr_assert(!switch_costs_find(&costs, "net"));
 }
 
-/* Each is said by its line, and the lines around it count. */
+/* Each error is reported by its line, and the lines around it count. */
 Test(costs, bad_lines)
 {
 	static const struct {
@@ -164,7 +164,7 @@ Test(costs, bad_lines)
 		cr_assert_eq(costs.row_cnt, 2);
 		expect_row(&costs, "before", 10, 20);
 		expect_row(&costs, "after", 30, 40);
-		/* of what is wrong, nothing counts */
+		/* a wrong line has no effect */
 		cr_assert_str_eq(switch_costs_for(&costs, "tcp")->core, "tcp");
 		cr_assert_neq(switch_costs_for(&costs, "tcp")->read, 1000);
 	}
@@ -176,7 +176,7 @@ Test(costs, long_lines)
 	struct reports reports;
 	char text[600];
 
-	/* as long as it may be, without a newline behind it */
+	/* a line of the greatest length, without a newline */
 	memset(text, ' ', sizeof(text));
 	memcpy(text, "tcp 1 2", 7);
 	cr_assert_eq(parse_bytes(&costs, text, SWITCH_COSTS_LINE_MAX).cnt, 0);
@@ -226,7 +226,7 @@ Test(costs, too_many_rows)
 	cr_assert_eq(costs.row_cnt, SWITCH_COSTS_MAX);
 }
 
-/* The complaints end, and so does the reading. */
+/* After many errors the reports end, and so does the reading. */
 Test(costs, too_many_bad_lines)
 {
 	struct switch_costs costs;
@@ -243,7 +243,7 @@ Test(costs, too_many_bad_lines)
 	cr_assert_eq(costs.row_cnt, 0);
 }
 
-/* Bytes at random, and tables with some of their bytes changed. */
+/* Random bytes, and tables with some of their bytes changed. */
 Test(costs, junk)
 {
 	static const char table[] = "# core read write\ntcp 1000 never\nshm 1 2\ndefault 3 4\n";
@@ -304,7 +304,7 @@ static void write_file(const void *bytes, size_t len)
 	cr_assert(file && fwrite(bytes, 1, len, file) == len && !fclose(file));
 }
 
-/* Loads what is called name; text is then what was said about it. */
+/* Loads the file of this name; text gets the reports. */
 static void load(struct switch_costs *costs, const char *name, char *text, size_t size)
 {
 	FILE *log = tmpfile();
@@ -332,7 +332,7 @@ static unsigned lines(const char *text)
 	return cnt;
 }
 
-/* Nothing comes of it but one line, which names it and says this. */
+/* The file has no effect; one report names it and gives this reason. */
 static void expect_refused(const char *name, const char *what)
 {
 	struct switch_costs costs;
@@ -399,7 +399,7 @@ Test(costs_file, length)
 	cr_assert_eq(costs.row_cnt, 1);
 	write_file(bytes, sizeof(bytes));
 	expect_refused(file_name, "longer than 65536 bytes");
-	/* sparse: as long as a file may be */
+	/* sparse, of the greatest size of a file */
 	cr_assert_eq(truncate(file_name, (off_t)1 << 40), 0);
 	expect_refused(file_name, "longer than 65536 bytes");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Operations, completion queues and counters: operations are completed by hand,
- * as the pump does it, and read back through libfabric's calls.
+ * Operations, completion queues and counters: the test completes operations as the pump does,
+ * and reads the completions through libfabric's calls.
  */
 #include <netinet/in.h>
 
@@ -47,7 +47,7 @@ static void cq_teardown(void)
 
 TestSuite(cq, .init = cq_setup, .fini = cq_teardown);
 
-/* A receive that reports to fid; tag doubles as its context and length. */
+/* A receive that reports to fid; its tag is also its context and its length. */
 static struct switch_op *receive(struct fid_cq *fid, uint64_t tag)
 {
 	struct switch_op *op = switch_op_alloc(&the_domain()->ops);
@@ -87,7 +87,7 @@ Test(cq, entries_come_in_order_with_all_fields)
 	op->sess.iov_cnt = 1;
 	complete(op);
 	op = receive(cq, 3);
-	op->sess.flags = SESS_TAGGED | SESS_DATA; /* a send: data is the peer's affair */
+	op->sess.flags = SESS_TAGGED | SESS_DATA; /* of a send, whose data are for the peer */
 	op->sess.data = 7;
 	op->cq_flags = FI_SEND | FI_TAGGED;
 	complete(op);
@@ -149,7 +149,7 @@ Test(cq, an_error_stands_in_its_place)
 
 	complete(receive(cq, 1));
 	op = receive(cq, 10);
-	op->wants_entry = false; /* an error is reported all the same */
+	op->wants_entry = false; /* an error is reported nevertheless */
 	op->sess.error = FI_ETRUNC;
 	op->sess.full_len = 25;
 	complete(op);
@@ -240,7 +240,7 @@ Test(cq, operations_return_their_place_to_the_endpoint)
 	switch_op_forget(&the_domain()->ops, &ep, &rx);
 	for (size_t i = CNT / 2; i < CNT - 1; i++)
 		complete(ops[i]);
-	/* what was queued before stays, the rest of the closed endpoint is gone */
+	/* completions that were queued before stay, the others of the closed endpoint are gone */
 	cr_assert_eq(fi_cq_read(cq, entries, CNT), 1 + CNT / 4);
 	cr_assert_eq(rx.left, CNT / 4);
 	cr_assert_eq(other.left, CNT / 2);

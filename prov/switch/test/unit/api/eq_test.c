@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Event queues: what is pushed comes out again, or is dropped with its object. */
+/* Event queues: events that are pushed are read, or dropped when their object is closed. */
 #include "api/eq.h"
 #include "lib/later.h"
 #include "lib/switch_fixture.h"
@@ -7,7 +7,7 @@
 #include "progress/hub.h"
 
 static struct fid_eq *eq;
-static struct fid one, two; /* stand for objects */
+static struct fid one, two; /* two objects of libfabric */
 
 static struct switch_eq *the_eq(void)
 {
@@ -71,7 +71,8 @@ Test(eq, connection_data_follows_the_entry)
 	cr_assert_eq(memcmp(entry->data, "abc\xee", 4), 0);
 }
 
-/* The peer chooses their length: a read with too little room gets as much as fits. */
+/* The peer chooses the length of connection data: a read with too little room gets as much as
+ * fits. */
 Test(eq, connection_data_are_cut)
 {
 	uint8_t buf[sizeof(struct fi_eq_cm_entry) + 8];
@@ -153,7 +154,7 @@ Test(eq, what_belongs_to_a_closed_object_goes_with_it)
 	switch_events_remove(&the_eq()->events, &one);
 	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
 	cr_assert_eq(entry.fid, &two);
-	/* what the application wrote is the application's */
+	/* events that the application wrote itself */
 	cr_assert_eq(fi_eq_read(eq, &event, &entry, sizeof(entry), 0), sizeof(entry));
 	cr_assert_eq(event, FI_NOTIFY);
 	cr_assert_eq(entry.data, 5);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* fi_getinfo: which core, which entries, and how hints are honoured. */
+/* fi_getinfo: the choice of the core, the entries, and the treatment of hints. */
 #include "base/params.h"
 #include "discover/cores.h"
 #include "lib/switch_fixture.h"
@@ -226,7 +226,7 @@ Test(info, unnamed_only_where_the_filter_wants_it)
 {
 	static const struct {
 		const char *filter, *hint;
-		const char *name; /* of the answer, NULL: none */
+		const char *name; /* provider name of the answer, NULL: no answer */
 	} cases[] = {
 		{"ofi_switch", NULL, NULL},
 		{"ofi_switch", "tcp;ofi_switch", NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Memory regions and the domain that holds them. */
+/* Memory regions, and the domain that owns them. */
 #include "api/mr.h"
 #include "lib/switch_fixture.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Offences that the mock core does not let pass: each case has to end with abort(). */
+/* Violations that the mock does not accept: each case has to end with abort(). */
 #include "lib/mock_fixture.h"
 
-/* A suite does not hand its signal on. */
+/* Criterion does not pass a suite's .signal on to its tests. */
 #define Offence(name) Test(offence, name, .signal = SIGABRT, .timeout = 300)
 
 static struct req req, other;
@@ -32,7 +32,7 @@ Offence(context_used_twice)
 	send_plain();
 }
 
-/* Its second half is still the first operation's. */
+/* The second half of its context still belongs to the first operation. */
 Offence(contexts_overlap)
 {
 	open_both("FI_CONTEXT2", NULL);
@@ -40,7 +40,7 @@ Offence(contexts_overlap)
 	fi_send(a.ep, a.mem, PIECE, NULL, a.peer, &req.context.internal[7]);
 }
 
-/* Over, but the application has not read that yet. */
+/* The operation has completed, but the application has not read the completion. */
 Offence(context_used_before_its_completion_is_read)
 {
 	open_both("FI_CONTEXT", NULL);
@@ -177,7 +177,7 @@ Offence(region_not_enabled)
 	fi_send(a.ep, a.mem, PIECE, fi_mr_desc(mr), a.peer, &req);
 }
 
-/* Its owner told of it too early. */
+/* The owner gave the region's key away before it enabled the region. */
 Offence(region_with_events_not_enabled)
 {
 	struct fid_mr *mr;

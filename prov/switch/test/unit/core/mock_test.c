@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The referee refereed: over the mock core everything that is allowed works, in
- * each of its moods.
+ * Tests of the mock itself: over the mock everything works that libfabric allows, with each
+ * of its settings.
  */
 #include "lib/mock_fixture.h"
 
@@ -24,7 +24,7 @@ static void message(size_t len)
 	cr_assert_eq(send.entry.flags, FI_MSG | FI_SEND);
 }
 
-/* Unexpected, in pieces: the first holds the prefix alone. */
+/* An unexpected message in pieces, the first of which holds only the prefix. */
 static void message_in_pieces(void)
 {
 	struct req recv = {0}, send = {0};
@@ -217,7 +217,7 @@ static int ask_with(uint64_t caps, uint64_t mode, int mr_mode)
 	ret = ask(hints, &info);
 	if (ret)
 		return ret;
-	/* what layers over it may answer, too, or alone */
+	/* providers layered over the mock may answer, too, or instead of it */
 	ret = -FI_ENODATA;
 	for (const struct fi_info *one = info; one; one = one->next) {
 		if (!strcmp(one->fabric_attr->prov_name, "mock"))
@@ -229,7 +229,7 @@ static int ask_with(uint64_t caps, uint64_t mode, int mr_mode)
 
 Test(mock, shows_only_when_called)
 {
-	unsetenv("MOCK_CORE"); /* it is set where the test is run by hand */
+	unsetenv("MOCK_CORE"); /* it may be set when the test is run by hand */
 	cr_assert_eq(ask_with(FI_MSG, 0, 0), -FI_ENODATA);
 }
 
@@ -338,7 +338,7 @@ Test(mock, keys_are_unique_and_registrations_fail)
 	struct fid_mr *mr;
 
 	set("MOCK_FAIL_MR", "4");
-	open_both(NULL, NULL); /* two of them */
+	open_both(NULL, NULL); /* two are missing */
 	cr_assert_eq(fi_mr_reg(a.domain, a.mem, 8, FI_SEND, 0, 42, 0, &mr, NULL), -FI_ENOKEY);
 	cr_assert_eq(fi_mr_reg(a.domain, a.mem, 8, FI_SEND, 0, 43, 0, &mr, NULL), -FI_ENOMEM);
 	close_both();
@@ -367,7 +367,7 @@ Test(mock, selective_completions)
 	done(&send[1]);
 	done(&recv[1]);
 	cr_assert_eq(send[0].done + recv[0].done, 0);
-	/* an error is told in any case, without the context */
+	/* an error is reported in any case, without the context */
 	cr_assert_eq(fi_inject_write(a.ep, a.mem, 8, a.peer, SPACE, a.key), 0);
 	while ((ret = fi_cq_read(a.cq, NULL, 0)) == -FI_EAGAIN)
 		side_poll(&b);
@@ -438,7 +438,7 @@ Test(mock, what_was_injected_arrives)
 	open_both(NULL, NULL);
 	for (int i = 0; i < 40; i++)
 		cr_assert_eq(fi_recv(b.ep, b.mem + i, 1, NULL, FI_ADDR_UNSPEC, &recv[i]), 0);
-	/* which nobody was told of; no socket takes so much at once */
+	/* its completion was not reported; a socket takes less than that at once */
 	cr_assert_eq(fi_send(a.ep, a.mem, SPACE, NULL, a.peer, &never), 0);
 	cr_assert_eq(fi_inject_write(a.ep, "x", 1, a.peer, a.addr + THERE, a.key), 0);
 	for (int i = 0; i < 40; i++)
@@ -452,7 +452,7 @@ Test(mock, what_was_injected_arrives)
 		side_poll(&b);
 }
 
-/* A node alone is a place for many endpoints. */
+/* A name with a node and no service can be given to many endpoints. */
 Test(mock, names)
 {
 	struct fi_info *hints = hints_new(), *info;
@@ -472,7 +472,7 @@ Test(mock, names)
 	cr_assert_eq(fi_close(&ep->fid), 0);
 	fi_freeinfo(info);
 
-	/* one that is taken */
+	/* a name that is taken */
 	len = sizeof(exact);
 	cr_assert_eq(fi_getname(&b.ep->fid, exact, &len), 0);
 	cr_assert_eq(fi_getinfo(FI_VERSION(1, 17), exact, NULL, FI_SOURCE, hints, &info), 0);

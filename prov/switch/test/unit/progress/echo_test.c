@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Another front end on the pump: an echo of byte strings, with none of the libfabric
- * objects in it.  Two pumps over the mock core; one sends strings, the other sends them
- * back.  libfabric loads the mock core from FI_PROVIDER_PATH.
+ * A second front end on the pump: it echoes byte strings and uses none of the libfabric
+ * objects.  Two pumps run over the mock; one sends strings, the other sends them back.
+ * libfabric loads the mock from FI_PROVIDER_PATH.
  */
 #include <criterion/criterion.h>
 #include <sched.h>
@@ -30,7 +30,7 @@
 #endif
 
 enum {
-	DEADLINE = 300, /* seconds: nothing here takes one, unless the machine is emulated */
+	DEADLINE = 300, /* seconds: no case takes one, unless the machine is emulated */
 	LONGEST = 1 << 20,
 	PREAMBLE = SESS_PREAMBLE_LEN,
 	GREETING = 5,
@@ -58,9 +58,9 @@ struct node {
 	struct sess_ep *ep;
 	struct core_listener *listener;
 	bool echoes, refuses;
-	struct line *line; /* the last one */
+	struct line *line; /* the latest connection */
 	int lines, gone, requests, downs, last_error;
-	uint8_t greeting[GREETING]; /* what the peer sent when it accepted */
+	uint8_t greeting[GREETING]; /* the data that the peer sent when it accepted */
 	struct string in, out;
 };
 
@@ -197,7 +197,7 @@ static bool echo_refused(struct switch_link *link, const void *data, size_t len)
 	return false;
 }
 
-/* Nobody is told to try again. */
+/* This front end never tries again. */
 static void echo_connect(struct switch_link *link)
 {
 	sess_path_down(sess_link(link->sess), FI_ECONNREFUSED);
@@ -340,9 +340,9 @@ static void call(void)
 
 TestSuite(echo, .init = open_both, .fini = close_both);
 
-/* -- what is tried ------------------------------------------------------------------ */
+/* -- cases --------------------------------------------------------------------------- */
 
-/* By every way that the mock core's two ends have for them. */
+/* By every way that the two ends of the mock allow. */
 Test(echo, strings_of_every_size_come_back)
 {
 	static const size_t lens[] = {0, 1, 64, 4000, 33000, 300000, LONGEST};

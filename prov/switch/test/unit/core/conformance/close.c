@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: what comes of operations that are out when a path, a domain or the peer ends.
+ * Conformance: what happens to outstanding operations when a path, a domain or the peer ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,7 +61,7 @@ static void read_half(struct world *w, struct end *a, struct op *ops, struct reg
 	until(w, la->buf[0]);
 	w->b.frozen = true;
 	cr_assert_eq(ops[READS - 1].done, 0);
-	/* so that all that the peer has sent is read */
+	/* reads everything that the peer has sent */
 	for (i = 0; i < 1000; i++)
 		pump_side(&w->a, true);
 	cr_assert_eq(a->out, READS);
@@ -81,7 +81,7 @@ static void check_untouched(struct world *w, struct end *b, struct region *la)
 		cr_assert_eq(la->buf[i], 0x77);
 }
 
-/* A close does not wait for a peer that is not polled. */
+/* Closing a path does not wait for a peer that is not polled. */
 CORE_TEST_OF(close_with_reads_out, ENDS)
 {
 	struct op ops[READS] = {0};
@@ -113,8 +113,8 @@ CORE_TEST_OF(close_with_reads_out, ENDS)
 	part(w, &other_a, &other_b);
 }
 
-/* A socket is looked for by its two addresses.  Another one, of another protocol, may
- * have the same, and goes on. */
+/* The adapter finds the core's socket by its two addresses.  A socket of another protocol may
+ * have the same addresses; it must not be closed. */
 CORE_TEST_OF(close_with_reads_out_ends_no_other_socket, ENDS)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -133,7 +133,7 @@ CORE_TEST_OF(close_with_reads_out_ends_no_other_socket, ENDS)
 	read_half(w, &a, ops, &la, &rb);
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
-	/* nobody may be there, but it has not been shut down */
+	/* the receiver may be gone, but our socket has not been shut down */
 	cr_assert(send(fd, "", 1, MSG_NOSIGNAL) == 1 || errno == ECONNREFUSED);
 	close(fd);
 	check_untouched(w, &b, &la);
@@ -143,7 +143,7 @@ CORE_TEST_OF(close_with_reads_out_ends_no_other_socket, ENDS)
 	region_close(&w->b, &rb);
 }
 
-/* A close must not need a new descriptor. */
+/* Closing a path must not need a new descriptor. */
 CORE_TEST_OF(close_with_reads_out_and_no_descriptor_left, ENDS)
 {
 	struct op ops[READS] = {0};
@@ -173,9 +173,9 @@ CORE_TEST_OF(close_with_reads_out_and_no_descriptor_left, ENDS)
 	region_close(&w->b, &rb);
 }
 
-enum { CROWD = 20 }; /* more than poll(2) is asked about: both queues are in use */
+enum { CROWD = 20 }; /* more paths than the polled queue takes: both queues are in use */
 
-/* Reads and writes in both directions over many paths, then all are closed. */
+/* Starts reads and writes in both directions over many paths, then closes all paths. */
 CORE_TEST_OF(close_many_with_everything_out, ENDS)
 {
 	struct op rd[CROWD][READS] = {0}, wr[CROWD] = {0}, back[CROWD] = {0};
@@ -278,7 +278,7 @@ CORE_TEST_OF(domain_close_with_reads_out, TCP)
 	}
 }
 
-/* However much the peers of some paths leave lying, one more path finds room. */
+/* However many messages the peers of some paths leave unread, one more path finds room. */
 CORE_TEST_OF(a_path_leaves_room_to_others, TCP)
 {
 	enum { CNT = 5000, FLOODED = 14 };
@@ -291,7 +291,7 @@ CORE_TEST_OF(a_path_leaves_room_to_others, TCP)
 		join(w, &a[k], &b[k]);
 	for (k = 0; k < FLOODED; k++) {
 		cnt[k] = flood(&a[k], ops + k * CNT, CNT, buf);
-		cr_assert_lt(cnt[k], CNT); /* else it did not fill anything */
+		cr_assert_lt(cnt[k], CNT); /* otherwise the queue was not full */
 	}
 	cr_assert_eq(op_send(&a[FLOODED], &last, &(struct iovec){buf, BUFFER}, 1, false), 0);
 	until(w, last.done);
@@ -308,7 +308,7 @@ CORE_TEST_OF(a_path_leaves_room_to_others, TCP)
 
 CORE_TEST_OF(the_peer_dies_under_everything, TCP)
 {
-	enum { CNT = 1500 }; /* less than a path may have out */
+	enum { CNT = 1500 }; /* fewer than a path may have outstanding */
 	struct op *ops = calloc(CNT, sizeof(*ops)), wr = {0}, rd[READS] = {0};
 	uint8_t buf[BUFFER] = {0};
 	struct region la, rb, lw;
@@ -349,7 +349,7 @@ CORE_TEST(nothing_is_lost_before_broken)
 	struct end a, b;
 	int i;
 
-	if (w->c->traits & MANUAL) /* may want the other side to be polled, too */
+	if (w->c->traits & MANUAL) /* such a core may need polls of the other side, too */
 		return;
 	join(w, &a, &b);
 	w->b.frozen = true;
@@ -366,8 +366,8 @@ CORE_TEST(nothing_is_lost_before_broken)
 	until(w, b.closed);
 }
 
-/* More paths than any one queue of the adapter takes: the end of one comes
- * behind all that it received, however much comes over the others. */
+/* More paths than one queue of the adapter takes: the end of a path is reported after all
+ * messages that it received, however many come over the others. */
 CORE_TEST(the_end_comes_last_among_many)
 {
 	enum { PATHS = 17, CNT = 58, FLOOD = 4000 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What every core adapter promises in core.h, tried over a real core: two
- * domains in one process, pumped in turn until the event comes or a generous
- * deadline passes.  Written against struct core_ops alone; a core is added by
- * a line in the table of cores.c.  A core that is not installed is skipped.
+ * Conformance: the promises that every core adapter makes in core.h, tested over real cores.
+ * A case has two domains in one process, which are pumped in turn until the expected event
+ * comes or a generous deadline passes.  It uses only struct core_ops; to add a core, add a
+ * line to the table in cores.c.  Cores that are not installed are skipped.
  *
- * Each file beside this header has the cases of one concept; together they are
- * the program conformance_test.
+ * Each file beside this header has the cases of one concept; together they are the program
+ * conformance_test.
  *
  * Environment: CORE_CASE, the name of the only core to try.
  */
@@ -27,36 +27,36 @@
 
 #include "core/core.h"
 
-enum {			 /* core_case.traits: what is so with some cores only */
-       TCP = 1 << 0,	 /* any program can connect to its sockets, and it stalls when we do */
-       TELLS = 1 << 1,	 /* says when nobody is there, or not any more */
-       CANCELS = 1 << 2, /* takes back what is out when its path is closed */
-       SLEEPS = 1 << 3,	 /* wakes by a descriptor of its own, not by the clock */
-       CHECKS = 1 << 4,	 /* says when a peer's memory must not be accessed so */
-       FORGETS = 1 << 5, /* throws away what is too much, or left when it is closed */
-       MANUAL = 1 << 7,	 /* what was handed to it moves when it is polled, not before */
+enum {			 /* core_case.traits: properties that only some cores have */
+       TCP = 1 << 0,	 /* its sockets accept any program, and block when we do not read */
+       TELLS = 1 << 1,	 /* reports that no peer listens, or that a peer has gone */
+       CANCELS = 1 << 2, /* takes outstanding operations back when their path is closed */
+       SLEEPS = 1 << 3,	 /* has a descriptor of its own to wait by, no timer */
+       CHECKS = 1 << 4,	 /* reports an access to remote memory that is not allowed */
+       FORGETS = 1 << 5, /* drops messages that are too long, or left when it is closed */
+       MANUAL = 1 << 7,	 /* makes progress only when it is polled */
        LEAKS = 1 << 6,	 /* does not give back all of its memory by itself */
-       ENDS = 1 << 8,	 /* gives up reads half done when its path is closed */
+       ENDS = 1 << 8,	 /* ends reads that are half done when their path is closed */
 };
 
-/* One way to try a core; its owner is the table in cores.c. */
+/* A core to test, and its configuration.  Owned by the table in cores.c. */
 struct core_case {
 	const char *name, *prov;
-	const char *host; /* NULL: addresses are not those of hosts */
+	const char *host; /* NULL: its addresses are not those of hosts */
 	enum fi_ep_type type;
 	const struct core_ops *ops;
 	size_t rx_ctx_cnt;
 	unsigned traits;
 	bool no_rma;
-	uint64_t rma;	     /* what it has of FI_RMA, 0: all */
-	const char *mood[3]; /* environment by which the mock is told to be so */
-	const char *room;    /* environment by which sockets is, see SOCKETS */
+	uint64_t rma;	     /* the kinds of FI_RMA that it has, 0: all */
+	const char *mood[3]; /* environment variables that configure the mock */
+	const char *room;    /* environment variable that configures sockets, see SOCKETS */
 };
 
 extern const struct core_case core_cases[];
 
-/* Those that have all these traits, for Criterion: indices of core_cases.  0: all but those
- * whose connections are another core's. */
+/* Parameters for Criterion: the indices of the core_cases that have all these traits.  0: all
+ * cases but those whose connections are another core's. */
 struct criterion_test_params cases_of(unsigned traits);
 
 enum {
@@ -77,29 +77,29 @@ struct side {
 	struct fid_fabric *fabric;
 	const struct core_ops *ops;
 	struct core_domain *domain;
-	struct core_listener *from; /* where paths begin; NULL: anywhere */
-	struct core_path *path;	    /* the last one, for registrations */
+	struct core_listener *from; /* its paths begin at this listener; NULL: at any address */
+	struct core_path *path;	    /* the latest path, which registrations need */
 	const struct core_caps *caps;
-	bool frozen;	       /* is not polled */
-	int max;	       /* events in a poll */
+	bool frozen;	       /* pump() does not poll this side */
+	int max;	       /* most events that one poll takes */
 	size_t recv_cnt;       /* messages received */
 	size_t batch;	       /* most messages that came in one poll */
-	struct msg msgs[MSGS]; /* the last of them */
+	struct msg msgs[MSGS]; /* the latest messages */
 	size_t request_cnt;
-	struct core_request *request;		/* the last one */
-	uint8_t data[256], addr[CORE_ADDR_MAX]; /* what came with it */
+	struct core_request *request;		/* the latest request */
+	uint8_t data[256], addr[CORE_ADDR_MAX]; /* its data and address */
 	size_t len, addr_len;
 };
 
 struct world {
 	const struct core_case *c;
 	struct side a, b;
-	struct core_listener *listener; /* of b */
+	struct core_listener *listener; /* the listener of b */
 	uint8_t addr[CORE_ADDR_MAX];
 	size_t addr_len;
 };
 
-/* One end of a path: its user. */
+/* One end of a path, as its user sees it. */
 struct end {
 	struct side *side;
 	struct core_path *path;
@@ -119,10 +119,10 @@ struct op {
 double now(void); /* seconds */
 
 void pump_side(struct side *side, bool check_cm);
-/* Cores with a thread of their own need a processor for it. */
+/* Polls both sides.  It yields the processor, which cores with a thread of their own need. */
 void pump(struct world *w);
 
-/* Waits for cond; if it does not come, tells what there was instead. */
+/* Pumps until cond holds; if it does not in time, fails with this message. */
 #define until_told(w, cond, fmt, ...)                                                              \
 	do {                                                                                       \
 		double deadline_ = now() + DEADLINE;                                               \
@@ -137,12 +137,12 @@ void pump(struct world *w);
 
 void side_open(struct side *side, const struct core_case *c, size_t size, size_t cnt, size_t max);
 void side_close(struct side *side);
-/* The listener of b, and its name. */
+/* Opens the listener of b and finds its name. */
 void world_listen(struct world *w);
 void world_open(struct world *w, const struct core_case *c);
 void world_close(struct world *w);
 
-/* A test that runs once for each core, or once for each that has these traits. */
+/* Defines a test that runs once for each core, or once for each that has these traits. */
 #define CORE_TEST(name) CORE_TEST_OF(name, 0)
 #define CORE_TEST_OF(name, needed)                                                                 \
 	static void name##_run(struct world *w);                                                   \
@@ -163,7 +163,7 @@ void world_close(struct world *w);
 
 void connect_end(struct world *w, struct side *side, struct end *end, const void *data, size_t len);
 void accept_end(struct side *side, struct end *end, const void *data, size_t len);
-/* A path from a to b. */
+/* Makes a path from a to b. */
 void join(struct world *w, struct end *a, struct end *b);
 void part(struct world *w, struct end *a, struct end *b);
 
@@ -189,20 +189,21 @@ void pattern(uint8_t *buf, size_t len, unsigned seed);
 bool reads(const struct world *w);
 bool writes(const struct world *w);
 
-/* Messages, reads and writes still work over this path. */
+/* Checks that messages, reads and writes still work over this path. */
 void check_path(struct world *w, struct end *a, struct end *b);
-/* Makes more reads at once than the core executes at a time.  Over sockets, their answers are
- * less than a segment: the room that others give it (SOCKETS) is for sockets that were
- * accepted, and these come by the other one. */
+/* Makes more reads at once than the core executes at a time.  Over sockets their answers fit
+ * into one TCP segment: the larger buffers of SOCKETS hold only for accepted sockets, and
+ * these answers come over connecting ones. */
 void check_reads(struct world *w, struct end *a);
-/* Sends, and polls the sender until the core has sent it. */
+/* Sends a message and polls the sender until the core has sent it. */
 void send_out(struct end *end, struct op *op, const void *buf, size_t len);
-/* Sends until the core takes no more; the other side must not receive. */
+/* Sends messages until the core takes no more.  The other side must not receive meanwhile.
+ * Returns their number. */
 int flood(struct end *end, struct op *ops, int cnt, const uint8_t *buf);
-/* Pumps until nothing is left to do and a program may wait on the descriptors. */
+/* Polls until nothing is left to do and a program may wait on the descriptors. */
 void settle(struct world *w, struct side *side);
 void set_source(struct fi_info *info, const void *addr, size_t len);
-/* poll(2) of all the descriptors that a side waits by; timeout in ms. */
+/* Calls poll(2) for all descriptors that a side waits by. timeout is in milliseconds. */
 int wait_any(struct side *side, int timeout);
 
 #endif

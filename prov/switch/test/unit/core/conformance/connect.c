@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: how a path comes to be, is refused, or is given up before it is there.
+ * Conformance: paths that come up, are refused, or are closed before they are up.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -91,7 +91,7 @@ CORE_TEST_OF(nobody_listens, TELLS)
 	until(w, a.closed);
 }
 
-/* The program at that address runs, but has closed its listener. */
+/* The program at that address runs but has closed its listener. */
 CORE_TEST(a_listener_that_left)
 {
 	struct end a, b, late;
@@ -110,17 +110,17 @@ CORE_TEST(close_while_connecting)
 {
 	struct end a, b;
 
-	w->b.max = 1; /* whichever request comes, comes alone */
+	w->b.max = 1; /* one event for each poll: requests come one by one */
 	connect_end(w, &w->a, &a, "1", 1);
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
 
-	/* a core may have sent the first nevertheless */
+	/* a core may have sent the first request nevertheless */
 	connect_end(w, &w->a, &a, "2", 1);
 	until(w, w->b.request && w->b.data[0] == '2');
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
-	/* a core may know by now that nobody is there */
+	/* a core may have found out that no peer listens */
 	b = (struct end){.side = &w->b};
 	if (!w->b.ops->accept(w->b.domain, w->b.request, NULL, 0, &b, &b.path)) {
 		until(w, b.refused || b.broken || w->c->traits & FORGETS);
@@ -158,7 +158,7 @@ CORE_TEST(nobody_answers)
 	close(sock);
 }
 
-/* Requests that are never answered are refused from some number on. */
+/* If requests are never answered, further ones are refused at some number. */
 CORE_TEST(unanswered_requests_are_bounded)
 {
 	enum { MANY = 5000 };
@@ -174,12 +174,12 @@ CORE_TEST(unanswered_requests_are_bounded)
 			break;
 	}
 	cr_assert_neq(i, MANY);
-	side_close(&w->b); /* refuses those that are pending: shm crashes if the peer is gone */
+	side_close(&w->b); /* refuses the pending requests: shm crashes if the peer is gone */
 	side_close(&w->a);
 	free(ends);
 }
 
-/* Addresses that the shm core would turn into file names. */
+/* Invalid addresses, which the shm core would turn into file names. */
 CORE_TEST(names_that_cannot_be)
 {
 	static const char *const names[] = {"",

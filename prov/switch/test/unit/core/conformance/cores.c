@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The cores that are tried, and which of them a case runs over.
+ * Conformance: the table of the cores that are tested, and the choice of those that a case
+ * runs over.
  */
 #include <string.h>
 #include <unistd.h>
@@ -10,9 +11,10 @@
 #define MSG_CORE  .type = FI_EP_MSG, .ops = &core_msg_ops
 #define RDM_CORE  .type = FI_EP_RDM, .ops = &core_rdm_ops, .rx_ctx_cnt = 1
 #define LOCALHOST .host = "127.0.0.1"
-/* Sockets reads a header when all of it has come.  A few bytes of one that are the end of
- * a segment of loopback, 64 KiB, can hold so much of a receive buffer of the usual 128 KiB
- * that the kernel takes nothing more: both sides then wait for ever. */
+/* The sockets core reads a header only when it has come completely.  The first bytes of a
+ * header at the end of a segment of loopback (64 KiB) can occupy so much of a receive buffer
+ * of the usual 128 KiB that the kernel takes no more data: then both sides wait for ever.  So
+ * its buffers are larger. */
 #define SOCKETS .prov = "sockets", LOCALHOST, .room = "FI_SOCKETS_MAX_BUF_SZ=1048576"
 /* The mock core is loaded from FI_PROVIDER_PATH, as the provider is. */
 #define MOCK .prov = "mock", RDM_CORE, .traits = MANUAL
@@ -58,8 +60,9 @@ const struct core_case core_cases[] = {
 
 enum { CASES = sizeof(core_cases) / sizeof(core_cases[0]) };
 
-/* Without a device each test would say that verbs was skipped.  All moods of the mock
- * are tried once, in the build with asserts and without sanitizers. */
+/* False for verbs without a device, where each test would only report that it was skipped;
+ * and, except in the build with asserts and without sanitizers, for most settings of the
+ * mock. */
 static bool is_worth_it(const struct core_case *c)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(NDEBUG)
@@ -77,7 +80,7 @@ static bool is_chosen(const struct core_case *c)
 	return only ? !strcmp(c->name, only) : is_worth_it(c);
 }
 
-/* Connections of net are those of tcp but for how they end. */
+/* True for net: its connections are those of tcp, except for the way they end. */
 static bool is_tried_elsewhere(const struct core_case *c)
 {
 	return !strcmp(c->prov, "net") && c->type == FI_EP_MSG;

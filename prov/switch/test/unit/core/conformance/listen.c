@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: listeners, those of a domain and passive ones, and the names that paths
- * begin and end at.
+ * Conformance: listeners, both those of a domain and passive ones, and the names at which
+ * paths begin and end.
  */
 #include <malloc.h>
 #include <poll.h>
@@ -12,11 +12,11 @@
 #include "unit/core/conformance/conformance.h"
 
 #ifdef __SANITIZE_ADDRESS__
-/* gcc has it, but not the header that declares it */
+/* gcc has the function but not the header that declares it */
 size_t __sanitizer_get_current_allocated_bytes(void);
 #endif
 
-/* Bytes of memory that are allocated. */
+/* Returns the bytes of memory that are allocated. */
 static size_t in_use(void)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -66,7 +66,7 @@ CORE_TEST(requests_outlive_their_listener)
 	check_path(w, &a1, &b1);
 	if (w->c->traits & FORGETS)
 		return;
-	/* the third is turned away with the domain */
+	/* closing the domain refuses the third request */
 	side_close(&w->b);
 	until(w, a3.refused && a1.broken);
 }
@@ -109,7 +109,7 @@ CORE_TEST(connect_from_a_listeners_name)
 	part(w, &a, &b);
 }
 
-/* A path from an address that was free just now; whether it begins there. */
+/* Makes a path from an address that was free just now.  Returns whether it begins there. */
 static bool join_from(struct world *w, struct end *a, struct end *b)
 {
 	struct fi_info *const info = w->a.info;
@@ -136,10 +136,10 @@ CORE_TEST(paths_begin_where_they_are_asked_to)
 	struct end a[PATHS], b[PATHS];
 
 	if (!w->c->host || w->c->type != FI_EP_RDM)
-		return;	       /* others take a name for a hint */
-	join(w, &a[0], &b[0]); /* anywhere */
+		return;	       /* other cores may begin a path elsewhere */
+	join(w, &a[0], &b[0]); /* from any address */
 	for (int i = 1, tries = 0; i < PATHS; i++) {
-		/* in between, somebody else may have taken the address */
+		/* another program may have taken the address meanwhile */
 		while (!join_from(w, &a[i], &b[i])) {
 			cr_assert_lt(++tries, TRIES, "path %d", i);
 			part(w, &a[i], &b[i]);
@@ -209,7 +209,7 @@ CORE_TEST(a_listener_keeps_its_name)
 	struct end a, b;
 
 	if (strcmp(w->c->prov, "shm"))
-		return; /* others do not lend themselves to it */
+		return; /* other cores cannot be used for it */
 	w->addr_len = 1 + (size_t)snprintf((char *)w->addr, sizeof(w->addr), "fi_ns://core-%ld",
 					   (long)getpid());
 	w->b.ops->domain_close(w->b.domain);
@@ -247,12 +247,12 @@ CORE_TEST(passive_listener_rejects)
 	w->b.ops->reject(event.request, "no", 2);
 	until(w, (w->b.ops->passive_poll(l, &event), a.refused));
 	cr_assert_eq(a.len, 2);
-	/* connectionless ones may not have taken a request yet */
+	/* a connectionless core may not have taken a request yet */
 	if (w->c->type == FI_EP_RDM || w->c->traits & FORGETS) {
 		w->b.ops->listener_close(l);
 		return;
 	}
-	/* one that is never read */
+	/* a request that is never read */
 	connect_end(w, &w->a, &a2, NULL, 0);
 	pump(w);
 	pump(w);

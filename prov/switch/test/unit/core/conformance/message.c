@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: messages, the buffers they are received into, and how many may be out.
+ * Conformance: messages, the buffers that they are received into, and the number that may be
+ * outstanding.
  */
 #include <string.h>
 
@@ -30,7 +31,7 @@ CORE_TEST(sends_injected_and_not)
 							j + 1 < cnt ? piece : len - j * piece};
 			ret = op_send(&a, &op, iov, cnt, (cnt & 1) == 0);
 			cr_assert(ret == 0 || ret == 1);
-			/* only where it may be taken into a buffer; some copy more */
+			/* only sends that may be buffered complete at once; some cores copy more */
 			cr_assert(ret == 0 || (cnt & 1) == 0);
 			if (ret == 1)
 				memset(out, 0xee, len);
@@ -61,8 +62,7 @@ CORE_TEST(too_many_pieces)
 	part(w, &a, &b);
 }
 
-/* Everything that was received has been posted again: a thousand messages
- * through four buffers. */
+/* A buffer is posted again after each message: a thousand messages come through four buffers. */
 CORE_TEST(buffers_are_reposted)
 {
 	uint8_t buf[1024];
@@ -78,7 +78,7 @@ CORE_TEST(buffers_are_reposted)
 	for (i = 0; i < 1000; i++)
 		until(w, op_send1(&a, &ops[i], buf, i % 3 ? sizeof(buf) : 17) != -FI_EAGAIN);
 	until(w, w->b.recv_cnt == 1000 && !a.out);
-	/* elsewhere each path has all that its peer may send */
+	/* without flow control by the core, each path has buffers for all that its peer may send */
 	cr_assert(w->b.batch <= 4 || !w->b.caps->flow_control);
 	part(w, &a, &b);
 	free(ops);
@@ -111,8 +111,8 @@ CORE_TEST(the_pool_grows)
 	free(ops);
 }
 
-/* Two senders stop in the middle of a message, each holding one of the two
- * buffers there were at first: a third one is heard all the same. */
+/* Two senders stop in the middle of a message, and each occupies one of the two buffers that
+ * there were at first.  A third sender's messages still come. */
 CORE_TEST_OF(stalled_senders_starve_nobody, TCP)
 {
 	enum { HUGE = 32 << 20 };
@@ -142,8 +142,8 @@ CORE_TEST_OF(stalled_senders_starve_nobody, TCP)
 	free(buf);
 }
 
-/* A message longer than a buffer is the sender's fault: its path ends, or the
- * message is lost (the tcp core since libfabric 1.18), and others go on. */
+/* A message longer than a buffer is an error of its sender: its path ends, or the message is
+ * lost (the tcp core since libfabric 1.18), and other paths continue. */
 CORE_TEST_OF(too_long_a_message, TCP)
 {
 	uint8_t *buf = calloc(1, BUFFER * 3);
@@ -162,7 +162,7 @@ CORE_TEST_OF(too_long_a_message, TCP)
 	free(buf);
 }
 
-/* The queue cannot overrun: there is an end to what is out. */
+/* The core's queue cannot overrun, because the number of outstanding sends is limited. */
 CORE_TEST(sends_are_bounded)
 {
 	enum { TRIES = 200000 };

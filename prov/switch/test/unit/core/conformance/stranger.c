@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: unknown programs that connect and say nothing, or send what no adapter sends.
+ * Conformance: unknown programs that connect and send nothing, or send data that no adapter
+ * sends.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,7 +15,7 @@
 
 #include "unit/core/conformance/conformance.h"
 
-/* A program that is no adapter listens: it closes the connection without an answer. */
+/* The listener is no adapter: it closes the connection without an answer. */
 CORE_TEST_OF(the_listener_hangs_up, TCP)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -23,7 +24,7 @@ CORE_TEST_OF(the_listener_hangs_up, TCP)
 	uint8_t request[512];
 	struct end a, live_a, live_b;
 
-	/* another path keeps the core's sockets busy, and errno with them */
+	/* another path keeps the core's sockets busy and changes errno */
 	join(w, &live_a, &live_b);
 	cr_assert_eq(bind(sock, (struct sockaddr *)&sin, len), 0);
 	cr_assert_eq(listen(sock, 1), 0);
@@ -44,7 +45,7 @@ CORE_TEST_OF(the_listener_hangs_up, TCP)
 	part(w, &live_a, &live_b);
 }
 
-/* A control message of the connectionless adapter (core/rdm/frame.c), forged. */
+/* Forges a control message of the connectionless adapter (core/rdm/frame.c). */
 static void send_frame(struct world *w, struct end *end, uint8_t type, const void *name,
 		       uint8_t name_len)
 {
@@ -56,7 +57,7 @@ static void send_frame(struct world *w, struct end *end, uint8_t type, const voi
 	until(w, !op.out);
 }
 
-/* Invalid addresses, some of which a core would take, or crash on. */
+/* Control messages with invalid addresses, some of which a core would accept, or crash on. */
 CORE_TEST(strangers_send_names)
 {
 	const struct sockaddr_in no_port = {.sin_family = AF_INET,
@@ -113,8 +114,8 @@ CORE_TEST_OF(strangers_connect, TCP)
 	close(socks[2]);
 }
 
-/* Sockets that connect to the listener and say nothing: as many as this process has
- * descriptors for, at either end, and as the kernel keeps for a listener. */
+/* Sockets that connect to the listener and send nothing: as many as this process has
+ * descriptors for at both ends, and as the kernel queues for a listener. */
 struct silent {
 	int cnt, *socks;
 };
@@ -163,7 +164,8 @@ static void silent_close(struct silent *silent)
 	free(silent->socks);
 }
 
-/* A request behind so many silent sockets is found without a poll for each of them. */
+/* A connection request queued behind many silent sockets must be found without a poll for
+ * each of them. */
 static void ask(struct world *w, struct end *a)
 {
 	connect_end(w, &w->a, a, NULL, 0);
@@ -192,8 +194,8 @@ CORE_TEST_OF(behind_silent_connections, TCP)
 	silent_close(&silent);
 }
 
-/* No descriptor is left to accept a connection with: polling again and again would not
- * help, and a waiting program would never sleep. */
+/* There is no descriptor left to accept a connection with: polling again would not help, and
+ * a program that waits must not be woken all the time. */
 CORE_TEST_OF(no_descriptor_for_a_connection, TCP)
 {
 	struct rlimit limit, none;
@@ -204,7 +206,7 @@ CORE_TEST_OF(no_descriptor_for_a_connection, TCP)
 	cr_assert_eq(connect(sock, (struct sockaddr *)w->addr, (socklen_t)w->addr_len), 0);
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none = limit;
-	none.rlim_cur = (rlim_t)dup(sock); /* the lowest that is free */
+	none.rlim_cur = (rlim_t)dup(sock); /* the lowest free descriptor: none can be opened */
 	close((int)none.rlim_cur);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	do {
@@ -243,7 +245,7 @@ CORE_TEST_OF(a_passive_listener_behind_silent_connections, TCP)
 	until(w, a.refused);
 	w->a.ops->path_close(a.path);
 	until(w, a.closed);
-	silent_close(&silent); /* first: the core forgets those that are left */
+	silent_close(&silent); /* before the core, which drops those that are left */
 	for (int i = 0; i < 16; i++)
 		cr_assert_eq(w->b.ops->passive_poll(l, &event), 0);
 	w->b.ops->listener_close(l);
@@ -283,7 +285,7 @@ static void raw_poll(struct raw *raw)
 		raw->out--;
 }
 
-/* False: the core does not take it now. */
+/* Returns false if the core does not take the message now. */
 static bool raw_send(struct raw *raw, const void *buf, size_t len)
 {
 	ssize_t ret = fi_send(raw->ep, buf, len, NULL, raw->to, NULL);
@@ -302,7 +304,8 @@ static void raw_close(struct raw *raw)
 	fi_close(&raw->domain->fid);
 }
 
-/* A request behind many messages of no adapter is found without a poll for each of them. */
+/* A connection request queued behind many messages of unknown programs must be found without
+ * a poll for each of them. */
 CORE_TEST(a_passive_listener_behind_strangers_messages)
 {
 	enum { MOST = 200, FEW = 64 };
@@ -323,7 +326,7 @@ CORE_TEST(a_passive_listener_behind_strangers_messages)
 	raw_open(w, &raw);
 	while (!raw_send(&raw, nonsense, sizeof(nonsense)))
 		cr_assert_eq(w->b.ops->passive_poll(l, &event), 0);
-	while (raw.out) { /* the core may have had to connect */
+	while (raw.out) { /* the core may have to connect first */
 		cr_assert_eq(w->b.ops->passive_poll(l, &event), 0);
 		raw_poll(&raw);
 	}
@@ -331,7 +334,7 @@ CORE_TEST(a_passive_listener_behind_strangers_messages)
 		cnt++;
 	ask(w, &a);
 	while (!w->b.ops->passive_poll(l, &event)) {
-		/* a core that takes few of them, or is slow about it, proves nothing */
+		/* a core that takes only few messages, or is slow, proves nothing */
 		cr_assert(looks < cnt / 2 || cnt < FEW || w->c->traits & SLEEPS, "of %d messages",
 			  cnt);
 		pump_side(&w->a, true);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Conformance: the descriptors by which a program waits for a side.
+ * Conformance: the descriptors by which a program waits for events of a side.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -20,7 +20,7 @@ static void sleep_once(struct world *w, struct side *side)
 	pump_side(side, false);
 }
 
-/* Sleeps until cond; the other side is not polled. */
+/* Waits on the descriptors until cond holds; the other side is not polled. */
 #define sleep_until(w, side, cond)                                                                 \
 	do {                                                                                       \
 		double deadline_ = now() + DEADLINE;                                               \
@@ -30,7 +30,7 @@ static void sleep_once(struct world *w, struct side *side)
 		}                                                                                  \
 	} while (0)
 
-/* Sleeps until one of the two sides has something to do, and lets both do it. */
+/* Waits until one of the two sides has something to do, then polls both. */
 static void sleep_both(struct world *w)
 {
 	struct side *const sides[] = {&w->a, &w->b};
@@ -52,8 +52,8 @@ static void sleep_both(struct world *w)
 	pump_side(&w->b, false);
 }
 
-/* The same for a connection: a core may want both sides to be polled before it
- * makes one, and where messages alone make it, may not say so. */
+/* Waits for a connection in the same way.  Some cores need polls of both sides to connect; a
+ * core that connects by messages may not signal that. */
 #define sleep_connecting(w, side, cond)                                                            \
 	do {                                                                                       \
 		if ((w)->c->traits & TCP)                                                          \
@@ -93,12 +93,13 @@ CORE_TEST(events_wake_a_sleeper)
 	settle(w, &w->b);
 }
 
-/* Somebody sleeps while others poll, who answer a read as far as the socket
- * takes it: its descriptors follow, and wake it when there is room again. */
+/* One thread waits on the descriptors of a side that others poll, and the others answer a
+ * read as far as the socket takes it: the descriptors must follow, and wake the thread when
+ * the socket has room again. */
 CORE_TEST_OF(a_sleeper_follows_others, TCP)
 {
 	enum { LEN = 16 << 20 };
-	static const unsigned polls[] = {0, 3000}; /* before there is anything to do */
+	static const unsigned polls[] = {0, 3000}; /* polls before there is anything to do */
 	struct region la, rb;
 	struct end a, b;
 
@@ -116,7 +117,7 @@ CORE_TEST_OF(a_sleeper_follows_others, TCP)
 		cr_assert_eq(op_rma(&a, &op, true, &la, 0, LEN, &rb), 0);
 		for (unsigned k = 0; k < 10; k++)
 			pump_side(&w->b, false);
-		/* the last of it may be on its way for a while, when nothing is left to do here */
+		/* the last bytes may be in flight while nothing is left to do here */
 		deadline = now() + DEADLINE;
 		while (!op.done) {
 			pump_side(&w->a, false);
@@ -130,7 +131,7 @@ CORE_TEST_OF(a_sleeper_follows_others, TCP)
 	part(w, &a, &b);
 }
 
-/* Others read a queue in part, or on their way to something else. */
+/* Other threads read a queue only in part, or poll for another purpose. */
 CORE_TEST(what_others_leave_wakes_a_sleeper)
 {
 	enum { CNT = 40 };
@@ -156,7 +157,7 @@ CORE_TEST(what_others_leave_wakes_a_sleeper)
 	part(w, &a, &b);
 }
 
-/* Copies of all sockets there are, as a forked child has them. */
+/* Copies all open sockets, as a forked child has them. */
 static size_t copy_sockets(int *copies, size_t max)
 {
 	struct stat stat;
@@ -170,7 +171,7 @@ static size_t copy_sockets(int *copies, size_t max)
 	return cnt;
 }
 
-/* What is closed here stays open there, with something to read. */
+/* A socket that is closed here stays open in the child, with data to read. */
 CORE_TEST_OF(sockets_of_a_child_wake_nobody, TCP)
 {
 	struct op op = {0};
@@ -193,7 +194,7 @@ CORE_TEST_OF(sockets_of_a_child_wake_nobody, TCP)
 	until(w, a.closed);
 }
 
-/* A listener that is opened late shows in descriptors that were asked for before. */
+/* A listener that is opened late must appear among descriptors that were asked for before. */
 CORE_TEST(a_new_listener_wakes)
 {
 	struct pollfd pfd[8] = {{0}};
@@ -221,7 +222,8 @@ CORE_TEST(a_new_listener_wakes)
 	until(w, a.refused);
 }
 
-/* Without check_cm the adapter looks by itself while it has to. */
+/* Without the hint check_cm the adapter looks for connection events by itself while some are
+ * pending. */
 CORE_TEST(pending_connections_need_no_hint)
 {
 	struct end a, b;

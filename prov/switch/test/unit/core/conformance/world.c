@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The two sides of a case: opening and closing them, their events, paths
- * between them, operations, and checks that a path still does all it should.
+ * Conformance, the two sides of a case: opens and closes them, collects their events, makes
+ * paths between them, submits operations, and checks that a path still works.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,11 +13,11 @@
 
 #include "unit/core/conformance/conformance.h"
 
-static bool core_leaks; /* the core that is tried, by itself */
+static bool core_leaks; /* the core under test leaks memory by itself */
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
-/* whenever it would look for leaks, at exit, too */
+/* called whenever LeakSanitizer looks for leaks, also at exit */
 int __lsan_is_turned_off(void)
 {
 	return core_leaks;
@@ -107,7 +107,7 @@ void pump_side(struct side *side, bool check_cm)
 
 	if (side->frozen || !side->domain)
 		return;
-	/* whatever the program did before: a core may take it for its own */
+	/* as an earlier call may have left it: a core might take it for its own error */
 	errno = EAGAIN;
 	n = side->ops->poll(side->domain, events, side->max, check_cm);
 	cr_assert(n >= 0 && n <= side->max);
@@ -141,8 +141,8 @@ void pump(struct world *w)
 
 /* -- setting up --------------------------------------------------------- */
 
-/* What the core itself offers: a provider that is layered over it answers to its name,
- * too. */
+/* Asks for the core's own entry: a provider that is layered over it may answer to the core's
+ * name, too. */
 static struct fi_info *get_info(const struct core_case *c)
 {
 	struct fi_info *hints = fi_allocinfo(), *all = NULL, *info;
@@ -363,7 +363,7 @@ int flood(struct end *end, struct op *ops, int cnt, const uint8_t *buf)
 	for (i = 0; i < cnt; i++) {
 		struct iovec iov = {(void *)buf, BUFFER};
 
-		/* not taken into a buffer: then nothing would be out */
+		/* must not be buffered, or it would complete at once */
 		if (op_send(end, &ops[i], &iov, 1, false))
 			break;
 	}
