@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The honest peer: pings the victim, waits for the answer, pings again, and tells
- * how it goes when a line comes on its standard input, with which it ends, or once
- * it has made as many rounds as the line says (await ROUNDS): rounds in all, and the
- * average and the longest time of those since it last told.
+ * The honest peer of the attacks.  It pings the victim, waits for the answer, and pings again.
+ * A line on its standard input asks for a report: at once, or (await ROUNDS) when it has made
+ * so many rounds.  A report has the number of rounds in all, and the average and the longest
+ * time of the rounds since the last report.  The program ends with its standard input.
  *
  * usage: honest HOST PORT
  */
@@ -22,7 +22,8 @@
 static struct func_node node;
 static struct func_req ping_req, pong_req;
 static unsigned long long rounds, recent, recent_ns, worst_ns, began;
-static unsigned long long awaited; /* rounds, until it tells; 0: it is not asked to */
+static unsigned long long
+	awaited; /* the next report is due after so many rounds; 0: no report is due */
 
 static unsigned long long now(void)
 {
@@ -32,7 +33,8 @@ static unsigned long long now(void)
 	return (unsigned long long)time.tv_sec * 1000000000 + (unsigned long long)time.tv_nsec;
 }
 
-/* The round that is under way counts for the longest: it may be the only one. */
+/* Prints a report.  The round under way counts for the longest time, because it may be the
+ * only one. */
 static void say(void)
 {
 	unsigned long long longest = now() - began > worst_ns ? now() - began : worst_ns;
@@ -69,7 +71,7 @@ static void say_port(const struct func_addr *name)
 	fflush(stdout);
 }
 
-/* False: the standard input has ended. */
+/* Returns false when the standard input has ended. */
 static bool listen_to_stdin(void)
 {
 	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGALRM, SIG_IGN); /* who started it says how long is too long */
+	signal(SIGALRM, SIG_IGN); /* attack.py decides how long is too long */
 	victim.sin_port = htons((uint16_t)atoi(argv[2]));
 	func_open(&node, &(struct func_conf){.wait = FI_WAIT_FD});
 	func_name(&node.ep->fid, &self);

@@ -51,8 +51,8 @@ static struct func_node node;
 static enum mode mode;
 static struct slot slots[2 * SLOTS];
 static int slot_cnt;
-static char *large;		/* what is sent when a large answer is wanted */
-static struct func_addr pinger; /* who pinged last */
+static char *large;		/* a large message, to be echoed for ATTACK_LARGE */
+static struct func_addr pinger; /* the address of the latest ping */
 static fi_addr_t pinger_addr;
 static unsigned long pings, received, failed, echoed;
 
@@ -68,7 +68,7 @@ static void ping_await(void)
 				  ATTACK_PING, 0, func_fresh(&ping_req)));
 }
 
-/* A ping holds the name of whom to answer. */
+/* Answers a ping, whose payload is the sender's address. */
 static void ping_answer(void)
 {
 	size_t len = ping_req.entry.len;
@@ -88,7 +88,7 @@ static void ping_answer(void)
 	ponging = true;
 }
 
-/* An answer that fails is the pinger's business. */
+/* Handles the ping that has come; if its answer fails, only the pinger is concerned. */
 static void ping_progress(void)
 {
 	if (ponging && func_done(&pong_req)) {
@@ -101,7 +101,7 @@ static void ping_progress(void)
 	}
 }
 
-/* -- what else comes ------------------------------------------------------------ */
+/* -- other messages --------------------------------------------------------------- */
 
 static uint64_t sum_of(const char *buf, size_t len)
 {
@@ -131,7 +131,7 @@ static void slot_post(struct slot *slot)
 	slot->posted = true;
 }
 
-/* To a source that is not known nothing can be sent. */
+/* Echoes a message.  Returns whether it is sent, which is impossible if its source is unknown. */
 static bool slot_echo(struct slot *slot)
 {
 	bool is_large = slot->recv.entry.tag & ATTACK_LARGE;
@@ -157,7 +157,7 @@ static void slot_progress(struct slot *slot)
 		return;
 	if (mode == MULTI && !slot->recv.err && !(slot->recv.entry.flags & FI_MULTI_RECV)) {
 		received += (unsigned long)atomic_exchange(&slot->recv.done, 0);
-		return; /* the buffer goes on */
+		return; /* the buffer still has room for messages */
 	}
 	slot->posted = false;
 	received += !slot->recv.err;
@@ -234,7 +234,7 @@ static void say_stats(void)
 	printf("}\n");
 }
 
-/* What is answered when a counter has come to a value: one at a time. */
+/* The value of a counter that a report waits for; one at a time. */
 static struct {
 	bool is_due, at_most;
 	char name[16];
@@ -294,8 +294,9 @@ static fi_addr_t know(int port)
 	return peer;
 }
 
-/* One at a time.  It counts as answered only when the message was delivered: a peer that
- * answers well at first and badly then may have let it leave meanwhile. */
+/* Sends a byte to a peer, one at a time.  The call succeeds only when the message is
+ * delivered: a peer that answers well at first and badly later may have let it leave
+ * meanwhile. */
 static void call(int port)
 {
 	const struct iovec iov = {.iov_base = ping_buf, .iov_len = 1};
@@ -311,7 +312,7 @@ static void call(int port)
 	calling = true;
 }
 
-/* False: it is to end. */
+/* Obeys a line of the standard input.  Returns false if the program is to end. */
 static bool obey(const char *line)
 {
 	int port;
@@ -327,14 +328,15 @@ static bool obey(const char *line)
 	else if (!strcmp(line, "close"))
 		return false;
 	else if (await_counter(line))
-		return true; /* it is answered later */
+		return true; /* the report comes later */
 	else
 		printf("{\"unknown\": 1}\n");
 	fflush(stdout);
 	return true;
 }
 
-/* Lines are short and come one at a time. */
+/* Reads a line of the standard input; lines are short and come one at a time.  Returns false
+ * at its end. */
 static bool listen_to_stdin(void)
 {
 	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -353,7 +355,7 @@ static bool listen_to_stdin(void)
 	return obey(line);
 }
 
-/* -- all of it ----------------------------------------------------------------------- */
+/* -- the program -------------------------------------------------------------------- */
 
 static void open_endpoint(int port)
 {
@@ -395,7 +397,7 @@ static void open_slots(void)
 	slot_cnt = mode == NONE ? 0 : mode == MULTI ? 1 : 2 * SLOTS;
 	for (int i = 0; i < slot_cnt; i++) {
 		slots[i].tagged = i % 2;
-		slots[i].buf = func_alloc(SLOT_LEN); /* resident from here on */
+		slots[i].buf = func_alloc(SLOT_LEN); /* its memory is resident from here on */
 		slot_post(&slots[i]);
 	}
 }
