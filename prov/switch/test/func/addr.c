@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Formats of addresses: fi_getinfo answers as the core itself does for the same
- * node, service, flags and hints, but in the format asked for; vectors take, find and print the
- * addresses of each format; what is no address is refused with a reason in the log.
+ * Formats of addresses: fi_getinfo gives the same answers as the core for the same node,
+ * service, flags and hints, but in the format that was asked for; address vectors insert,
+ * look up and print addresses of each format; and invalid addresses are refused with a reason
+ * in the log.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -30,7 +31,7 @@ static void add_addr(char *text, size_t size, const void *addr, size_t len)
 	snprintf(text + pos, size - pos, "/%zu ", addr ? len : 0);
 }
 
-/* An entry of the one may answer hints for the other. */
+/* Returns whether entries of one format may answer hints of the other. */
 static bool fits(uint32_t format, uint32_t wanted)
 {
 	if (wanted == FI_SOCKADDR)
@@ -38,8 +39,8 @@ static bool fits(uint32_t format, uint32_t wanted)
 	return format == wanted || wanted == FI_FORMAT_UNSPEC;
 }
 
-/* The different addresses of the entries of a provider, one per line; of all of them, or
- * of those that fit. */
+/* Returns the different addresses in a provider's entries, one per line: all of them, or
+ * those of a format that fits. */
 static char *addrs_of(const struct fi_info *list, const char *prov, uint32_t wanted)
 {
 	char *text = func_alloc(TEXT), line[1024];
@@ -71,7 +72,7 @@ static void *copy_of(const struct func_addr *addr)
 	return memcpy(func_alloc(addr->len), addr->bytes, addr->len);
 }
 
-/* Of the entries that fit, if there is any. */
+/* Asks a provider; looks only at entries whose format fits, if there are any. */
 static int ask(const struct question *q, const char *prov, enum fi_ep_type type, bool fitting,
 	       char **text)
 {
@@ -100,7 +101,8 @@ static int ask(const struct question *q, const char *prov, enum fi_ep_type type,
 	return ret ? ret : **text ? 0 : -FI_ENODATA;
 }
 
-/* The number of the node in the format asked for, which the core would not look up. */
+/* Finds the numeric address of the node in the format asked for, which the core itself would
+ * not look up. */
 static bool number_of(const struct question *q, char *number, size_t size)
 {
 	const bool source = q->flags & FI_SOURCE, numeric = q->flags & FI_NUMERICHOST;
@@ -121,14 +123,14 @@ static bool number_of(const struct question *q, char *number, size_t size)
 	return !ret;
 }
 
-/* The answer of the core, if it were to keep to the format. */
+/* Returns what the core would answer if it kept to the format. */
 static int ask_core(const struct question *q, char **text)
 {
 	struct question again = *q;
 	char number[128];
 	int ret;
 
-	if (!q->format && (q->src || q->dest)) /* it would say that they have none */
+	if (!q->format && (q->src || q->dest)) /* the core's entries would have no format */
 		again.format = FI_SOCKADDR_IN;
 	ret = ask(&again, func_core(), FI_EP_MSG, true, text);
 
@@ -165,7 +167,7 @@ static const uint32_t formats[] = {FI_FORMAT_UNSPEC, FI_SOCKADDR,    FI_SOCKADDR
 				   FI_SOCKADDR_IN6,  FI_SOCKADDR_IB, FI_ADDR_STR};
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
-/* Numbers only: no name server is asked. */
+/* Numeric addresses only, so that no name server is asked. */
 static void names(struct func_team *team, int rank)
 {
 	static const char *const nodes[] = {"127.0.0.1",  "::1",     NULL,	   "0.0.0.0",  "::",
@@ -190,7 +192,7 @@ static void names(struct func_team *team, int rank)
 			}
 }
 
-/* Without FI_NUMERICHOST, and names that every machine knows or none. */
+/* Without FI_NUMERICHOST: names that every machine knows, and names that no machine knows. */
 static void plain_names(struct func_team *team, int rank)
 {
 	static const char *const nodes[] = {"127.0.0.1", "::1", "localhost", "no such host."};
@@ -234,7 +236,7 @@ static const struct pair {
 	{"::1", FI_SOCKADDR_IN6},
 };
 
-/* The same as addresses in the hints, alone and beside a node. */
+/* The same addresses in the hints, alone and beside a node. */
 static void hinted(struct func_team *team, int rank)
 {
 	(void)team, (void)rank;
@@ -259,8 +261,8 @@ static void hinted(struct func_team *team, int rank)
 	}
 }
 
-/* What fi_getinfo(3) says to ignore in the hints: the source with FI_SOURCE, the
- * destination where node or service say it. */
+/* Addresses in the hints that fi_getinfo(3) ignores: the source with FI_SOURCE, and the
+ * destination where node or service give one. */
 static void uncounted(struct func_team *team, int rank)
 {
 	struct func_addr in6 = addr_of("::1", 7777, 0), none = {.len = 0};
@@ -288,7 +290,7 @@ static void uncounted(struct func_team *team, int rank)
 	}
 }
 
-/* Without hints, by the core's own entries in the same list. */
+/* Without hints our answer matches the core's own entries in the same list. */
 static void no_hints(struct func_team *team, int rank)
 {
 	static const char *const nodes[] = {NULL, "127.0.0.1", "::1"};
@@ -300,7 +302,7 @@ static void no_hints(struct func_team *team, int rank)
 	for (i = 0; i < 6; i++) {
 		if (fi_getinfo(FUNC_VERSION, nodes[i / 2], "7777",
 			       (i % 2 ? FI_SOURCE : 0) | FI_NUMERICHOST, NULL, &list))
-			continue; /* no IPv6 */
+			continue; /* this machine has no IPv6 */
 		want = addrs_of(list, func_core(), FI_FORMAT_UNSPEC);
 		got = addrs_of(list, func_prov(), FI_FORMAT_UNSPEC);
 		if (strcmp(want, got))
@@ -314,7 +316,7 @@ static void no_hints(struct func_team *team, int rank)
 
 /* -- refusals ----------------------------------------------------------- */
 
-/* An address of the other family than the format asked for. */
+/* An address of another family than the format asked for. */
 static void wrong_family(struct func_team *team, int rank)
 {
 	struct func_addr in = addr_of("127.0.0.1", 7777, 0), in6 = addr_of("::1", 7777, 0);
@@ -344,7 +346,7 @@ static void wrong_family(struct func_team *team, int rank)
 
 /* -- vectors ------------------------------------------------------------ */
 
-/* False: this machine has no such address. */
+/* Opens a node at this address.  Returns false if the machine has no such address. */
 static bool open_at(struct func_node *node, uint32_t format, const struct func_addr *src)
 {
 	struct func_conf conf = {.addr_format = format, .src = src};
@@ -388,7 +390,7 @@ static const struct {
 	{"::1", FI_SOCKADDR},	       {"::", FI_SOCKADDR},
 };
 
-/* Addresses of each family, one by one and by name, in each format that has them. */
+/* Inserts addresses of each family, one by one and by name, in each format that has them. */
 static void vector(struct func_team *team, int rank)
 {
 	const long which = team->func_case->arg;
@@ -434,7 +436,7 @@ static void vector(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* An IPv4 peer, as a socket for both families calls it, is that peer. */
+/* An IPv4-mapped IPv6 address, which a socket for both families reports, is the IPv4 peer. */
 static void mapped(struct func_team *team, int rank)
 {
 	const struct func_addr own = addr_of("::", 0, 0), four = addr_of("10.0.0.1", 4001, 0),
@@ -450,7 +452,7 @@ static void mapped(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* No scope id, and none can be guessed. */
+/* A link-local address without a scope id, which cannot be guessed. */
 static void no_scope(struct func_team *team, int rank)
 {
 	const struct func_addr own = addr_of("::1", 0, 0), none = addr_of("fe80::9", 4001, 0),
@@ -481,7 +483,8 @@ static void no_scope(struct func_team *team, int rank)
 	FUNC_EQ(error, FI_EADDRNOTAVAIL);
 	FUNC_TRUE(fi_addr[0] == FI_ADDR_NOTAVAIL);
 	FUNC_EQ(lines, 1);
-	FUNC_ERR(sent, FI_EADDRNOTAVAIL); /* and nothing hangs: families that do not meet */
+	FUNC_ERR(sent,
+		 FI_EADDRNOTAVAIL); /* peers of different families cannot meet, and nothing hangs */
 	FUNC_EQ(lines2, 1);
 	func_close(&both);
 	FUNC_EQ(insert(&node, &some, &fi_addr[0], &error), 1);
@@ -497,7 +500,7 @@ static void no_scope(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Names that are text, over the core that has them: one behind the other. */
+/* Addresses that are strings, over the core that has such: one behind the other. */
 static void strings(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.prov = "shm;ofi_switch",
@@ -530,7 +533,7 @@ static void strings(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* The two ends of a connection know their own and each other's address. */
+/* Each end of a connection knows its own and the other's address. */
 static void ends(struct func_team *team, int rank)
 {
 	const bool four = team->func_case->arg == FI_SOCKADDR_IN;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Wrong arguments and wrong moments get the errors that the man pages name,
- * or at least an error; nothing crashes, and the object works on.  Queues too
- * small for what is outstanding neither overrun nor deadlock.
+ * Wrong arguments, and calls at the wrong moment: they return the errors that the man pages
+ * name, or at least an error; nothing crashes, and the object still works.  Queues too small
+ * for the outstanding operations neither overrun nor deadlock.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/func_common.h"
 
-/* An error, but not one that says "try again". */
+/* The call must fail, but not with "try again". */
 static void refused(int line, ssize_t ret)
 {
 	if (ret >= 0 || ret == -FI_EAGAIN)
@@ -25,7 +25,7 @@ static void open_rdm(struct func_node *node)
 	func_open_domain(node);
 }
 
-/* The answers of an endpoint before it is enabled, or while it lacks a binding. */
+/* The errors of an endpoint that is not enabled, or that lacks an object that enabling requires. */
 static void not_enabled(struct func_team *team, int rank)
 {
 	struct func_req req;
@@ -55,8 +55,8 @@ static void not_enabled(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Attributes that fi_getinfo does not offer are refused by what would have them,
- * and what it offers is taken. */
+/* Calls that open objects refuse attributes that fi_getinfo does not offer and accept those
+ * that it offers. */
 static void attributes(struct func_team *team, int rank)
 {
 	static const struct {
@@ -116,7 +116,7 @@ static void attributes(struct func_team *team, int rank)
 	fi_freeinfo(node.info);
 }
 
-/* An object in use cannot be closed; it can be afterwards. */
+/* An object that is in use cannot be closed; it can be closed afterwards. */
 static void busy(struct func_team *team, int rank)
 {
 	struct fid_mr *mr;
@@ -145,7 +145,7 @@ static void busy(struct func_team *team, int rank)
 	fi_freeinfo(node.info);
 }
 
-/* Operations with arguments out of bounds; a right one works behind them. */
+/* Operations with arguments out of bounds; after each a correct one still works. */
 static void operations(struct func_team *team, int rank)
 {
 	struct func_req req[2], gone;
@@ -257,7 +257,8 @@ static void options(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Connected endpoints at the wrong moment; an event queue of one's own events. */
+/* Calls of connected endpoints at the wrong moment; an event queue with the application's own
+ * events. */
 static void connections(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
@@ -304,7 +305,7 @@ static void connections(struct func_team *team, int rank)
 
 /* -- small queues ------------------------------------------------------- */
 
-/* Progress, but no completion is taken. */
+/* Makes progress without reading a completion. */
 static void progress_only(struct func_node *node)
 {
 	ssize_t ret = fi_cq_read(node->rx_cq, NULL, 0);
@@ -352,7 +353,7 @@ static void tiny_queue(struct func_team *team, int rank)
 	free(req);
 }
 
-/* Posting goes on until the endpoint has enough; all of it completes. */
+/* Posts operations until the endpoint takes no more; all of them complete. */
 static void full(struct func_team *team, int rank)
 {
 	enum { MAX = 100000 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Address vectors, both types: inserting in every way, looking up, removing,
- * using an entry again for somebody else, bad addresses, and peers that are
- * known late or not at all.
+ * Address vectors of both types: inserting in every way, looking up, removing, reusing an
+ * entry for another peer, invalid addresses, and peers whose address is inserted late or
+ * never.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -38,7 +38,7 @@ static void expect_entry(struct func_node *node, fi_addr_t fi_addr, const char *
 	FUNC_EQ(ntohl(got.sin_addr.s_addr), ntohl(want.sin_addr.s_addr));
 }
 
-/* Every call that inserts; what comes back is what went in. */
+/* Every call that inserts: a lookup returns the address that was inserted. */
 static void insert(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
@@ -69,7 +69,8 @@ static void insert(struct func_team *team, int rank)
 		FUNC_EQ(fi_av_insert(node.av, &many[1], 1, NULL, 0, NULL), 1);
 		expect_entry(&node, 8, "127.0.0.1", 4009);
 	}
-	FUNC_OK(fi_av_lookup(node.av, fi_addr[0], &got, &len)); /* too little room: cut */
+	FUNC_OK(fi_av_lookup(node.av, fi_addr[0], &got,
+			     &len)); /* too little room: the address is cut */
 	FUNC_EQ(len, sizeof(got));
 	FUNC_TRUE(!memcmp(&got, &many[0], 4) && got.sin_addr.s_addr == 0);
 	func_close(&node);
@@ -97,7 +98,7 @@ static void straddr(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Bytes that are no address are not inserted, and the rest of the insertion is. */
+/* An invalid address is not inserted, and the valid ones beside it are. */
 static void bad(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
@@ -145,7 +146,7 @@ static fi_addr_t recv_from(struct func_node *node, fi_addr_t from, uint64_t tag)
 	return req.src;
 }
 
-/* An entry removed is invalid; its place is used again, for another peer. */
+/* A removed entry is invalid; its place is used again for another peer. */
 static void reuse(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
@@ -166,12 +167,12 @@ static void reuse(struct func_team *team, int rank)
 		send_to(&node, node.peer[1], 1);
 		send_to(&node, node.peer[2], 1);
 		FUNC_OK(fi_av_remove(node.av, &node.peer[1], 1, 0));
-		FUNC_TRUE(!func_is_switch() || /* others still know it */
+		FUNC_TRUE(!func_is_switch() || /* other providers may still know it */
 			  fi_av_lookup(node.av, node.peer[1], buf, &len) < 0);
 		FUNC_OK(fi_av_remove(node.av, &node.peer[2], 1, 0));
 		FUNC_EQ(fi_av_insert(node.av, team->addr[2].bytes, 1, &again, 0, NULL), 1);
 		if (conf.av == FI_AV_TABLE)
-			FUNC_EQ(again, 1); /* the lowest that is free */
+			FUNC_EQ(again, 1); /* the lowest free index */
 		send_to(&node, again, 2);
 		FUNC_EQ(fi_av_insert(node.av, team->addr[1].bytes, 1, &node.peer[1], 0, NULL), 1);
 		send_to(&node, node.peer[1], 3);
@@ -222,8 +223,8 @@ static void left_behind(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A peer that is in no vector is heard without a name; inserted later, it has
- * one, and can be answered. */
+/* Messages of a peer that is in no address vector have no source address; once the peer is
+ * inserted they have one, and can be answered. */
 static void late(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
@@ -256,7 +257,7 @@ static void late(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Completions call a peer what the application does. */
+/* Completions name a peer by the id that the application gave it (FI_AV_USER_ID). */
 static void user_ids(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_of(team);
@@ -282,7 +283,7 @@ static void user_ids(struct func_team *team, int rank)
 	FUNC_TRUE(peer != 0xabcdef);
 	send_to(&node, peer, 1);
 	FUNC_EQ(recv_from(&node, peer, 1), 0xabcdef);
-	/* one that is given none has its own, at a place that had one, too */
+	/* an entry without such an id has its index, even at a place that had an id before */
 	FUNC_OK(fi_av_remove(node.av, &peer, 1, 0));
 	FUNC_EQ(fi_av_insert(node.av, func_addr_of(team, !rank, &node)->bytes, 1, &peer, 0, NULL),
 		1);
@@ -292,7 +293,7 @@ static void user_ids(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A message of an unknown source, whose address comes with the error entry. */
+/* Expects a message of an unknown source, whose address comes with the error entry. */
 static void expect_stranger(struct func_node *node, const struct func_addr *from, uint64_t word,
 			    int err)
 {
@@ -355,8 +356,8 @@ static void strangers(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* An endpoint without FI_SOURCE does not say who sent: of what a receive that names the
- * sender got, of what a look at the queue found, by its own receives or shared ones. */
+/* An endpoint without FI_SOURCE does not report a message's source: not for a receive from
+ * one source, not for FI_PEEK, neither with its own receives nor with shared ones. */
 static void no_source(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV,
@@ -382,7 +383,8 @@ static void no_source(struct func_team *team, int rank)
 		FUNC_DONE(&node, &reqs[0]);
 		msg.addr = node.peer[1];
 		msg.context = &reqs[1];
-		FUNC_POST(&node, fi_trecvmsg(ep, &msg, FI_PEEK)); /* it came before the other */
+		FUNC_POST(&node, fi_trecvmsg(ep, &msg,
+					     FI_PEEK)); /* this message came before the other one */
 		FUNC_DONE(&node, &reqs[1]);
 		msg.addr = FI_ADDR_UNSPEC;
 		msg.context = &reqs[2];
@@ -396,7 +398,7 @@ static void no_source(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Far more entries than announced; the peer is the last of them. */
+/* Inserts far more entries than announced; the peer is the last of them. */
 static void grow(struct func_team *team, int rank)
 {
 	enum { CNT = 3000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Closing.  Right behind the last completion it loses nothing; an operation that is
- * still out is given up in bounded time, and leaves memory alone.
+ * Closing.  A close right after the last completion loses nothing; an operation that is still
+ * outstanding is given up in bounded time, and does not touch its memory afterwards.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum { LARGE = 1 << 20, SENT_WORD = 0, READY_WORD = 1 };
 
 enum { ROUNDS = 12, CNT = 16 };
 
-/* Opens an endpoint for each round, sends, closes everything at once. */
+/* Opens an endpoint for each round, sends messages, and closes everything at once. */
 static void send_and_close(struct func_team *team, uint64_t *state, int round, char *buf)
 {
 	struct func_req req[CNT];
@@ -78,7 +78,7 @@ static void lossless(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* Everybody closes at the same moment, with traffic just behind. */
+/* All processes close at the same moment, right after their traffic. */
 static void all_at_once(struct func_team *team, int rank)
 {
 	struct func_req in[8], out[8];
@@ -108,10 +108,10 @@ static void all_at_once(struct func_team *team, int rank)
 
 enum { SOON = 1 };
 
-/* An endpoint is closed although its send is not matched: that takes no
- * longer than CLOSE_TIMEOUT (the case's arg), and a receive that comes late
- * completes once: with an error, or with all of a message that had arrived already.
- * The core takes back what it has; that it has is seen however soon the time is over. */
+/* An endpoint is closed although its send is not matched: that takes no longer than
+ * CLOSE_TIMEOUT (the case's arg), and a receive that is posted late completes once: with an
+ * error, or with the whole of a message that had already arrived.  The core takes its
+ * operations back; that it has them is noticed however short the time is. */
 static void pending(struct func_team *team, int rank)
 {
 	struct func_req req = {.done = 0};
@@ -132,7 +132,7 @@ static void pending(struct func_team *team, int rank)
 	} else {
 		func_hear(team, &node, SENT_WORD, 1);
 		FUNC_POST(&node, fi_trecv(node.ep, buf, LARGE, NULL, FI_ADDR_UNSPEC, 1, 0, &req));
-		fi_cancel(&node.ep->fid, &req); /* may be too late: it fails by itself */
+		fi_cancel(&node.ep->fid, &req); /* may be too late: the receive fails by itself */
 		FUNC_UNTIL(&node, func_done(&req));
 		if (!req.err)
 			func_verify(buf, LARGE, team->seed);
@@ -141,9 +141,9 @@ static void pending(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* The core still reads from a peer that makes no progress: what fi_close leaves to the
- * application is not written to any more.  Over a core that gives nothing up, fi_close
- * may say that it leaves nothing. */
+/* The core still reads from a peer that makes no progress: once fi_close has succeeded, the
+ * memory is not written to any more.  Over a core that cannot give up operations fi_close may
+ * return -FI_EBUSY, and the memory stays in use. */
 static void still_read(struct func_team *team, int rank)
 {
 	struct func_req req = {.done = 0};
@@ -157,13 +157,13 @@ static void still_read(struct func_team *team, int rank)
 	func_join(team, rank, &node, &(struct func_conf){.caps = FI_MSG});
 	if (rank == 1) {
 		FUNC_POST(&node, fi_send(node.ep, buf, 1, NULL, node.peer[0], &req));
-		FUNC_DONE(&node, &req); /* they are connected: the next leaves at once */
+		FUNC_DONE(&node, &req); /* they are connected: the next message leaves at once */
 		func_hear(team, &node, READY_WORD, 1);
 		FUNC_POST(&node,
 			  fi_send(node.ep, buf, LARGE, NULL, node.peer[0], func_fresh(&req)));
 		func_say(team, SENT_WORD, 1);
 		func_hear(team, NULL, READY_WORD, 2);
-		FUNC_UNTIL(&node, func_done(&req)); /* well or not */
+		FUNC_UNTIL(&node, func_done(&req)); /* with or without an error */
 		func_close(&node);
 		free(buf);
 		return;

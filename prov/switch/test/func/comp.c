@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Completions say what they should, when they should: formats, levels,
- * selective completion, counters, injected buffers, hints of more to come.
+ * Completions: their contents and their moment: formats, levels, selective completion,
+ * counters, injected buffers, FI_MORE.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ enum { POSTED_WORD, DONE_WORD, LARGE = 300000 };
 static const size_t sizes[] = {0, 40, 5000, LARGE};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-/* Every format of entries, from one queue and from two. */
+/* Reads every format of entries, from one queue and from two. */
 static void formats(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.format = (enum fi_cq_format)(team->func_case->arg & 15),
@@ -52,8 +52,8 @@ static void formats(struct func_team *team, int rank)
 	free(in);
 }
 
-/* Delivery complete: with the receive posted beforehand, the receiver's own
- * buffer, which the sender can see, holds the data when the send completes. */
+/* FI_DELIVERY_COMPLETE: if the receive was posted before, the receiver's own buffer, which
+ * the sender can see, holds the data when the send completes. */
 static void delivery(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.type = team->func_case->arg};
@@ -130,8 +130,8 @@ static void expect_value(struct func_node *node, struct fid_cntr *cntr, uint64_t
 	FUNC_EQ(fi_cntr_read(cntr), value);
 }
 
-/* Selective: no entry but for what asks for one or fails; the counters know
- * of everything. */
+/* Selective completion: only operations that ask for an entry, or fail, have one; the
+ * counters count all. */
 static void selective(struct func_team *team, int rank)
 {
 	enum { CNT = 40 };
@@ -153,7 +153,7 @@ static void selective(struct func_team *team, int rank)
 		};
 
 		if (rank == 1 && i == 6)
-			x.len = 4; /* of 20000: fails, and that is told */
+			x.len = 4; /* of 20000: reported as an error */
 		if (rank == 0)
 			func_fill(x.buf, x.len, team->seed + (uint64_t)i);
 		FUNC_POST(&node, rank ? func_try_recv(&node, &x, &req[i])
@@ -178,8 +178,8 @@ static void selective(struct func_team *team, int rank)
 	free(req);
 }
 
-/* Selective with FI_COMPLETION as the endpoint's default flag: the plain
- * calls ask, fi_sendmsg does not. */
+/* Selective completion with FI_COMPLETION as the endpoint's default flag: the plain calls
+ * have an entry, fi_sendmsg does not. */
 static void selective_default(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.selective = FI_TRANSMIT, .tx_op_flags = FI_COMPLETION};
@@ -205,7 +205,7 @@ static void selective_default(struct func_team *team, int rank)
 	free(x.buf);
 }
 
-/* Injected memory may change at once; no entry comes, the counter counts. */
+/* Injected memory may be changed at once; there is no entry, but the counter counts. */
 static void inject(struct func_team *team, int rank)
 {
 	enum { CNT = 200 };
@@ -273,7 +273,7 @@ static void more(struct func_team *team, int rank)
 	free(req);
 }
 
-/* Counters: set, add, errors, wait with a limit of time. */
+/* Counters: set, add, errors, and waits with a timeout. */
 static void counters(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.counters = true};

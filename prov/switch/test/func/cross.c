@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Crossing connects: endpoints that send to each other at the same instant
- * end up with one path, and every message arrives once; also where the receive
- * is for that peer alone, for an attempt that gives way is no failure.  Each round
- * opens fresh endpoints, so that each round connects anew.
+ * Crossing connects: endpoints that send to each other at the same instant end up with one
+ * path, and every message arrives once.  The same holds for receives from that peer only,
+ * because a connection that gives way to the other is no failure.  Each round opens new
+ * endpoints, so that each round connects anew.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +66,7 @@ static void finish(struct func_team *team, struct func_node *node, struct lane *
 	}
 }
 
-/* Nothing came twice: a receive that takes anything gets nothing. */
+/* Checks that nothing came twice: a receive that takes any message gets none. */
 static void nothing_else(struct func_team *team, struct func_node *node)
 {
 	struct func_req any = {.done = 0};

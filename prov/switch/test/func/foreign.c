@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Unknown programs: raw endpoints of the core and bare TCP sockets that connect
- * and send nothing, or nonsense, or that accept and send nothing.  Their connection
- * fails within HELLO_TIMEOUT, or at once when they close it, while this process and
- * an honest peer exchange messages all the time over the same endpoint.
+ * Unknown programs: raw endpoints of the core and bare TCP sockets that connect and send
+ * nothing, or nonsense, or that accept a connection and send nothing.  Their connection fails
+ * within HELLO_TIMEOUT, or at once when they close it, while this process and an honest peer
+ * exchange messages over the same endpoint all the time.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -22,7 +22,7 @@ enum {
 	OPEN_TAG = 2,
 	FIRST_TAG = 3,
 	AFTER = 20,
-	HALF_AFTER = 500, /* more than until connections are looked for */
+	HALF_AFTER = 500, /* messages: more than pass before the core is asked for connections */
 	GARBAGE_MAX = 4000,
 	ATTEMPTS = 12
 };
@@ -32,8 +32,8 @@ static struct func_conf raw_conf(void)
 	return (struct func_conf){.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 }
 
-/* For this process only.  A slow machine may take longer than that to answer an honest
- * peer's request, so a process that opens a path to an honest peer tries again. */
+/* Short timeouts, for this process only.  On a slow machine an honest peer's request may take
+ * longer than that, so a process that connects to an honest peer tries again. */
 static void short_times(void)
 {
 	setenv("FI_OFI_SWITCH_HELLO_TIMEOUT", "500", 1);
@@ -44,13 +44,13 @@ static void garbage(uint64_t *state, unsigned char *buf, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < len; i++) /* small numbers are the better lies */
+	for (i = 0; i < len; i++) /* small numbers are more likely to be accepted */
 		buf[i] = (unsigned char)(func_rand(state) >> (func_rand(state) % 9));
 }
 
 /* -- this process and the honest peer ------------------------------------ */
 
-/* One message there and its answer. */
+/* Sends a message to the peer and receives its answer. */
 static void exchange(struct func_node *node, uint64_t tag)
 {
 	static char in_buf[16], out_buf[LEN];
@@ -134,8 +134,8 @@ static void we_outlive(struct func_team *team)
 
 /* -- unknown programs that connect --------------------------------------- */
 
-/* Until the connection has failed or is shut down.  The core makes progress
- * only where its completion queue is read as well. */
+/* Waits until the connection has failed or is shut down.  The core makes progress only if its
+ * completion queue is read as well. */
 static void until_gone(struct func_node *node)
 {
 	char buf[sizeof(struct fi_eq_cm_entry) + 512];
@@ -159,7 +159,7 @@ static void until_gone(struct func_node *node)
 	FUNC_EQ(type, FI_SHUTDOWN);
 }
 
-/* Connects, with nonsense in the request, and sends nonsense once connected. */
+/* Connects with nonsense in the request, and sends nonsense once connected. */
 static void raw_nonsense(struct func_node *node, const struct func_addr *dest, uint64_t *state)
 {
 	struct func_conf conf = raw_conf();
@@ -209,7 +209,7 @@ static int dial(const struct func_addr *dest)
 	return fd;
 }
 
-/* Silent ones, kept open; then some that send nonsense, whole or in part. */
+/* Opens sockets that send nothing and stay open; then some that send nonsense, whole or in part. */
 static void socket_stranger(struct func_team *team, const struct func_addr *dest)
 {
 	unsigned char buf[GARBAGE_MAX];
@@ -242,8 +242,8 @@ enum { RAW, SOCKET, HANGS_UP, RESETS };
 
 enum { HALVES_WORD, OVER_WORD };
 
-/* Sends the heads of the tcp core's connection requests (of libfabric 1.17), each of which
- * announces data, and no data. */
+/* Sends the headers of the tcp core's connection requests (of libfabric 1.17), each of which
+ * announces data, and sends no data. */
 static void half_requests(struct func_team *team, const struct func_addr *dest)
 {
 	static const unsigned char head[32] = {[0] = 3, [3] = 28, [24] = 1};
@@ -259,7 +259,8 @@ static void half_requests(struct func_team *team, const struct func_addr *dest)
 		close(fd[i]);
 }
 
-/* The lists by which we find the listening socket are empty. */
+/* The same while the lists of descriptors, by which the provider finds the listening socket,
+ * are empty. */
 static void halves_visit(struct func_team *team, int rank)
 {
 	struct func_node node;
@@ -281,9 +282,9 @@ static void halves_visit(struct func_team *team, int rank)
 	}
 }
 
-/* -- strangers that visit ----------------------------------------------- */
+/* -- unknown programs at a connectionless endpoint ----------------------- */
 
-/* They come to our connectionless endpoint. */
+/* Unknown programs connect to our connectionless endpoint. */
 static void visitors(struct func_team *team, int rank)
 {
 	if (rank == US)
@@ -298,8 +299,8 @@ static void visitors(struct func_team *team, int rank)
 
 /* -- unknown programs that listen ----------------------------------------- */
 
-/* Accepts each connection and closes it, after reading what was sent or (RESETS) without,
- * until word 0 says that it is over.  This looks like a process that is killed. */
+/* Accepts each connection and closes it, after reading its data or (RESETS) without, until
+ * word 0 says that the case is over.  This looks like a process that is killed. */
 static void hang_up(struct func_team *team, int fd)
 {
 	unsigned char buf[GARBAGE_MAX];
@@ -317,7 +318,8 @@ static void hang_up(struct func_team *team, int fd)
 	}
 }
 
-/* Accepts and says nothing; or is a socket that never reads, or hangs up. */
+/* Accepts connections and sends nothing; or has a socket that never accepts, or that closes
+ * each connection. */
 static void silent_listener(struct func_team *team)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -352,7 +354,8 @@ static void silent_listener(struct func_team *team)
 		close(fd);
 }
 
-/* A silent peer is given up after a time; of one that closed, the log says so. */
+/* A send to a silent peer fails after a timeout; if the peer closed the connection, the log
+ * says so. */
 static void expect_lost(const struct func_team *team, int err)
 {
 	if (team->func_case->arg < HANGS_UP)
@@ -361,7 +364,7 @@ static void expect_lost(const struct func_team *team, int err)
 		FUNC_EQ(err, FI_ECONNRESET);
 }
 
-/* We send to them: each send fails, whether small, large or injected. */
+/* Sends to such listeners: each send fails, whether small, large or injected. */
 static void we_send(struct func_team *team)
 {
 	struct func_req bad[3] = {{.done = 0}};
@@ -397,7 +400,7 @@ static void hosts(struct func_team *team, int rank)
 		silent_listener(team);
 }
 
-/* The same with a connected endpoint: an error event. */
+/* The same with a connected endpoint, which gets an error event. */
 static void hosts_msg(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};
@@ -419,8 +422,9 @@ static void hosts_msg(struct func_team *team, int rank)
 
 /* -- unknown programs at a passive endpoint ------------------------------ */
 
-/* Accepts each request (that of an unknown program may or may not be reported); the one
- * with the data "friend" gets its message echoed when all unknown programs have ended. */
+/* Accepts each request (that of an unknown program may or may not be reported).  The
+ * connection with the data "friend" gets its message echoed when all unknown programs have
+ * ended. */
 static void be_server(struct func_team *team)
 {
 	struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG};

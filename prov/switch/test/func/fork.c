@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Nothing of a core is open before the application opens a fabric: no more
- * sockets, event descriptors or threads than the framework has without us.
- * So a process may fork after fi_getinfo, and later, and its child opens the
- * provider for itself.
+ * Forking.  No core is opened before the application opens a fabric: there are no more
+ * sockets, event descriptors or threads than libfabric has without the provider.  So a process
+ * may fork after fi_getinfo, and later, and its child opens the provider for itself.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -14,8 +13,7 @@
 
 #include "lib/func_common.h"
 
-/* Descriptors of this process that are sockets or anonymous (epoll, timers,
- * events). */
+/* Returns how many descriptors of this process are sockets or anonymous (epoll, timers, events). */
 static int count_open(void)
 {
 	char path[300], target[300];
@@ -59,7 +57,7 @@ static void get_info(const char *prov)
 	fi_freeinfo(hints);
 }
 
-/* Process 0 has the core alone, process 1 the provider above it. */
+/* Process 0 opens the core alone, process 1 the provider above it. */
 static void lazy(struct func_team *team, int rank)
 {
 	const char *prov = rank ? func_prov() : func_core();
@@ -76,7 +74,7 @@ static void lazy(struct func_team *team, int rank)
 	}
 }
 
-/* A message to itself proves that the provider works here. */
+/* Sends a message to itself, which proves that the provider works here. */
 static void talk(struct func_node *node)
 {
 	struct func_req in = {.done = 0}, out = {.done = 0};
@@ -116,7 +114,7 @@ static void await(pid_t pid)
 
 enum { AFTER_INFO, AFTER_CLOSE, WHILE_OPEN };
 
-/* Forks at some moment; child and parent then both work. */
+/* Forks at the moment that the case names; then child and parent both work. */
 static void forked(struct func_team *team, int rank)
 {
 	struct func_node node;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Impostors: a raw endpoint of the core connects from an honest peer's IP address and
- * says that it is somebody else: a peer that is there, the endpoint itself, a peer that
- * we are just connecting to.  It is turned away, and the honest pair notices nothing.
+ * Impostors: a raw endpoint of the core connects from an honest peer's IP address and claims
+ * to be another endpoint: a peer that has a session, the endpoint itself, or a peer that we
+ * are just connecting to.  It is refused, and the honest pair notices nothing.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static struct switch_nonce nonce_of(int byte)
 	return nonce;
 }
 
-/* Connects to us in the name of this port. */
+/* Connects to us and claims to be the endpoint with this port. */
 static void claim_begin(struct func_team *team, struct func_node *node, uint16_t port,
 			uint64_t instance, uint32_t attempt, int byte)
 {
@@ -114,7 +114,7 @@ static fi_addr_t know(struct func_team *team, int rank, struct func_node *node)
 	return peer;
 }
 
-/* Answers every message of this peer, until the last. */
+/* Answers every message of this peer, up to the last. */
 static void answer(struct func_node *node, fi_addr_t peer)
 {
 	static char in_buf[LEN], out_buf[LEN];
@@ -132,7 +132,7 @@ static void answer(struct func_node *node, fi_addr_t peer)
 	} while (in.entry.tag != STOP_TAG);
 }
 
-/* A message that the peer answers: the answer is received from it alone. */
+/* Sends a message, and receives the answer from that peer only. */
 static void call(struct func_node *node, fi_addr_t peer, uint64_t tag)
 {
 	static char in_buf[LEN], out_buf[LEN];
@@ -169,7 +169,7 @@ static void overheard(struct func_team *team)
 	func_close(&node);
 }
 
-/* It claims the name of a peer that has a session. */
+/* The impostor claims the name of a peer that has a session. */
 static void established(struct func_team *team, int rank)
 {
 	const uint64_t instance = team->func_case->arg ? 1 : UINT64_MAX - 1;
@@ -192,14 +192,14 @@ static void established(struct func_team *team, int rank)
 	} else {
 		call(&node, peer, tag);
 		func_say(team, BEGUN, 1);
-		while (!atomic_load(&team->word[TURNED_AWAY])) /* meanwhile */
+		while (!atomic_load(&team->word[TURNED_AWAY])) /* messages continue meanwhile */
 			call(&node, peer, ++tag);
 		call(&node, peer, STOP_TAG);
 	}
 	func_close(&node);
 }
 
-/* It claims the name of the endpoint itself, whose messages to itself stay here. */
+/* The impostor claims the name of the endpoint itself, which sends messages to itself. */
 static void ourselves(struct func_team *team, int rank)
 {
 	static char in_buf[LEN], out_buf[LEN];
@@ -228,9 +228,10 @@ static void ourselves(struct func_team *team, int rank)
 }
 
 /*
- * It claims the name of a peer that we are just connecting to, with the instance whose
- * connection wins.  That peer, a passive endpoint of the core, refuses us without saying
- * that the request is its own: nobody is taken for it, and our message fails.
+ * The impostor claims the name of a peer that we are just connecting to, with an instance
+ * whose connection wins.  That peer, a passive endpoint of the core, refuses our request
+ * without saying that the impostor's request is its own: the impostor is not accepted in its
+ * place, and our message fails.
  */
 static void connecting(struct func_team *team, int rank)
 {

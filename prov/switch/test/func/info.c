@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * fi_getinfo: the names under which we are found, what hints get, what is
- * refused, parameters and their wrong values.  Every process asks once it has
- * set its environment, which libfabric reads at its first call.
+ * fi_getinfo: the names of our entries, the answers to hints, refusals, and parameters with
+ * wrong values.  Each process asks only after it has set its environment, which libfabric
+ * reads at its first call.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static char *text_of(const struct fi_info *info)
 	return text;
 }
 
-/* No two of our entries are the same. */
+/* Checks that no two of our entries are equal. */
 static void no_duplicates(struct fi_info *list)
 {
 	struct fi_info *one, *other;
@@ -74,7 +74,7 @@ static void no_duplicates(struct fi_info *list)
 	}
 }
 
-/* All of ours are named so, and there are both types of endpoints. */
+/* Checks that all our entries have this name and that there are both types of endpoints. */
 static void all_named(struct fi_info *list, const char *name, bool only_ours)
 {
 	bool rdm = false, msg = false;
@@ -99,8 +99,8 @@ static void all_named(struct fi_info *list, const char *name, bool only_ours)
 
 static const struct {
 	const char *env;  /* FI_PROVIDER, or NULL */
-	const char *hint; /* or NULL: no hints at all */
-	const char *name; /* of our entries in the answer */
+	const char *hint; /* provider name in the hints; NULL: no hints at all */
+	const char *name; /* provider name of our entries in the answer */
 } names[] = {
 	{NULL, "tcp;ofi_switch", "tcp;ofi_switch"},
 	{NULL, "ofi_switch", "tcp;ofi_switch"},
@@ -126,7 +126,7 @@ static void name(struct func_team *team, int rank)
 	fi_freeinfo(hints);
 }
 
-/* Without any hints everything is shown, as MPICH wants it. */
+/* Without hints our entries are shown; MPICH relies on it. */
 static void null_hints(struct func_team *team, int rank)
 {
 	uint64_t caps = FI_MSG | FI_TAGGED | FI_SEND | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE;
@@ -201,7 +201,7 @@ static void refused(struct func_team *team, int rank)
 	}
 }
 
-/* Cores that are not there, or cannot serve: with the reason, once for each. */
+/* Cores that do not exist or cannot serve: the log names each once, with the reason. */
 static void no_core(struct func_team *team, int rank)
 {
 	static const char *const names_tried[] = {"udp;ofi_switch", "nonsense;ofi_switch",
@@ -221,7 +221,8 @@ static void no_core(struct func_team *team, int rank)
 				  text_of(info));
 		fi_freeinfo(hints);
 	}
-	FUNC_EQ(func_log_count(" cannot serve: it "), 3); /* the last is no core by its name */
+	FUNC_EQ(func_log_count(" cannot serve: it "),
+		3); /* the name of the last is not that of a core */
 	func_log_end();
 }
 
@@ -237,7 +238,7 @@ static void no_default_core(struct func_team *team, int rank)
 
 /* -- what is granted ---------------------------------------------------- */
 
-/* Each value that may be asked for comes back as asked. */
+/* Each value that can be granted comes back in the answer. */
 static void granted(struct func_team *team, int rank)
 {
 	static const uint64_t op_flags[] = {FI_COMPLETION, FI_DELIVERY_COMPLETE,
@@ -278,7 +279,7 @@ static void granted(struct func_team *team, int rank)
 	}
 }
 
-/* The wishes of Open MPI 4.1 (mtl/ofi), but for the provider's name. */
+/* The hints of Open MPI 4.1 (mtl/ofi), except for the provider's name. */
 static void open_mpi(struct func_team *team, int rank)
 {
 	struct fi_info *hints = hints_named("tcp;ofi_switch"), *info;
@@ -344,9 +345,9 @@ static void addresses(struct func_team *team, int rank)
 	fi_freeinfo(hints);
 }
 
-/* -- what is open ------------------------------------------------------- */
+/* -- objects that are open ------------------------------------------------ */
 
-/* The only entry, with this fabric and domain, or none (NULL). */
+/* Checks that the only entry names this open fabric and domain, or none (NULL). */
 static void expect_open(struct fi_info *hints, struct fid_fabric *fabric, struct fid_domain *domain)
 {
 	struct fi_info *info = ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints);
@@ -362,8 +363,8 @@ static void expect_none(struct fi_info *hints)
 	FUNC_TRUE(!ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints));
 }
 
-/* Answers name the first open instance of their fabric and domain; hints that name one get
- * nothing of others. */
+/* Answers name the first open instance of their fabric and domain; hints that name an open
+ * object get only entries that match it. */
 static void open_ones(struct func_team *team, int rank)
 {
 	struct fi_info *hints = hints_named("tcp;ofi_switch"), *info, *other;
@@ -374,7 +375,7 @@ static void open_ones(struct func_team *team, int rank)
 	hints->ep_attr->type = FI_EP_RDM;
 	info = ask(FUNC_VERSION, FUNC_HOST, NULL, FI_SOURCE, hints);
 	FUNC_TRUE(info && !info->fabric_attr->fabric && !info->domain_attr->domain);
-	/* of another name: this one is for every interface */
+	/* a fabric of another name, which is for every interface */
 	other = ask(FUNC_VERSION, "0.0.0.0", NULL, FI_SOURCE, hints);
 	FUNC_TRUE(other && strcmp(other->fabric_attr->name, info->fabric_attr->name));
 	FUNC_OK(fi_fabric(other->fabric_attr, &elsewhere, NULL));
@@ -407,7 +408,7 @@ static void open_ones(struct func_team *team, int rank)
 	fi_freeinfo(hints);
 }
 
-/* An answer, given back as hints, is answered by itself, for each of our entries. */
+/* Each of our entries, used as hints, yields itself. */
 static void answers(struct func_team *team, int rank)
 {
 	struct fi_info *list = ask(FUNC_VERSION, NULL, NULL, 0, NULL), *info, *again;
@@ -476,8 +477,7 @@ static const struct {
 	{"RMA_TARGET", "none", {"0", "1", NULL}},
 };
 
-/* A wrong value is named in a warning with the allowed ones; all goes on with
- * the default. */
+/* A warning names a wrong value and the allowed ones, and the default is used. */
 static void wrong_value(struct func_team *team, int rank)
 {
 	long i = team->func_case->arg;

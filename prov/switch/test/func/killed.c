@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Peers that end.  When one is killed, exits or is started again, every operation
- * completes once, others go on, and a later send either reaches the new peer or fails
- * for certain.
+ * Peers that end.  When a peer is killed, exits or is restarted, every operation completes
+ * once, other peers are not affected, and a later send either reaches the new peer or fails.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -33,7 +32,7 @@ static void echo_once(struct func_node *node, int peer, char *buf, bool first)
 	FUNC_DONE(node, &in);
 }
 
-/* Large messages both ways until the process kills itself amid them. */
+/* Exchanges large messages until the process kills itself amid them. */
 static void be_killed(struct func_team *team, struct func_node *node, char *buf)
 {
 	struct func_req in[WINDOW] = {{.done = 1}}, out[WINDOW] = {{.done = 1}};
@@ -56,7 +55,7 @@ static void be_killed(struct func_team *team, struct func_node *node, char *buf)
 	}
 }
 
-/* Sends once more to the victim; 0, or an error at once or of the one before. */
+/* Sends once more to the victim.  Returns 0, or the error of this or an earlier send. */
 static int send_again(struct func_node *node, struct func_req *req, char *buf)
 {
 	ssize_t ret;
@@ -71,8 +70,8 @@ static int send_again(struct func_node *node, struct func_req *req, char *buf)
 	return (int)-ret;
 }
 
-/* Keeps sends to and receives from the victim going until one fails; then all
- * that are left complete, receives that nothing matched when withdrawn. */
+/* Keeps sends to and receives from the victim outstanding until one fails; then all that are
+ * left must complete, unmatched receives after fi_cancel. */
 static void survive(struct func_team *team, struct func_node *node, char *buf)
 {
 	struct func_req in[WINDOW], out[WINDOW];
@@ -104,7 +103,7 @@ static void survive(struct func_team *team, struct func_node *node, char *buf)
 	FUNC_UNTIL(node, atomic_load(&team->dead[VICTIM]));
 }
 
-/* To an address where nobody is any more: an error, soon, not EAGAIN. */
+/* Sends to an address without a process: that fails soon, with an error other than EAGAIN. */
 static void certain_error(struct func_node *node, fi_addr_t addr, size_t len, char *buf)
 {
 	struct func_req req = {.done = 0};
@@ -185,7 +184,7 @@ static void expect_gone(int err)
 		FUNC_EQ(err, FI_ECONNRESET);
 }
 
-/* The peer is killed before its session is up: it never looked at the request. */
+/* The peer is killed before its session is up: it never looked at our request. */
 static void awaited_in_vain(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};
@@ -219,8 +218,8 @@ static void awaited_in_vain(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* The peer has not started yet: a receive for it waits until somebody tries to reach it,
- * and then hears what the send hears; posted anew, it waits until the peer comes. */
+/* The peer has not started yet.  A receive from it waits until this process sends to it, and
+ * then fails as the send does; a receive that is posted again waits until the peer comes. */
 static void awaited_early(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};
@@ -270,7 +269,7 @@ static void awaited_early(struct func_team *team, int rank)
 
 enum { KILLED, CLOSED };
 
-/* Delivered for certain, or an error; the answer. */
+/* Sends with FI_DELIVERY_COMPLETE.  Returns 0 or the error. */
 static int deliver(struct func_node *node, fi_addr_t addr, void *buf, size_t len)
 {
 	struct func_req req = {.done = 0};
@@ -306,7 +305,7 @@ static void answer(struct func_team *team, struct func_node *node, void *buf)
 	FUNC_EQ(deliver(node, peer, buf, LARGE), 0);
 }
 
-/* Process 1 lives, talks and ends; process 2 takes over its address. */
+/* Process 1 exchanges messages and ends; process 2 takes over its address. */
 static void peer_lives(struct func_team *team, int rank, char *buf)
 {
 	struct func_conf conf = {.type = FI_EP_RDM};
@@ -355,7 +354,7 @@ static void restarted(struct func_team *team, int rank)
 	func_addr_of(team, 2, &node);
 	func_fill(buf, LARGE, team->seed);
 	while (deliver(&node, peer, buf, 100))
-		FUNC_TRUE(++tries <= 2); /* those that noticed that the old one is gone */
+		FUNC_TRUE(++tries <= 2); /* sends that noticed that the old peer is gone */
 	take(&node, buf, LARGE, team->seed);
 	func_close(&node);
 	free(buf);
@@ -375,7 +374,7 @@ static uint64_t open_sessions(struct func_node *node)
 	return stats.sessions;
 }
 
-/* The core's names of both are those of files as long as it has them open. */
+/* The names of both processes are those of files, as long as the core has them open. */
 static bool has_file(const struct func_addr *addr)
 {
 	const char *name = strstr(addr->bytes, "://");
@@ -386,7 +385,7 @@ static bool has_file(const struct func_addr *addr)
 	return !access(path, F_OK);
 }
 
-/* When both are dead nothing of them is left. */
+/* Checks that no file is left when both processes have ended. */
 static void watch_files(struct func_team *team)
 {
 	func_publish(team, 2, func_addr_of(team, 0, NULL)); /* takes part in func_join() */
@@ -407,10 +406,10 @@ static void note_name(struct func_team *team, int rank, struct func_node *node)
 	atomic_fetch_add(&team->word[NAMES_WORD], 1);
 }
 
-enum { BEHIND = 5 }; /* messages right ahead of the end */
+enum { BEHIND = 5 }; /* messages right before the end */
 
-/* Nothing is asked of the provider until process 1 is dead: it gave us some time, and
- * left.  All messages that it sent before are there. */
+/* Makes no call of the provider until process 1 has left, which had given it some time.  The
+ * messages that process 1 sent before must all be there. */
 static void sleep_on(struct func_team *team, struct func_node *node)
 {
 	struct func_req in[BEHIND];
@@ -441,7 +440,7 @@ static void send_behind(struct func_team *team, struct func_node *node)
 	}
 }
 
-/* Process 1 leaves first; process 0 hears of it, and leaves likewise. */
+/* Process 1 exits first, without closing its domain; process 0 notices it and exits likewise. */
 static void exits(struct func_team *team, int rank)
 {
 	const struct func_addr any = {.len = 0};
@@ -450,7 +449,7 @@ static void exits(struct func_team *team, int rank)
 				 .type = (enum fi_ep_type)(team->func_case->arg & ~ASLEEP),
 				 .addr_format = FI_ADDR_STR,
 				 .src = &any};
-	static struct func_node node; /* still reachable at exit */
+	static struct func_node node; /* static, so that it is still reachable at exit */
 	struct func_req in = {.done = 0}, out = {.done = 0};
 	struct func_event event;
 	struct fi_info *info;

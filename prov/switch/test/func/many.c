@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Many at once: a server that 64 clients keep busy returns every byte right,
- * over one connectionless endpoint and over 64 connected ones; several
- * threads share one endpoint, or a domain with an endpoint each.
+ * Many peers and threads at once: a server that 64 clients keep busy returns every byte
+ * correctly, over one connectionless endpoint and over 64 connected ones; and several threads
+ * share one endpoint, or share a domain with an endpoint each.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static void slot_receive(struct slot *slot)
 				      func_fresh(&slot->req)));
 }
 
-/* The remote data says whose and which message it is. */
+/* The remote CQ data tell which client sent which message. */
 static void slot_echo(struct func_team *team, struct slot *slot)
 {
 	uint64_t data = slot->req.entry.data;
@@ -315,7 +315,8 @@ static void threads(struct func_team *team, int rank)
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
-#ifndef __SANITIZE_THREAD__ /* processes of one thread each: minutes, and nothing to find */
+#ifndef __SANITIZE_THREAD__ /* processes with one thread each: they take minutes, and              \
+			       ThreadSanitizer finds nothing */
 		{"64 clients, rdm", CLIENTS + 1, clients, FUNC_FEW, FI_EP_RDM},
 		{"64 clients, msg", CLIENTS + 1, clients, FUNC_FEW, FI_EP_MSG},
 #endif

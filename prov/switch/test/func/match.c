@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The right message finds the right receive: tags with bits ignored, order
- * among equals, tagged and untagged apart, receives directed at one sender,
- * receives too small, receives withdrawn, looking without receiving.
+ * Matching: tags with ignored bits, order of messages that match the same receive, tagged and
+ * untagged messages apart, receives from one source, receives that are too small, fi_cancel,
+ * FI_PEEK, FI_MULTI_RECV.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static void send_tag(struct func_team *team, struct func_node *node, int to, uin
 	free(send.buf);
 }
 
-/* A receive with room for LARGE bytes that may come at any time. */
+/* A receive of up to LARGE bytes, whose message may come at any time. */
 struct pending {
 	struct func_req req;
 	void *buf;
@@ -169,8 +169,8 @@ static void apart(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Two senders, one tag: each receive takes only from whom it was posted for,
- * and readfrom names the sender. */
+/* Two senders use one tag: each receive takes messages only from its source, and
+ * fi_cq_readfrom names the sender. */
 static void directed(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SOURCE,
@@ -241,7 +241,7 @@ static void too_small(struct func_team *team, struct func_node *node, struct fun
 	FUNC_EQ(((unsigned char *)x->buf)[fits], 0xee);
 }
 
-/* A receive that is too small takes what fits; nothing behind it suffers. */
+/* A receive that is too small takes what fits; later messages are not affected. */
 static void truncation(struct func_team *team, int rank)
 {
 	int number, cnt = (int)(sizeof(lens_tried) / sizeof(lens_tried[0])) * ROOMS * 2;
@@ -271,8 +271,8 @@ static void truncation(struct func_team *team, int rank)
 	free(x.buf);
 }
 
-/* A receive withdrawn completes once, as withdrawn; what comes then goes to
- * the next.  Withdrawing one that is done changes nothing. */
+/* A cancelled receive completes once, with FI_ECANCELED; a message that comes then goes to
+ * the next receive.  Cancelling a completed receive has no effect. */
 static void cancel(struct func_team *team, int rank)
 {
 	struct pending in[3] = {{.buf = NULL}};
@@ -300,7 +300,7 @@ static void cancel(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* What fi_inject posted has no context: fi_cancel of none means the receive. */
+/* A send of fi_inject has no context: fi_cancel with a NULL context means the receive. */
 static void cancel_nothing(struct func_team *team, int rank)
 {
 	struct func_req req = {.done = 0};
@@ -333,7 +333,7 @@ static void cancel_nothing(struct func_team *team, int rank)
 
 enum { MULTI_CNT = 400, MULTI_BUFS = 2, MULTI_SPACE = 1 << 20, MULTI_LEAST = 4096 };
 
-/* A buffer that is posted, and what of it was reported. */
+/* A posted buffer, and the part of it that completions reported. */
 struct multi {
 	char *buf;
 	size_t used;
@@ -363,7 +363,7 @@ static void multi_post(struct func_node *node, struct multi *multi)
 	FUNC_POST(node, fi_recvmsg(node->ep, &msg, FI_MULTI_RECV | FI_COMPLETION));
 }
 
-/* A message, in full or as much as was left of the buffer. */
+/* Checks a message: complete, or as much of it as the buffer had room for. */
 static void multi_got(struct func_team *team, struct multi *multi,
 		      const struct fi_cq_tagged_entry *entry)
 {
@@ -381,7 +381,7 @@ static void multi_got(struct func_team *team, struct multi *multi,
 	}
 }
 
-/* 0: a message came and fits; else the error of the entry. */
+/* Reads a completion.  Returns 0 if a message came and fitted, else the error of the entry. */
 static int multi_read(struct func_node *node, struct fi_cq_tagged_entry *entry)
 {
 	struct fi_cq_err_entry err = {0};
@@ -418,7 +418,7 @@ static void multi_receive(struct func_team *team, struct func_node *node)
 		err = multi_read(node, &entry);
 		one = entry.op_context;
 		FUNC_TRUE(one->posted);
-		if (err) { /* the last of a buffer need not fit */
+		if (err) { /* the last message of a buffer may be truncated */
 			FUNC_EQ(err, FI_ETRUNC);
 			func_verify(entry.buf, entry.len, team->seed + entry.data);
 			FUNC_TRUE(entry.len < multi_len(team, entry.data));
@@ -438,8 +438,8 @@ static void multi_receive(struct func_team *team, struct func_node *node)
 	}
 }
 
-/* Messages of all sizes into a few large buffers, posted again when they are
- * used up. */
+/* Receives messages of all sizes into a few large buffers, which are posted again when they
+ * are used up. */
 static void multi_recv(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.type = (enum fi_ep_type)team->func_case->arg,
@@ -472,8 +472,8 @@ static void multi_recv(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* Withdrawn at random moments while messages come: each receive completes
- * once, with all of its message or withdrawn, and no message is lost. */
+/* Cancels receives at random moments while messages come: each receive completes once, with
+ * all of its message or with FI_ECANCELED, and no message is lost. */
 static void cancel_race(struct func_team *team, int rank)
 {
 	enum { CNT = 200, LEN = 30000 };
@@ -507,7 +507,7 @@ static void cancel_race(struct func_team *team, int rank)
 	free(x.buf);
 }
 
-/* Peeks for a message with this tag: 0 or FI_ENOMSG. */
+/* Looks for a message with this tag (FI_PEEK).  Returns 0 or FI_ENOMSG. */
 static int look(struct func_node *node, struct func_req *req, uint64_t tag, uint64_t flags)
 {
 	struct func_xfer x = {.how = FUNC_MSG,
@@ -522,8 +522,8 @@ static int look(struct func_node *node, struct func_req *req, uint64_t tag, uint
 	return req->err;
 }
 
-/* FI_PEEK finds what waits and leaves it; with FI_CLAIM it is kept for this
- * context until FI_CLAIM fetches it; with FI_DISCARD it is thrown away. */
+/* FI_PEEK finds a message and leaves it queued; with FI_CLAIM it is kept for this context
+ * until a receive with FI_CLAIM fetches it; with FI_DISCARD it is dropped. */
 static void peek(struct func_team *team, int rank)
 {
 	static const uint64_t tags[] = {5, 5, 6, 7, 8};
@@ -558,7 +558,7 @@ static void peek(struct func_team *team, int rank)
 		FUNC_DONE(&node, &req);
 		FUNC_EQ(req.entry.len, 100);
 		func_verify(claim.buf, 100, team->seed + 5);
-		/* the buffers are ignored, whatever they are */
+		/* with FI_PEEK any buffers are ignored */
 		func_fresh(&req);
 		FUNC_POST(&node, fi_trecvmsg(node.ep, &nowhere, FI_PEEK | FI_DISCARD));
 		FUNC_DONE(&node, &req);

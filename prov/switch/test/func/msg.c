@@ -58,7 +58,7 @@ static void recv_one(struct func_node *node, void *buf, size_t len, uint64_t key
 	func_verify(buf, len, key);
 }
 
-/* Greatest data that may go with a request. */
+/* Returns the most data that a connection request may carry. */
 static size_t cm_data_size(struct func_node *node)
 {
 	size_t size = 0, len = sizeof(size);
@@ -106,7 +106,7 @@ static void cm_data(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A refusal reaches the client with its data; the listener goes on. */
+/* A refusal reaches the client with its data; the listener continues. */
 static void refuse(struct func_team *team, int rank)
 {
 	struct func_event event;
@@ -131,7 +131,7 @@ static void refuse(struct func_team *team, int rank)
 		FUNC_TRUE(event.fid == &node.ep->fid);
 		FUNC_EQ(event.data_len, round ? DATA_LEN : 0);
 		FUNC_TRUE(!memcmp(event.data, why, event.data_len));
-		for (i = 0; i < 100; i++) /* whatever is left of it goes meanwhile */
+		for (i = 0; i < 100; i++) /* the rest of that connection goes away meanwhile */
 			func_idle(&node);
 		FUNC_ERR(fi_connect(node.ep, team->addr[0].bytes, NULL, 0), FI_EOPBADSTATE);
 		func_close(&node);
@@ -147,7 +147,7 @@ static void refuse(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Nobody listens there: an error event, no hang. */
+/* No endpoint listens at the address: an error event comes, and nothing hangs. */
 static void nobody(struct func_team *team, int rank)
 {
 	struct func_event event;
@@ -173,7 +173,7 @@ static uint16_t port_of(const struct func_addr *addr)
 	return ntohs(sin.sin_port);
 }
 
-/* The names at both ends, and what a buffer too small gets. */
+/* The addresses at both ends, and the result of a buffer that is too small for one. */
 static void names(struct func_team *team, int rank)
 {
 	struct func_addr name, peer = {.len = sizeof(peer.bytes)}, small = {.len = 4};
@@ -195,7 +195,7 @@ static void names(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* One side ends; the other sees FI_SHUTDOWN once, and its receives complete. */
+/* One side shuts down; the other sees FI_SHUTDOWN once, and its receives complete. */
 static void shutdown_event(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_msg();
@@ -230,8 +230,7 @@ static void shutdown_event(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* Closing right behind the last completion loses nothing, also when the
- * receiver is slow to post. */
+/* Closing right after the last completion loses nothing, even if the receiver posts late. */
 static void close_at_once(struct func_team *team, int rank)
 {
 	enum { ROUNDS = 12, CNT = 20, LEN = 200000 };
@@ -290,7 +289,7 @@ static void crowd_client(struct func_team *team, int rank, char *buf)
 	func_close(&node);
 }
 
-/* Several clients of one listener, all requests out before the first answer. */
+/* Several clients of one listener: all requests are made before the first one is answered. */
 static void crowd(struct func_team *team, int rank)
 {
 	int i, round, connected = 0, clients = team->size - 1;
@@ -332,8 +331,8 @@ static void crowd(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* A client gives up before it is refused, and a listener is closed with a
- * request that nobody read: neither hangs, and nothing is left behind. */
+/* A client closes before it is refused, and a listener is closed with an unread request:
+ * neither hangs, and nothing is left behind. */
 static void unanswered(struct func_team *team, int rank)
 {
 	struct func_event event;
@@ -369,8 +368,8 @@ static bool same_addr(const struct func_addr *a, const struct func_addr *b)
 	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
 }
 
-/* Connects from an address that was bound before: that of a passive endpoint,
- * which is closed meanwhile. */
+/* Connects from an address that was bound before by a passive endpoint, which is closed
+ * meanwhile. */
 static void from_passive(struct func_team *team, int rank)
 {
 	struct func_addr bound, name, peer = {.len = sizeof(peer.bytes)};
@@ -432,8 +431,8 @@ static void *read_no_error(void *arg)
 	return NULL;
 }
 
-/* Endpoints are closed while they connect: a thread that reads errors hears nothing
- * of them, for it would find them gone. */
+/* Endpoints are closed while they connect and another thread reads errors: it must not get
+ * errors of an endpoint that is gone. */
 static void close_beside_reader(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_msg();
@@ -462,7 +461,7 @@ static void close_beside_reader(struct func_team *team, int rank)
 	func_close(&listener);
 }
 
-/* One that listens keeps its address; one that is never used gives it back. */
+/* A passive endpoint that listens keeps its address; one that is never used gives it back. */
 static void passive_kept(struct func_team *team, int rank)
 {
 	struct func_conf conf = conf_msg();
@@ -482,7 +481,7 @@ static void passive_kept(struct func_team *team, int rank)
 	func_name(&pep->fid, &bound);
 	node.info->handle = &pep->fid;
 	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
-	FUNC_OK(fi_close(&ep->fid)); /* unused: the passive one has it again */
+	FUNC_OK(fi_close(&ep->fid)); /* unused: the passive endpoint has its address again */
 	FUNC_OK(fi_endpoint(node.domain, node.info, &ep, NULL));
 	FUNC_OK(fi_close(&pep->fid));
 	FUNC_OK(fi_close(&ep->fid));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One endpoint and peers at different addresses: of this host alone, of an
- * interface, link-local ones, IPv4 and IPv6.  Everybody hears everybody by name
- * (FI_SOURCE, FI_DIRECTED_RECV), whoever connects first.
+ * One endpoint and peers at different addresses: of this host alone, of an interface,
+ * link-local, IPv4 and IPv6.  Each receives the others' messages with their source (FI_SOURCE,
+ * FI_DIRECTED_RECV), whichever side connects first.
  *
- * Where the system lets us, in a network of our own, with a pair of interfaces
- * that have an address of every kind; else with the addresses that there are.
+ * If the system allows it the test runs in a network namespace of its own, with a pair of
+ * interfaces that have an address of every kind; otherwise with the addresses of this
+ * machine.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -57,7 +58,7 @@ static bool net_enter(void)
 		   "|| true; }");
 }
 
-/* Tried in a child first, for there is no way back. */
+/* Tries it in a child process first, because it cannot be undone. */
 static bool net_own(void)
 {
 	int status = 1;
@@ -97,7 +98,7 @@ static uint32_t format_of(enum kind kind)
 	return kind == LO4 || kind == NET4 ? FI_SOCKADDR_IN : FI_SOCKADDR_IN6;
 }
 
-/* An address of this kind, with port 0; false: there is none. */
+/* Finds an address of this kind, with port 0.  Returns false if there is none. */
 static bool own_addr(enum kind kind, struct func_addr *addr)
 {
 	struct ifaddrs *list, *one;
@@ -121,7 +122,8 @@ static bool own_addr(enum kind kind, struct func_addr *addr)
 
 static void set_port_of(struct func_addr *addr, const struct func_addr *of)
 {
-	const size_t at = offsetof(struct sockaddr_in, sin_port); /* and of sockaddr_in6 */
+	const size_t at =
+		offsetof(struct sockaddr_in, sin_port); /* the same offset as in sockaddr_in6 */
 
 	memcpy(addr->bytes + at, of->bytes + at, sizeof(in_port_t));
 }
@@ -181,9 +183,9 @@ static void said(struct func_node *node, struct talk *talk)
 
 enum { HUB_FIRST = 1 << 16 };
 
-/* Where the hub is, in which format, and its peers. */
+/* The hub's address and its format, and the peers. */
 static const struct {
-	const char *hub; /* a number, or NULL: at an address of the first peer's kind */
+	const char *hub; /* a numeric address, or NULL: an address of the first peer's kind */
 	uint32_t format;
 	enum kind peers[KINDS];
 	int cnt;
@@ -270,7 +272,7 @@ static void be_peer(struct func_team *team, int rank, const struct func_addr *sr
 	open_at(&node, format, src, &name);
 	func_publish(team, rank, &name);
 	hub = *func_addr_of(team, 0, &node);
-	if (family(&hub) != family(src)) { /* whose name is of the other family */
+	if (family(&hub) != family(src)) { /* the hub's name is of the other family */
 		name = *src;
 		set_port_of(&name, &hub);
 		hub = name;
@@ -310,8 +312,8 @@ static void star(struct func_team *team, int rank)
 
 /* -- two hosts ---------------------------------------------------------- */
 
-/* Link-local addresses of two hosts: what is interface 5 to one is interface 9 to
- * the other, and each knows the other by the name that that one has for itself. */
+/* Link-local addresses of two hosts: an interface that has index 5 on one has index 9 on the
+ * other, and each names the other by the address that the other has for itself. */
 static void two_hosts(struct func_team *team, int rank)
 {
 	struct func_addr src;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Two peers that were told different things.  With different parameters they agree
- * on what both can do, and messages of all lengths arrive both ways; over cores
- * that do not understand each other, whoever has something to do with the other
- * gets an error, and nobody waits for ever.
+ * Two peers that are configured differently.  With different parameters they agree on what
+ * both can do, and messages of all lengths arrive in both directions.  Over cores that do not
+ * understand each other every operation for the other gets an error, and none waits for ever.
  *
- * Raw endpoints of a core, against ours, are in func/foreign.c.
+ * Tests of raw endpoints of a core against ours are in func/foreign.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +49,7 @@ static void apply(const struct setting *setting)
 		setenv(setting->env[i], setting->env[i + 1], 1);
 }
 
-/* Both at once, in an order of lengths that is not the other's. */
+/* Both sides send at once, each with its own order of lengths. */
 static void exchange(struct func_team *team, int rank, struct func_node *node)
 {
 	static struct func_req in[LENGTHS], out[LENGTHS];
@@ -64,7 +63,7 @@ static void exchange(struct func_team *team, int rank, struct func_node *node)
 		xfer.addr = node->peer[!rank];
 		func_recv(node, &xfer, &in[i]);
 	}
-	func_meet(team, node); /* no message is unexpected */
+	func_meet(team, node); /* all receives are posted: no message is unexpected */
 	for (int k = 0; k < LENGTHS; k++) {
 		const int i = rank ? LENGTHS - 1 - k : k;
 		struct func_xfer xfer = {.tagged = true, .tag = (uint64_t)i};
@@ -86,7 +85,7 @@ static void exchange(struct func_team *team, int rank, struct func_node *node)
 	func_meet(team, node);
 }
 
-/* arg: the settings of both, and the type of endpoint */
+/* arg: the settings of both sides, and the type of endpoint */
 static void disagree(struct func_team *team, int rank)
 {
 	const long arg = team->func_case->arg, pair = arg / 2;
@@ -101,12 +100,12 @@ static void disagree(struct func_team *team, int rank)
 
 /* -- different cores ---------------------------------------------------- */
 
-/* The cores below the first process and below the second, which connects. */
+/* The cores of the first and the second process, and whether they can connect. */
 static const struct cores {
-	const char *prov[2], *type[2]; /* type NULL: auto */
+	const char *prov[2], *type[2]; /* core type; NULL: chosen automatically */
 	bool meet;		       /* they understand each other */
-	/* a peer of another kind that connects to the sockets core makes that core end its
-	 * own process (libfabric 1.17) */
+	/* the sockets core ends its own process when a peer of another kind connects to it
+	 * (libfabric 1.17): here it only connects */
 	bool connects_only;
 } cores[] = {
 	{{"tcp;ofi_switch", "net;ofi_switch"}, {NULL, NULL}, true, false},
@@ -117,13 +116,13 @@ static const struct cores {
 	{{"tcp;ofi_switch", "sockets;ofi_switch"}, {NULL, NULL}, false, true},
 };
 
-/* The net core does not give back all of its memory by itself. */
+/* The net core does not free all of its memory. */
 static bool core_leaks;
 
 #ifdef __SANITIZE_ADDRESS__
 int __lsan_is_turned_off(void);
 
-/* whenever it would look for leaks */
+/* called whenever LeakSanitizer looks for leaks */
 int __lsan_is_turned_off(void)
 {
 	return core_leaks;
@@ -149,7 +148,7 @@ static struct func_conf core_conf(struct func_team *team, int rank, enum fi_ep_t
 	return conf;
 }
 
-/* Each sends to the other. */
+/* Each process sends to the other. */
 static void cores_rdm(struct func_team *team, int rank)
 {
 	const struct cores *pair = &cores[team->func_case->arg];
@@ -182,11 +181,11 @@ static void cores_rdm(struct func_team *team, int rank)
 	}
 	func_close(&node);
 	free(buf);
-	FUNC_TRUE(func_log_count("no switch") <= 1); /* though the core asks again and again */
+	FUNC_TRUE(func_log_count("no switch") <= 1); /* once, though the core repeats its request */
 	func_log_end();
 }
 
-/* An event, if there is one within a while. */
+/* Waits a while for an event.  Returns whether one came. */
 static bool peek_event(struct func_node *node)
 {
 	char buf[512];
@@ -197,7 +196,7 @@ static bool peek_event(struct func_node *node)
 	return fi_eq_sread(node->eq, &type, buf, sizeof(buf), 5, FI_PEEK) != -FI_EAGAIN;
 }
 
-/* The second connects to the first, whose application hears of it or does not. */
+/* The second process connects to the first, whose application may get an event of it or not. */
 static void cores_msg(struct func_team *team, int rank)
 {
 	const bool works = cores[team->func_case->arg].meet;

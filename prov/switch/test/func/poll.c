@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Poll sets and wait sets: they name who has something and nobody else, wake
- * up for each kind of object, and hold what is in them.
+ * Poll sets and wait sets: they report the objects that have something and no others, wake
+ * for each kind of object, and keep the objects that they contain in use.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -14,7 +14,7 @@
 
 enum { SENDS, RECEIVES, BOTH };
 
-static char name_of[BOTH]; /* their addresses are contexts */
+static char name_of[BOTH]; /* the address of each element is the context of an object */
 
 /* An endpoint that sends to itself, with queues or counters of its own. */
 struct self {
@@ -75,7 +75,7 @@ static void close_fabric(struct self *self)
 	fi_freeinfo(self->node.info);
 }
 
-/* The set names just these contexts, bit by bit. */
+/* The set must report exactly these contexts, one bit each. */
 static void expect(struct fid_poll *set, unsigned want)
 {
 	void *context[BOTH + 1];
@@ -116,7 +116,7 @@ static void poll_set(struct func_team *team, int rank)
 
 	FUNC_OK(fi_send(self.node.ep, &out, sizeof(out), NULL, self.addr, NULL));
 	expect(set, 1 << SENDS);
-	expect(set, counters ? 0 : 1 << SENDS); /* a counter says so once */
+	expect(set, counters ? 0 : 1 << SENDS); /* a change of a counter is reported once */
 	FUNC_OK(fi_recv(self.node.ep, &in, sizeof(in), NULL, FI_ADDR_UNSPEC, NULL));
 	expect(set, 1 << RECEIVES | (counters ? 0 : 1 << SENDS));
 	FUNC_EQ(in, 3);
@@ -125,8 +125,8 @@ static void poll_set(struct func_team *team, int rank)
 	expect(set, 0);
 	if (counters) {
 		FUNC_OK(fi_cntr_set(self.cntr[SENDS], 100));
-		expect(set, 0);				      /* the application knows */
-		FUNC_OK(fi_cntr_adderr(self.cntr[SENDS], 3)); /* not of errors */
+		expect(set, 0); /* a value that the application set is not reported */
+		FUNC_OK(fi_cntr_adderr(self.cntr[SENDS], 3)); /* an added error is reported */
 		expect(set, 1 << SENDS);
 		expect(set, 0);
 		FUNC_OK(fi_cntr_seterr(self.cntr[SENDS], 2));
@@ -151,7 +151,7 @@ static void poll_set(struct func_team *team, int rank)
 
 /* -- wait sets -------------------------------------------------------------------------- */
 
-/* The ways to wake the sleeper from another thread. */
+/* The event that another thread makes to wake the waiting one. */
 struct cause {
 	struct self *self;
 	struct fid_eq *eq;
@@ -192,9 +192,9 @@ static void wake_by(struct fid_wait *set, struct cause *cause)
 	func_mark(__FILE__, __LINE__, "fi_wait");
 	FUNC_OK(fi_wait(set, -1));
 	FUNC_TRUE(!pthread_join(thread, NULL));
-	if (cause->what == BY_SIGNAL) /* that is over */
+	if (cause->what == BY_SIGNAL) /* a signal does not last */
 		FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
-	else /* as long as nobody takes it */
+	else /* it stays until the entry is read */
 		FUNC_OK(fi_wait(set, 0));
 }
 
@@ -229,10 +229,10 @@ static void wait_set(struct func_team *team, int rank)
 	FUNC_ERR(fi_eq_open(other.node.fabric, &eq_attr, &other.node.eq, NULL), FI_EINVAL);
 	close_fabric(&other);
 
-	cause.what = BY_SEND; /* its queue and its counter */
+	cause.what = BY_SEND; /* both its queue and its counter have something */
 	wake_by(set, &cause);
 	FUNC_EQ(fi_cq_read(self.cq[SENDS], &entry, 1), 1);
-	FUNC_OK(fi_wait(set, 0)); /* the counter's is still there */
+	FUNC_OK(fi_wait(set, 0)); /* the counter's change has not been reported yet */
 	FUNC_EQ(fi_cntr_read(self.cntr[SENDS]), 1);
 	cause.what = BY_SIGNAL;
 	wake_by(set, &cause);
@@ -243,14 +243,14 @@ static void wait_set(struct func_team *team, int rank)
 	wake_by(set, &cause);
 	FUNC_EQ(fi_eq_read(cause.eq, &type, &event, sizeof(event), 0), (ssize_t)sizeof(event));
 	FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
-	/* set back, and up again to where it was */
+	/* the counter is set back and rises to its old value */
 	FUNC_OK(fi_cntr_set(self.cntr[RECEIVES], 0));
 	FUNC_OK(fi_cntr_add(self.cntr[RECEIVES], 1));
 	FUNC_OK(fi_wait(set, 0));
 	FUNC_EQ(fi_cntr_read(self.cntr[RECEIVES]), 1);
 	FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
 
-	/* its descriptor, as an application's own poll(2) sleeps on it */
+	/* an application may wait on its descriptor with poll(2) */
 	fid = &set->fid;
 	FUNC_OK(fi_control(fid, FI_GETWAIT, &pollfd.fd));
 	while (fi_trywait(self.node.fabric, &fid, 1) == -FI_EAGAIN)
@@ -285,8 +285,8 @@ static void *wait_for_set(void *arg)
 	return NULL;
 }
 
-/* A completion that one of several threads finds wakes them all, even if it is taken in
- * the meantime. */
+/* Several threads wait in one wait set: an event wakes them all, even if one of them takes it
+ * meanwhile. */
 static void wait_set_threads(struct func_team *team, int rank)
 {
 	enum { THREADS = 3 };

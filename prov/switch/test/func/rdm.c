@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Data arrives: every way to send meets every way to receive, at every size,
- * expected and unexpected, in both directions, over connectionless and over
- * connected endpoints, in every mode of moving it.  Then many random
- * messages at once.
+ * Data arrives: every function that sends meets every function that receives, at every size,
+ * expected and unexpected, in both directions, over connectionless and connected endpoints,
+ * in every mode of moving data.  Then many random messages at once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +35,7 @@ static struct func_conf conf_of(const struct func_team *team)
 	};
 }
 
-/* One message of the plan that both sides walk through. */
+/* One message of the plan that both sides follow. */
 struct step {
 	struct func_xfer send, recv;
 	bool expected;
@@ -92,7 +91,7 @@ static void transmit(struct func_team *team, struct func_node *node, struct step
 		FUNC_DONE(node, &req);
 		FUNC_EQ(req.entry.flags & (FI_SEND | FI_RECV), FI_SEND);
 	}
-	/* the next step must not overtake: both sides go in step */
+	/* keeps both sides in step, so that no later message overtakes */
 	func_hear(team, node, POSTED_WORD, step->number);
 }
 
@@ -170,10 +169,10 @@ struct slot {
 	struct func_xfer xfer;
 	unsigned char *buf;
 	size_t len;
-	int number; /* of its message, -1: none */
+	int number; /* number of its message, -1: none */
 };
 
-/* Both sides know what the other sends: message number n of this rank. */
+/* Computes message number n of this rank; both sides compute the same. */
 static void plan(const struct func_team *team, int from, int number, struct func_xfer *send,
 		 uint64_t *key)
 {
@@ -241,8 +240,9 @@ static void storm_check(struct func_team *team, int rank, struct slot *slot)
 	slot->number = -1;
 }
 
-/* Untagged messages come in the order sent, so receives are posted in that
- * order; tagged ones are posted in pairs the wrong way round. */
+/* Returns the number of the message that a receive is for.  Untagged messages come in the
+ * order sent, so their receives are posted in that order; the receives of tagged ones are
+ * posted in swapped pairs. */
 static int recv_number(const struct func_team *team, int idx)
 {
 	return team->func_case->arg & TAGGED ? idx ^ 1 : idx;
@@ -317,7 +317,7 @@ static void registered(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* The clock of deadlines goes on, once. */
+/* Waits until the clock that deadlines use has advanced once. */
 static void one_tick(void)
 {
 	struct timespec then, now;
@@ -328,8 +328,8 @@ static void one_tick(void)
 	} while (now.tv_nsec == then.tv_nsec);
 }
 
-/* A process that seldom asks for progress accepts a peer after as few asks as any other:
- * both sides go round by round, one ask each and a tick of the clock. */
+/* A process that seldom asks for progress accepts a peer within as few asks as any other:
+ * both sides go round by round, with one ask and one tick of the clock in each. */
 static void seldom(struct func_team *team, int rank)
 {
 	enum { ASKED, ANSWERED, THROUGH, MOST = 64 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * An endpoint sends to itself, and two endpoints of one process, one thread,
- * talk to each other, in one domain and in two.
+ * Messages within one process and one thread: an endpoint sends to itself, and two endpoints
+ * send to each other, in one domain and in two.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct pair {
 	char *out, *in;
 };
 
-/* Both nodes progress: in two domains each has to. */
+/* Makes progress on both nodes; with two domains each needs its own. */
 static void both_idle(struct pair *pair)
 {
 	func_idle(&pair->from);
@@ -121,7 +121,7 @@ static fi_addr_t insert(struct func_node *node, struct func_node *peer)
 	return fi_addr;
 }
 
-/* A receive withdrawn, and one left over at the end, belong to no message. */
+/* A receive that is cancelled, and one that is left at the end, match no message. */
 static void leftovers(struct pair *pair)
 {
 	struct func_req req[2] = {{.done = 0}};
@@ -144,7 +144,7 @@ static void talk(struct func_team *team, int rank)
 	struct pair pair = {.out = func_alloc(LARGE), .in = func_alloc(LARGE + 1)};
 
 	(void)rank;
-	/* the only thread closes one of two domains: the other cannot say goodbye */
+	/* the only thread closes one of two domains, and the other cannot answer its BYE */
 	if (team->func_case->arg == TWO_DOMAINS)
 		setenv("FI_OFI_SWITCH_CLOSE_TIMEOUT", "200", 1);
 	func_open(&pair.from, &conf);
@@ -166,7 +166,7 @@ static void talk(struct func_team *team, int rank)
 	free(pair.in);
 }
 
-/* Many messages to itself before a single receive is posted, and the reverse. */
+/* Sends many messages to itself before the first receive is posted, and the reverse. */
 static void flood(struct func_team *team, int rank)
 {
 	enum { CNT = 200, LEN = 30000 };

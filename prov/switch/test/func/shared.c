@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Contexts that endpoints share, and handles that share an endpoint: receives
- * posted once for all, reported where the message came to; aliases with flags
- * of their own; and what neither of them offers.
+ * Shared contexts and aliases: receives that several endpoints share, reported by the
+ * endpoint that the message came to; aliases of an endpoint with flags of their own; and the
+ * calls that neither of them offers.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum { ROUNDS = 40, LEN_MAX = 400000 };
 
-/* Everybody can say how long the number-th message of a client is. */
+/* Returns the length of the number-th message of a client, which both sides compute. */
 static size_t len_of(struct func_team *team, int client, int number)
 {
 	uint64_t state = func_mix(team->seed + (uint64_t)client * 1000 + (uint64_t)number);
@@ -42,7 +42,7 @@ static void client_send(struct func_team *team, int rank, struct func_node *node
 	free(buf);
 }
 
-/* A queue of its own: what is in it came to its endpoint. */
+/* Gives the second endpoint a queue of its own: entries in it belong to that endpoint. */
 static void second_queue(struct func_node *second)
 {
 	struct fi_cq_attr attr = {.format = FI_CQ_FORMAT_TAGGED};
@@ -57,14 +57,14 @@ static void check_message(struct func_team *team, char *buf, struct func_req *re
 
 	memcpy(&client, buf, sizeof(client));
 	FUNC_TRUE(client == 1 || client == 2);
-	number = next[client]++; /* in the order in which that client sent them */
+	number = next[client]++; /* in the order in which this client sent them */
 	FUNC_EQ(req->entry.len, len_of(team, client, number));
 	func_fill(buf, sizeof(client), key_of(team, client, number));
 	func_verify(buf, req->entry.len, key_of(team, client, number));
 }
 
-/* Takes what the clients send, by receives of the context; each must be
- * reported by the queue of the endpoint it came to. */
+/* Receives the clients' messages with receives of the context; each must be reported by the
+ * queue of the endpoint that it came to. */
 static void serve(struct func_team *team, struct func_node *first, struct func_node *second)
 {
 	enum { POSTED = 8 };
@@ -140,7 +140,7 @@ static void msg_server(struct func_team *team, const struct func_conf *conf)
 	func_close(&first);
 }
 
-/* The first to connect is client 1: its endpoint is the first. */
+/* Client 1 connects first, so that its endpoint is the first. */
 static void msg_client(struct func_team *team, int rank, const struct func_conf *conf)
 {
 	struct func_event event;
@@ -227,7 +227,7 @@ static void refusals(struct func_team *team, int rank)
 	FUNC_OK(fi_cancel(&node.srx->fid, &waits));
 	FUNC_WAIT(&node, &waits, FI_ECANCELED);
 	FUNC_OK(fi_trecv(node.srx, buf, sizeof(buf), NULL, FI_ADDR_UNSPEC, 1, 0,
-			 func_fresh(&waits))); /* goes with the context */
+			 func_fresh(&waits))); /* is dropped with the context */
 
 	func_open(&other, &plain);
 	FUNC_OK(fi_endpoint(other.domain, other.info, &ep, NULL));
@@ -242,7 +242,7 @@ static void refusals(struct func_team *team, int rank)
 	FUNC_OK(fi_ep_bind(ep, &node.srx->fid, 0));
 	FUNC_ERR(fi_ep_bind(ep, &node.srx->fid, 0), FI_EBUSY);
 	FUNC_ERR(fi_enable(ep), FI_EOPBADSTATE);
-	/* one that is bound but not enabled reports nothing; the other one does */
+	/* an endpoint that is bound but not enabled reports nothing; the other one does */
 	FUNC_OK(fi_trecv(node.srx, buf, sizeof(buf), NULL, FI_ADDR_UNSPEC, 2, 0,
 			 func_fresh(&canceled)));
 	FUNC_OK(fi_cancel(&node.srx->fid, &canceled));
@@ -256,8 +256,8 @@ static void refusals(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A context without an endpoint has nobody to report to; one of an MSG endpoint
- * is not replaced by its own for a while. */
+/* A context without an endpoint cannot report completions; an MSG endpoint that asked for a
+ * shared context cannot receive before one is bound to it. */
 static void lonely(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.shared = true}, msg_conf = {.type = FI_EP_MSG, .shared = true};
@@ -315,7 +315,7 @@ static void directed(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* While a context has no endpoint, a receive is taken back and nobody told. */
+/* While a context has no endpoint, a receive can be cancelled, and no completion is reported. */
 static void canceled_alone(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG, .shared = true};
@@ -340,7 +340,7 @@ static void canceled_alone(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* An endpoint is closed, and the context goes on with the other's messages. */
+/* One endpoint is closed, and the context receives the other's messages. */
 static void half_closed(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.caps = FI_MSG, .shared = true};
@@ -354,7 +354,8 @@ static void half_closed(struct func_team *team, int rank)
 	func_open_beside(&second, &node);
 	to[0] = func_know(&node, node.ep);
 	to[1] = func_know(&node, second.ep);
-	/* one message waits at each; the second's goes with it */
+	/* an unexpected message waits at each endpoint; the second's is dropped with its
+	 * endpoint */
 	FUNC_POST(&node, fi_inject(node.ep, "lost", 4, to[1]));
 	FUNC_POST(&node, fi_send(node.ep, &word, sizeof(word), NULL, to[0], func_fresh(&sent)));
 	FUNC_DONE(&node, &sent);
@@ -377,7 +378,7 @@ static void check_flags(struct fid_ep *ep, uint64_t which, uint64_t want)
 	FUNC_EQ(flags, want);
 }
 
-/* Sends a word to itself by this handle; true if the send had an entry. */
+/* Sends a word to itself through this handle.  Returns true if the send had an entry. */
 static bool has_entry(struct func_node *node, struct fid_ep *handle, fi_addr_t self)
 {
 	struct func_req sent, got;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Endpoints without a source address (info->src_addr NULL): one that connects
- * reaches every address that the system reaches, one that listens is reached at
- * every interface, and has a name that peers can use where they need one.
+ * Endpoints without a source address (info->src_addr NULL): one that connects reaches every
+ * address that the system reaches; one that listens is reached at every interface, and has a
+ * name that peers can use where they need one.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -13,9 +13,10 @@
 
 #include "lib/func_common.h"
 
-/* Where the peers are, in which format. */
+/* The addresses of the peers and their format. */
 static const struct {
-	const char *host, *other; /* of this machine, the other NULL: there is none */
+	const char *host,
+		*other; /* addresses of this machine; other is NULL if there is no second one */
 	uint32_t format;
 } homes[] = {
 	{"127.0.0.1", "127.0.0.2", FI_SOCKADDR_IN},
@@ -42,7 +43,7 @@ static struct func_addr addr_of(const char *host)
 	return addr;
 }
 
-/* The host with the port of another address. */
+/* Returns the host's address with the port of another address. */
 static struct func_addr at_port_of(const char *host, const struct func_addr *of)
 {
 	const size_t at = offsetof(struct sockaddr_in, sin_port); /* and of sockaddr_in6 */
@@ -105,7 +106,7 @@ static void connect_to(struct func_node *node, const struct func_conf *conf, boo
 	func_open_ep(node);
 	FUNC_OK(fi_connect(node->ep, dest->bytes, NULL, 0));
 	FUNC_EVENT(node, &event, FI_CONNECTED);
-	func_name(&node->ep->fid, &own); /* it has one by now */
+	func_name(&node->ep->fid, &own); /* the endpoint has a name by now */
 	FUNC_TRUE(own.len == dest->len && !is_any(&own));
 }
 
@@ -186,7 +187,7 @@ static void hear(struct func_node *node, fi_addr_t peer, uint64_t word)
 	FUNC_EQ(req.src, peer);
 }
 
-/* Rank 1 knows rank 0 by the name that it has, rank 2 by an address of this host. */
+/* Rank 1 uses the name that rank 0 has, rank 2 an address of this host. */
 static void messages(struct func_team *team, int rank)
 {
 	const long home = team->func_case->arg;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The statistics prove which way the data went: in each mode, with a peer
- * that cannot read, and with two such different peers of one endpoint.  They
- * are read from the line that an endpoint leaves at its close, and by a
- * program through fi_open_ops().
+ * The statistics: they prove which way messages went, in each mode, with a peer that cannot
+ * read, and with two such different peers of one endpoint.  The test reads them from the line
+ * that an endpoint writes when it is closed, and through fi_open_ops().
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -22,10 +21,10 @@ enum { SMALL = 100, SMALL_CNT = 20, LARGE = 400000, LARGE_CNT = 10 };
 
 static const char *const way_names[] = {"inline", "read", "write", "copy"};
 
-/* A setting, and the way of large messages from process 0 to 1 and back. */
+/* Environment variables, and the expected way of large messages from process 0 to 1 and back. */
 struct setting {
 	const char *both[4]; /* name, value, ... NULL */
-	const char *odd[4];  /* for odd processes, on top */
+	const char *odd[4];  /* for odd processes, in addition */
 	enum fi_switch_way way[2];
 	size_t large; /* default: LARGE */
 };
@@ -52,9 +51,9 @@ static const struct setting settings[] = {
 	{{VAR(TRANSFER), "read"}, {VAR(RMA_TARGET), "0"}, {FI_SWITCH_READ, FI_SWITCH_WRITE}, 0},
 };
 
-/* The same with tables of costs, each with rows for cores that are not used. */
+/* The same with tables of costs, which also have rows for cores that are not used. */
 static const struct {
-	const char *table[2];  /* of the even process and of the odd one */
+	const char *table[2];  /* the tables of the even and the odd process */
 	const char *threshold; /* RNDV_THRESHOLD of both, or NULL */
 	enum fi_switch_way way[2];
 	size_t large;
@@ -86,19 +85,19 @@ static void apply(const char *const env[4])
 
 /* -- the line of a closed endpoint -------------------------------------- */
 
-/* A file of this process for the statistics; the caller frees the name. */
+/* Creates the name of this process's file for statistics; the caller frees it. */
 static char *stats_file(int rank)
 {
 	const char *dir = getenv("TMPDIR");
 	char *name = func_alloc(300);
 
 	snprintf(name, 300, "%s/func_stats.%d.%d", dir ? dir : "/tmp", (int)getpid(), rank);
-	unlink(name); /* of a process that was killed and had the same number */
+	unlink(name); /* it may be left from a process that was killed and had the same id */
 	setenv(VAR(STATS), name, 1);
 	return name;
 }
 
-/* Reads the only line, and takes the file away. */
+/* Reads the only line of the file and removes the file. */
 static void stats_line(char *name, char *line, int size)
 {
 	FILE *file = fopen(name, "r");
@@ -135,7 +134,7 @@ static void expect(const char *line, const char *dir, enum fi_switch_way way,
 			  bytes, dir, way_names[way], line);
 }
 
-/* Small messages inline, large ones this way, and nothing any other way. */
+/* Small messages went inline, large ones this way, and none another way. */
 static void expect_all(const char *line, const char *dir, enum fi_switch_way way, size_t large)
 {
 	int other;
@@ -148,7 +147,7 @@ static void expect_all(const char *line, const char *dir, enum fi_switch_way way
 
 /* -- traffic ------------------------------------------------------------ */
 
-/* Small and large messages one way; buf has room for all. */
+/* Sends small and large messages in one direction; buf has room for all. */
 static void traffic(struct func_team *team, struct func_node *node, char *buf, fi_addr_t peer,
 		    bool sender, size_t large)
 {
@@ -170,7 +169,7 @@ static void traffic(struct func_team *team, struct func_node *node, char *buf, f
 	}
 }
 
-/* For sizes that the committed row of tcp decides about. */
+/* Skips the case unless the core is tcp, for whose committed costs the sizes are chosen. */
 static void need_tcp(void)
 {
 	if (strcmp(func_core(), "tcp"))
@@ -212,7 +211,8 @@ static struct fi_switch_ops_ep *open_ops(struct func_node *node)
 	return ops;
 }
 
-/* A file with this text, where CORE stands for the core that is used. */
+/* Writes a file with this text, in which CORE stands for the core that is used.  Returns its
+ * name. */
 static char *costs_file(const char *text, int rank)
 {
 	const char *dir = getenv("TMPDIR"), *core = func_core(), *word = strstr(text, "CORE");
@@ -230,8 +230,8 @@ static char *costs_file(const char *text, int rank)
 	return name;
 }
 
-/* A table decides about a message between two thresholds, and each side's about
- * what that side sends. */
+/* A table of costs decides about a message between two thresholds, and each side's own table
+ * about the messages that it sends. */
 static void costs(struct func_team *team, int rank)
 {
 	struct fi_switch_stats stats = {.size = sizeof(stats)};
@@ -265,7 +265,7 @@ static void costs(struct func_team *team, int rank)
 	free(file);
 }
 
-/* One sender, two receivers: one that can read, one that cannot. */
+/* One sender and two receivers, one of which cannot read. */
 static void mixed(struct func_team *team, int rank)
 {
 	struct fi_switch_stats stats = {.size = sizeof(stats)};
@@ -315,7 +315,7 @@ static void mixed(struct func_team *team, int rank)
 	free(buf);
 }
 
-/* STATS=stderr: the line appears there. */
+/* With STATS=stderr the line is written there. */
 static void to_stderr(struct func_team *team, int rank)
 {
 	char *file = stats_file(rank), line[4096];
@@ -335,7 +335,7 @@ static void to_stderr(struct func_team *team, int rank)
 	expect(line, "tx", FI_SWITCH_INLINE, 0, 0);
 }
 
-/* A file that cannot be written spoils nothing. */
+/* A file that cannot be written does no other harm. */
 static void no_file(struct func_team *team, int rank)
 {
 	struct func_node node;
@@ -346,7 +346,7 @@ static void no_file(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* -- files that are none, or full ----------------------------------------------- */
+/* -- pipes, and files that are full ---------------------------------------------- */
 
 static void open_and_close(void)
 {
@@ -356,7 +356,7 @@ static void open_and_close(void)
 	func_close(&node);
 }
 
-/* Nobody reads from the FIFO: closing does not wait for somebody. */
+/* No process reads from the FIFO: closing does not wait for one. */
 static void fifo_without_reader(struct func_team *team, int rank)
 {
 	char *file = stats_file(rank);
@@ -368,8 +368,8 @@ static void fifo_without_reader(struct func_team *team, int rank)
 	free(file);
 }
 
-/* Somebody does; and somebody holds it open whose pipe is full: closing waits as long as
- * it does for peers. */
+/* A process reads from the FIFO; and one holds it open while the pipe is full: then closing
+ * waits as long as it waits for peers. */
 static void fifo_with_reader(struct func_team *team, int rank)
 {
 	char *file = stats_file(rank), line[4096], zeros[4096] = {0};
@@ -402,7 +402,7 @@ static void count_signal(int sig)
 	signals++;
 }
 
-/* The reader of the standard error output has left. */
+/* The reader of the standard error output has ended. */
 static void pipe_without_reader(struct func_team *team, int rank)
 {
 	int fds[2], old = dup(STDERR_FILENO);
@@ -416,13 +416,13 @@ static void pipe_without_reader(struct func_team *team, int rank)
 	open_and_close();
 	FUNC_TRUE(dup2(old, STDERR_FILENO) >= 0);
 	FUNC_EQ(signals, 0);
-	/* its own signals still reach the application */
+	/* SIGPIPE of its own writes still reaches the application */
 	FUNC_TRUE(write(fds[1], "", 1) < 0);
 	FUNC_EQ(signals, 1);
 	close(fds[1]);
 }
 
-/* No line fits any more, or only the beginning of one: none is there. */
+/* If no line fits any more, or only a part of one, none is written. */
 static void size_limit(struct func_team *team, int rank)
 {
 	static const char first[] = "{}\n";
@@ -448,7 +448,7 @@ static void size_limit(struct func_team *team, int rank)
 	free(file);
 }
 
-/* Statistics go to a file that takes nothing: the program does not suffer. */
+/* Files that accept no data. */
 static void takes_nothing(struct func_team *team, int rank)
 {
 	(void)team, (void)rank;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Peers that stand still.  Processes are stopped in the middle of large messages that
- * travel each way and in each direction, then this side closes its endpoint: that ends
- * by its own deadlines, every operation completes once, and the memory is the
- * application's again.  It is written to then, the peers go on, and it has to stay so.
- * And one that answers no read and then breaks the protocol.
+ * Peers that are stopped.  Processes are stopped in the middle of large messages that travel
+ * each way and in each direction; then this side closes its endpoint.  The close ends by its
+ * own deadlines, every operation completes once, and the memory belongs to the application
+ * again: the test writes to it, lets the peers continue, and checks that they do not change
+ * it.  Also a peer that answers no read and then breaks the protocol.
  *
- * Over cores with connections: the others cannot (see fi_switch(7), CLOSE_TIMEOUT).
+ * Only over cores with connections: others cannot do it (see fi_switch(7), CLOSE_TIMEOUT).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -21,17 +21,17 @@
 #include "session/wire.h"
 
 enum {
-	LARGE = 48 << 20,  /* more than sockets hold */
-	MIDDLE = 4 << 20,  /* so much has come when a process is stopped */
-	OPS = 3,	   /* in each direction */
-	DATA = 1,	   /* what is sent */
-	LATER = 0x77,	   /* what is in the memory when it has been given back */
-	AFTERWARDS = 1000, /* looks at the core when everything is over */
+	LARGE = 48 << 20,  /* more bytes than the buffers of sockets hold */
+	MIDDLE = 4 << 20,  /* bytes that have come when a process is stopped */
+	OPS = 3,	   /* operations in each direction */
+	DATA = 1,	   /* the byte that is sent */
+	LATER = 0x77,	   /* the byte that the application writes after the close */
+	AFTERWARDS = 1000, /* polls of the core after everything is over */
 };
 
-enum { PID_WORD }; /* and one for each process */
+enum { PID_WORD }; /* and one word for each process */
 
-/* func_case.arg: a way, in which directions as seen by process 0, and of what. */
+/* func_case.arg: a way, the directions as seen by process 0, and the kinds of operations. */
 enum {
 	READ,
 	WRITE,
@@ -41,7 +41,7 @@ enum {
 	OUT = 8,
 	MSG = 16,
 	NO_TARGET = 32,
-	HURRY = 64, /* process 0 has hardly any time to close */
+	HURRY = 64, /* process 0 has a very short CLOSE_TIMEOUT */
 };
 
 static const char *const ways[] = {"read", "write", "copy"};
@@ -103,7 +103,7 @@ static void post(struct func_node *node, int peer, struct traffic *t, bool in, b
 	}
 }
 
-/* Both know each other before anything large is on its way. */
+/* Exchanges small messages, so that both are connected before anything large is sent. */
 static void get_to_know(struct func_team *team, struct func_node *node, int rank)
 {
 	struct func_req in = {.done = 0}, out = {.done = 0};
@@ -123,7 +123,7 @@ static void get_to_know(struct func_team *team, struct func_node *node, int rank
 	func_meet(team, node);
 }
 
-/* A process that is stopped, and goes on when nobody wants it any more. */
+/* A process that is stopped, and continues when the others are done with it. */
 static void victim(struct func_team *team, int rank, struct func_node *node, struct traffic *t)
 {
 	const long arg = team->func_case->arg;
@@ -139,13 +139,13 @@ static void victim(struct func_team *team, int rank, struct func_node *node, str
 		if (arg & IN)
 			FUNC_UNTIL(node, func_done(&t->sent[0][i]));
 		if (arg & OUT) {
-			/* a receive from any source is not promised an error */
+			/* a receive from any source need not fail */
 			if (!func_done(&t->received[0][i]))
 				fi_cancel(&node->ep->fid, &t->received[0][i]);
 			FUNC_UNTIL(node, func_done(&t->received[0][i]));
 		}
 	}
-	/* the application's later secrets are not in what we got */
+	/* data that the application wrote later must not have been sent */
 	for (size_t i = 0; arg & OUT && i < LARGE; i++)
 		if (t->in[i] != 0 && t->in[i] != DATA)
 			func_fail(__FILE__, __LINE__, "byte %zu is %#x", i, t->in[i]);
@@ -160,7 +160,7 @@ static void stop_all(struct func_team *team, struct func_node *node, struct traf
 	for (int i = 1; i < team->size; i++) {
 		int pid = 0;
 
-		if (!(arg & IN)) { /* they see it coming, and stop */
+		if (!(arg & IN)) { /* the peers see the data come, and stop themselves */
 			FUNC_UNTIL(node, is_stopped(atomic_load(&team->word[PID_WORD + i])));
 			continue;
 		}
@@ -172,7 +172,8 @@ static void stop_all(struct func_team *team, struct func_node *node, struct traf
 		func_poll(node);
 }
 
-/* Those of process 0 that are not done; each was told once at most (func_poll). */
+/* Returns how many operations of process 0 have not completed; none completed twice
+ * (func_poll checks it). */
 static int count_left(struct func_team *team, struct traffic *t)
 {
 	const long arg = team->func_case->arg;
@@ -187,7 +188,7 @@ static int count_left(struct func_team *team, struct traffic *t)
 	return left;
 }
 
-/* In between the peers go on. */
+/* Checks that the memory does not change while the peers continue. */
 static void check_memory(struct func_team *team, struct func_node *node, struct traffic *t)
 {
 	memset(t->in, LATER, LARGE);
@@ -254,7 +255,7 @@ static void *orphan_run(void *arg)
 	exit(EXIT_SUCCESS);
 }
 
-/* The same from a second thread when the first has ended: /proc/self is that one's. */
+/* The same from a second thread when the first has ended, whose descriptors /proc/self lists. */
 static void orphaned(struct func_team *team, int rank)
 {
 	static struct orphan orphan;
@@ -269,7 +270,7 @@ static void orphaned(struct func_team *team, int rank)
 	pthread_exit(NULL);
 }
 
-/* The same where the list of descriptors does not name the socket. */
+/* The same where the list of descriptors does not contain the socket. */
 static void hidden(struct func_team *team, int rank)
 {
 	if (!rank)
@@ -277,8 +278,7 @@ static void hidden(struct func_team *team, int rank)
 	stopped(team, rank);
 }
 
-/* A message inside one packet that waits for the peer's word that it was delivered, and
- * a receive that waits for anything. */
+/* A message in one packet with FI_DELIVERY_COMPLETE, and a receive from any source. */
 static void delivery(struct func_team *team, int rank)
 {
 	struct func_req in = {.done = 0}, out = {.done = 0};
@@ -309,7 +309,7 @@ static void delivery(struct func_team *team, int rank)
 	func_mark(__FILE__, __LINE__, "closing");
 	FUNC_OK(fi_close(&node.ep->fid));
 	node.ep = NULL;
-	FUNC_UNTIL(&node, func_done(&out)); /* aborted, or the session's own time was over */
+	FUNC_UNTIL(&node, func_done(&out)); /* aborted, or the session's own timeout has passed */
 	FUNC_TRUE(out.err == FI_ECANCELED || out.err == FI_ETIMEDOUT);
 	FUNC_WAIT(&node, &in, FI_ECANCELED);
 	byte[1] = LATER;
@@ -323,7 +323,7 @@ static void delivery(struct func_team *team, int rank)
 
 enum { SAID_WORD = FUNC_MAX, DONE_WORD };
 
-/* One packet of a peer that is none of ours but an endpoint of the core. */
+/* Sends one packet of a peer that is a raw endpoint of the core. */
 static void say(struct func_node *node, struct wire_header *header, const void *record, size_t len)
 {
 	uint8_t packet[512];
@@ -337,7 +337,7 @@ static void say(struct func_node *node, struct wire_header *header, const void *
 	header->seq++;
 }
 
-/* It announces a message that is to be read, answers no read, and then breaks the
+/* The peer announces a message that is to be read, answers no read, and then breaks the
  * protocol. */
 static void scoundrel(struct func_team *team)
 {
@@ -380,19 +380,20 @@ static void scoundrel(struct func_team *team)
 	FUNC_EQ(wire_get_header((uint8_t *)buf, in.entry.len, &answer), 0);
 	header.ack = answer.seq + 1;
 
-	/* from here on it does not look at what comes */
+	/* from here on this peer does not look at what it receives */
 	say(&node, &header, record,
 	    wire_put_start(record, 0, 0, 1, LARGE, 0, 0, SESS_READ, &desc, 1, 8));
 	func_say(team, SAID_WORD, 1);
 	func_hear(team, NULL, DONE_WORD, 1);
 	memset(record, 0xff, sizeof(record));
-	say(&node, &header, record, 40); /* of no type that there is */
+	say(&node, &header, record, 40); /* a record of an unknown type */
 	func_hear(team, NULL, DONE_WORD, 2);
 	func_close(&node);
 	free(buf);
 }
 
-/* The receive that a peer's reads held is over as soon as its session is. */
+/* A receive whose data are still being read from the peer completes as soon as the session
+ * has failed. */
 static void rules_broken(struct func_team *team, int rank)
 {
 	struct func_req in = {.done = 0};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Waiting: blocking reads of completion and event queues, their descriptors
- * with fi_trywait, limits of time, being woken, counters, and progress made
- * while the application only computes.
+ * Waiting: blocking reads of completion and event queues, their descriptors with fi_trywait,
+ * timeouts, fi_cq_signal, counters, and progress while the application only computes.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -32,7 +31,7 @@ static void wait_by_poll(struct func_node *node)
 	FUNC_EQ(poll(&pollfd, 1, -1), 1);
 }
 
-/* Waits for a request in nothing but the way that the case is about. */
+/* Waits for a request only in the way that the case is about. */
 static void block(struct func_node *node, struct func_req *req, int how)
 {
 	struct fi_cq_tagged_entry entry;
@@ -57,7 +56,7 @@ static void block(struct func_node *node, struct func_req *req, int how)
 	}
 }
 
-/* To and fro, sleeping in between. */
+/* Sends messages to and fro, and sleeps until each comes. */
 static void pingpong(struct func_team *team, int rank)
 {
 	enum { ROUNDS = 60 };
@@ -101,7 +100,7 @@ static long since_ms(const struct timespec *from)
 	return (to.tv_sec - from->tv_sec) * 1000 + (to.tv_nsec - from->tv_nsec) / 1000000;
 }
 
-/* Nothing comes: a read gives up after the time given, not before. */
+/* Nothing comes: a read ends after its timeout, and not before. */
 static void timeouts(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.wait = FI_WAIT_UNSPEC, .counters = true};
@@ -133,11 +132,11 @@ static void timeouts(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* -- a thread that sleeps in a queue ------------------------------------ */
+/* -- a thread that waits in a queue ------------------------------------- */
 
 struct sleeper {
 	struct func_node *node;
-	size_t threshold; /* 0: none */
+	size_t threshold; /* 0: no threshold */
 	struct fi_cq_tagged_entry entry, more[3];
 	ssize_t ret;
 	atomic_int tid;
@@ -158,7 +157,7 @@ static void *sleep_in_cq(void *arg)
 	return NULL;
 }
 
-/* fi_cq_signal wakes it, whether it sleeps already or is about to. */
+/* fi_cq_signal wakes a thread that sleeps already or is about to sleep. */
 static void signalled(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.wait = (enum fi_wait_obj)team->func_case->arg,
@@ -183,8 +182,8 @@ static void signalled(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A signal wakes all threads that sleep, and is over then; where none sleeps, the first
- * call that looks notices it, once. */
+/* A signal wakes all threads that sleep, and has no later effect; if none sleeps, the next
+ * call that waits notices it, once. */
 static void signalled_once(struct func_team *team, int rank)
 {
 	enum { THREADS = 3 };
@@ -241,7 +240,7 @@ static void signalled_once(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* One thread sleeps in the queue while another posts what will wake it. */
+/* One thread sleeps in the queue while another posts the operation that will wake it. */
 static void post_beside(struct func_team *team, int rank)
 {
 	struct func_conf conf = {
@@ -300,9 +299,9 @@ static void *wait_for_request(void *arg)
 	return NULL;
 }
 
-/* One thread sleeps until the peer answers, which it does when it has everything
- * that another thread posts meanwhile: again and again in bursts, which invites to
- * hold sends back. */
+/* One thread sleeps until the peer answers, which happens only after the peer has got
+ * everything that another thread posts meanwhile.  That thread posts in bursts again and
+ * again, which makes the engine hold sends back. */
 static void burst_beside(struct func_team *team, int rank)
 {
 	enum { ROUNDS = 12, BURST = 6 };
@@ -345,7 +344,7 @@ static void burst_beside(struct func_team *team, int rank)
 	func_close(&node);
 }
 
-/* A reader that waits for several entries keeps none of them from others. */
+/* A reader that waits for several entries does not keep them from other readers. */
 static void threshold(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.wait = FI_WAIT_FD, .threading = FI_THREAD_SAFE};
@@ -380,7 +379,7 @@ static void threshold(struct func_team *team, int rank)
 	sleeper = (struct sleeper){.node = &node, .threshold = 3};
 	FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
 	func_until_asleep(&sleeper.tid, &sleeper.slept);
-	for (i = 0; i < 2; i++) { /* a send to itself that no receive takes completes */
+	for (i = 0; i < 2; i++) { /* each send to itself completes, though no receive takes it */
 		FUNC_OK(fi_send(node.ep, NULL, 0, NULL, self, NULL));
 		func_until_asleep(&sleeper.tid, &sleeper.slept);
 	}
@@ -393,7 +392,7 @@ static void threshold(struct func_team *team, int rank)
 	FUNC_EQ(pthread_join(thread, NULL), 0);
 	FUNC_EQ(sleeper.ret, 3);
 
-	/* a signal, and time, end it with what there is */
+	/* a signal or the timeout ends the wait, and returns the entries there are */
 	sleeper = (struct sleeper){.node = &node, .threshold = 3};
 	FUNC_EQ(pthread_create(&thread, NULL, sleep_in_cq, &sleeper), 0);
 	func_until_asleep(&sleeper.tid, &sleeper.slept);
@@ -475,8 +474,8 @@ static void waiter_end(struct waiter *waiter, int ret)
 	FUNC_EQ(waiter->ret, ret);
 }
 
-/* Several wait for one counter, each in its own way and for its own value: none
- * of them takes the others' wake-up away. */
+/* Several threads wait for one counter, each in another way and for its own value: none takes
+ * the others' wake-up away. */
 static void cntr_waiters(struct func_team *team, int rank)
 {
 	struct func_conf conf = {.wait = FI_WAIT_FD,
@@ -500,7 +499,7 @@ static void cntr_waiters(struct func_team *team, int rank)
 		FUNC_EQ(fi_cntr_read(node.rx_cntr), 0);
 		FUNC_OK(fi_trywait(node.fabric, &fid, 1));
 		FUNC_OK(fi_cntr_add(node.rx_cntr, 6));
-		if (i % 2) { /* the descriptor's user is first, or last */
+		if (i % 2) { /* the thread that uses the descriptor comes first, or last */
 			FUNC_EQ(poll(&pollfd, 1, -1), 1);
 			FUNC_EQ(fi_cntr_read(node.rx_cntr), 6);
 			FUNC_OK(fi_trywait(node.fabric, &fid, 1));
@@ -531,8 +530,8 @@ static void compute_until(struct func_team *team, int word, int value)
 		sched_yield();
 }
 
-/* Under automatic progress one side posts and then computes; the other side
- * gets its message, or the proof of its delivery, all the same. */
+/* With automatic progress one side posts and then only computes: the other side still gets
+ * its message, or the report of its delivery. */
 static void automatic(struct func_team *team, int rank)
 {
 	static const size_t lens[] = {10, 20000, LARGE};
