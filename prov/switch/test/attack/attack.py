@@ -9,12 +9,11 @@ some rounds since it began; it passes if
   - the victim is alive, and answers,
   - its resident memory never grew by more than the attack's bound,
   - the honest pair has done those rounds and met no error,
-  - what has to end the attacker's session did so, and nothing else did
-    (the attack itself says so, with the methods of Field),
+  - only those packets ended the attacker's session that had to
+    (the attack itself checks it, with the methods of Field),
   - and afterwards only the honest session is left.
 
-How long a round took is printed and nothing is made of it: a machine may be
-slow.  Waiting is for events, and PATIENCE only bounds it.
+The time of a round is printed but not judged: a machine may be slow.  Waiting is for events, and PATIENCE only bounds it.
 """
 import argparse
 import json
@@ -30,8 +29,8 @@ import time
 import attacks
 import peer
 
-PATIENCE = 30.0  # seconds that a victim has for what it should do at once
-ROUNDS = 10  # that the honest pair makes while it is attacked
+PATIENCE = 30.0  # seconds that the victim has for an action it should do at once
+ROUNDS = 10  # rounds that the honest pair makes during an attack
 SKIP = 77
 
 
@@ -51,7 +50,7 @@ class Program:
         self.buffer = b""
 
     def say(self, line):
-        """False: it has ended."""
+        """Sends a line.  Returns False if the program has ended."""
         try:
             self.pipe.stdin.write(line.encode() + b"\n")
             self.pipe.stdin.flush()
@@ -60,7 +59,7 @@ class Program:
             return False
 
     def hear(self, timeout=PATIENCE):
-        """Its next line, or None."""
+        """Returns its next line, or None."""
         limit = time.monotonic() + timeout
         while b"\n" not in self.buffer:
             left = limit - time.monotonic()
@@ -74,15 +73,15 @@ class Program:
         return json.loads(line)
 
     def ask(self, line):
-        """The answer to a line, or None."""
+        """Sends a line.  Returns the answer, or None."""
         return self.hear() if self.say(line) else None
 
     def status(self):
-        """Its exit status, or None while it runs."""
+        """Returns its exit status, or None while it runs."""
         return self.pipe.poll()
 
     def end(self):
-        """Lets it end, kills it if it does not; its exit status."""
+        """Ends it, or kills it if it does not end.  Returns its exit status."""
         try:
             self.pipe.stdin.close()
         except BrokenPipeError:
@@ -107,7 +106,7 @@ class Memory(threading.Thread):
         self.over = threading.Event()
 
     def read(self):
-        """Anonymous memory: what the process has itself touched."""
+        """Returns its anonymous memory: the pages that the process itself has touched."""
         try:
             with open("/proc/%d/status" % self.pid, encoding="ascii") as file:
                 for line in file:
@@ -122,25 +121,25 @@ class Memory(threading.Thread):
             self.sample()
 
     def sample(self):
-        """Looks once."""
+        """Takes one sample."""
         self.last = self.read()
         self.most = max(self.most, self.last)
 
     def stop(self):
-        """How much it grew at most, and has grown, in MiB."""
+        """Stops.  Returns the greatest and the final growth, in MiB."""
         self.over.set()
         self.join()
         self.sample()
         return (self.most - self.first) / 1024, (self.last - self.first) / 1024
 
     def is_sanitized(self):
-        """A sanitizer keeps what is freed: then memory says nothing."""
+        """True under a sanitizer, which keeps freed memory, so that growth means nothing."""
         with open("/proc/%d/maps" % self.pid, encoding="ascii") as file:
             return any("libasan" in line or "libtsan" in line for line in file)
 
 
 class Field:
-    """Where an attack takes place, and what it may do and expect there."""
+    """The surroundings of an attack: its victim and honest pair, and the checks it can make."""
 
     def __init__(self, address, victim, honest):
         self.address, self.victim, self.honest = address, victim, honest
@@ -148,28 +147,28 @@ class Field:
         self.closing = False
 
     def peer(self, **options):
-        """A new connection; it is closed at the end of the go at the latest."""
+        """Opens a connection, which is closed at the end of the go at the latest."""
         one = peer.Peer(self.address, timeout=PATIENCE, **options)
         self.peers.append(one)
         return one
 
     def called(self, listener):
-        """The victim's connection to our listener."""
+        """Accepts the victim's connection to our listener."""
         one = peer.Peer(None, accepted=listener.take(), timeout=PATIENCE)
         self.peers.append(one)
         return one
 
     def count(self, counter):
-        """A counter of the victim's; 0 if that is not ours."""
+        """Returns a counter of the victim; 0 if the victim is not our program."""
         return self.ask("stats")[counter] if self.victim else 0
 
     def until(self, counter, cnt):
-        """Waits until it is so high."""
+        """Waits until a counter of the victim is at least cnt."""
         if self.victim and self.victim.ask("await %s least %d" % (counter, cnt)) is None:
             raise Failure("no %d %s" % (cnt, counter))
 
     def leave(self):
-        """Closes what the go has left open."""
+        """Closes the connections that the go has left open."""
         for one in self.peers:
             one.close()
         self.peers = []
@@ -180,15 +179,15 @@ class Field:
             raise Failure("not so: " + what)
 
     def must_end(self, one, why):
-        """The victim has to end this connection."""
+        """Requires that the victim ends this connection."""
         if one.ended(PATIENCE) is None:
             raise Failure("the victim did not end a session: %s" % why)
         one.close()
         self.peers.remove(one)
 
     def must_live(self, one):
-        """The victim must not have ended this connection: what was sent on it is
-        consumed before what a later connection needs is answered."""
+        """Requires that the victim has not ended this connection: packets sent on it are
+        consumed before a later connection is answered."""
         self.may_enter()
         try:
             one.drain()
@@ -196,7 +195,7 @@ class Field:
             raise Failure("the victim ended a session that broke no rule: %s" % error) from error
 
     def may_enter(self):
-        """A peer that keeps to the rules can connect, and leave again."""
+        """Requires that a peer that keeps to the rules can connect and disconnect."""
         one = self.peer()
         one.send(peer.bye())
         if one.ended(PATIENCE) is None:
@@ -205,17 +204,17 @@ class Field:
         self.peers.remove(one)
 
     def honest_port(self):
-        """The port of the honest peer's name, if we started it; else one of nobody."""
+        """Returns the honest peer's port, or an unused one if there is no honest peer."""
         return self.honest.port if self.honest else 1
 
     def honest_goes_on(self):
-        """The honest pair moves while what the attack has done so far lasts."""
+        """Waits until the honest pair has made some rounds since the attack's last step."""
         if self.honest:
             self.honest.until(self.honest.rounds()["rounds"] + ROUNDS)
 
     def until_still(self):
-        """The honest pair moves until the victim sends hardly anything to others:
-        whatever it could send them has left, or never will."""
+        """Lets the honest pair make rounds until the victim sends hardly anything to others,
+        because its packets for them have left or never will."""
         limit = time.monotonic() + PATIENCE
         others = ROUNDS
         while others >= ROUNDS and time.monotonic() < limit:
@@ -225,7 +224,7 @@ class Field:
             others = packets - 2 * (self.honest.rounds()["rounds"] - rounds)
 
     def ask(self, line):
-        """The victim's answer, if it is ours; else None."""
+        """Returns the victim's answer to a line; None if the victim is not our program."""
         if not self.victim:
             return None
         said = self.victim.ask(line)
@@ -234,30 +233,30 @@ class Field:
         return said
 
     def tell(self, line):
-        """For what has no answer at once."""
+        """Sends the victim a line that it does not answer at once."""
         self.closing = self.closing or line == "close"
         self.victim.say(line)
 
     def must_close(self):
-        """The victim, told to close, has to end well, in bounded time."""
+        """Requires that the victim, which was told to close, does so in bounded time."""
         said = self.victim.hear()
         if said is None or "closed_ms" not in said:
             raise Failure("fi_close did not return in %d s" % PATIENCE)
 
     def until_kept(self, cnt):
-        """Waits until the victim has received so many messages."""
+        """Waits until the victim has received cnt messages."""
         self.until("kept", cnt)
 
 
 class Honest(Program):
-    """The honest peer; its rounds."""
+    """The honest peer (honest.c), which counts its rounds with the victim."""
 
     def __init__(self, name, address):
         super().__init__(name, [address[0], str(address[1])])
         self.port = self.hear()["port"]
 
     def rounds(self):
-        """How many it has made."""
+        """Returns a report of its rounds."""
         said = self.ask("report")
         if said is None:
             raise Failure("the honest peer has failed" if self.status() is not None
@@ -265,7 +264,7 @@ class Honest(Program):
         return said
 
     def until(self, cnt):
-        """Waits until there are so many; the last report."""
+        """Waits until it has made cnt rounds.  Returns the report."""
         said = self.ask("await %d" % cnt)
         if said is None:
             raise Failure("the honest pair has not done %d rounds in %d s" % (cnt, PATIENCE))
@@ -295,13 +294,13 @@ def attack_on(field, one, seconds):
 
 
 def settle(field):
-    """Afterwards the honest session is the only one left."""
+    """Waits until the honest session is the only one left."""
     if field.victim.ask("await sessions most 1") is None:
         raise Failure("more than one session is left")
 
 
 def run(field, one, seconds, pid):
-    """One attack; what to say of it when it passed."""
+    """Runs one attack.  Returns the line to print when it passed."""
     if field.honest:
         field.honest.until(100)  # connected, and its memory in use
     memory = Memory(pid)
@@ -327,7 +326,7 @@ def run(field, one, seconds, pid):
 
 
 def stage(one, seconds, programs):
-    """One attack against a victim of its own."""
+    """Runs one attack against a victim that it starts."""
     victim = Program(os.path.join(programs, "victim"), [one.mode], one.env)
     honest, text = None, None
     try:
@@ -358,21 +357,21 @@ def stage(one, seconds, programs):
 
 
 def expect_end(program, what):
-    """A program that ends when it is told to."""
+    """Ends a program and requires that its exit status is 0."""
     status = program.end()
     if status:
         raise Failure("the %s ended with status %s" % (what, status))
 
 
 def by_hand(one, seconds, address, pid):
-    """One attack against an endpoint that is somebody else's."""
+    """Runs one attack against an endpoint of another program."""
     if one.ours:
         raise Failure("it tells the victim what to do, which is not ours")
     return run(Field(address, None, None), one, seconds, pid)
 
 
 def parse():
-    """The arguments."""
+    """Parses the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("names", nargs="*", metavar="ATTACK", help="default: all of them")
     parser.add_argument("-l", "--list", action="store_true", help="list the attacks")
@@ -390,7 +389,7 @@ def parse():
 
 
 def main():
-    """Exit status: 0, 1 if an attack failed, 77 if none can be run."""
+    """Returns the exit status: 0, 1 if an attack failed, 77 if none can be run."""
     args = parse()
     table = [one for one in attacks.ATTACKS if not args.names or one.name in args.names]
     if not table or len(table) < len(set(args.names)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Attacks by more than the victim can answer.  See table.py."""
+"""Attacks that cause more answers than the victim can send.  See table.py."""
 import peer
 from peer import ACK, CANCEL, COPY, HELD, TAGGED, Ended
 from table import (SLOTS, ANY_TAG, LARGE_TAG, LOST_TAG, UNMATCHED_ENV, UNMATCHED_MIB,
@@ -15,15 +15,15 @@ class Stingy:
         self.limit = one.seen + one.window
 
     def window(self):
-        """That reaches one packet beyond what we have seen; a limit never falls."""
+        """A window that ends one packet beyond those received; a limit never falls."""
         if peer.serial(self.one.seen + 1 - self.limit) > 0:
             self.limit = self.one.seen + 1
         return peer.serial(self.limit - self.one.seen)
 
     def await_credits(self):
-        """Until it may send data.  A grant of the victim's may cross packets of ours and
-        leave too little; the victim can then not say more before it is granted a packet,
-        and both would wait for each other."""
+        """Waits until we may send data.  A grant of the victim may cross packets of ours and
+        then be too small; the victim cannot send another before we grant it a packet, so
+        that both would wait for each other."""
         while self.one.credits() <= 2:
             if self.one.credits() > 0 and peer.serial(self.limit - self.one.seen) <= 0:
                 self.one.send(window=self.window())
@@ -31,8 +31,8 @@ class Stingy:
 
 
 def flood_stingily(field, one, records_of, goes):
-    """Sends packets of records that each owe an answer, and lets none come.
-    Must end in the victim's ending it."""
+    """Sends packets of records, each of which the victim must answer, and gives no credit
+    for answers.  The victim must end the session."""
     stingy = Stingy(one)
     number = 0
     try:
@@ -49,7 +49,7 @@ def flood_stingily(field, one, records_of, goes):
 
 @attack(mib=16, why="what is owed to one peer that takes nothing is bounded")
 def cancel_flood(field):
-    """Announcements that are taken back at once, each of which owes a DONE."""
+    """Announcements that are cancelled at once; the victim owes a DONE for each."""
 
     def records(number):
         out = []
@@ -63,8 +63,8 @@ def cancel_flood(field):
 
 @attack(mode="any", mib=UNMATCHED_MIB, why=UNMATCHED_WHY, env=UNMATCHED_ENV)
 def delivery_flood(field):
-    """Messages that are received, each of which owes a DONE, and comes faster than
-    receives are posted."""
+    """Messages that are received; the victim owes a DONE for each, and they come faster
+    than receives are posted."""
 
     def records(number):
         return [peer.inline(b"", TAGGED | ACK, ANY_TAG, id=i) for i in range(number, number + 240)]

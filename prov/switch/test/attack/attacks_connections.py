@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Attacks by connections, and by what comes ahead of the first packet.  See table.py."""
+"""Attacks by connections, and by data ahead of the first packet.  See table.py."""
 import struct
 
 import peer
@@ -17,7 +17,7 @@ def bare(field):
 
 @attack(mib=SILENT_MIB, why=SILENT_WHY, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "5000"})
 def silent_connections(field):
-    """Connections that say nothing at all, or nothing once they are accepted."""
+    """Connections that send nothing at all, or nothing once they are accepted."""
     for _ in range(60):
         bare(field)
     mute = [field.peer(hello=False) for _ in range(60)]
@@ -37,7 +37,7 @@ def half_requests(field):
 
 @attack(mib=SILENT_MIB, why=SILENT_WHY)
 def connection_flood(field):
-    """Connections that are closed as soon as they are there, at every point."""
+    """Connections that are closed early, at every point of their opening."""
     for i in range(120):
         one = bare(field)
         if i % 3 > 0:
@@ -102,7 +102,7 @@ def half_packet_crowd(field):
 
 
 def bad_answers_to_a_call():
-    """How one who is called can disappoint; each is given the call that came."""
+    """The wrong answers of a listener, as functions of the connection that came."""
 
     def accept(one, data=None):
         one.send_bytes(peer.core_connect(one.preamble() if data is None else data,
@@ -142,7 +142,7 @@ def bad_answers_to_a_call():
 
 @attack(mib=SESSION_MIB, ours=True, env={"FI_OFI_SWITCH_HELLO_TIMEOUT": "5000"})
 def bad_answers(field):
-    """The victim sends to us: it calls, and is answered badly or not at all."""
+    """The victim connects to us, and gets a wrong answer or none."""
     listener = peer.Listener(field.address[0])
     failed = field.count("calls_failed")
     for answer in bad_answers_to_a_call():
@@ -157,7 +157,7 @@ def bad_answers(field):
 
 @attack()
 def impostor(field):
-    """Requests that claim to come from somebody else."""
+    """Requests that claim to come from another endpoint."""
     honest = field.honest_port()
     first = field.peer()
     for port in (honest, field.address[1], 0, first.port):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Attacks by reading and writing, or by not doing it.  See table.py."""
+"""Attacks by reads and writes, and by reads that are not answered.  See table.py."""
 import peer
 from peer import ACK, DONE, GO, READ, SINK, TAGGED, WRITE, WRITTEN, Ended
 from table import SLOT_LEN, ANY_TAG, SESSION_MIB, attack
@@ -38,7 +38,7 @@ def reads_cut_off(field):
 
 @attack(mode="any", mib=SESSION_MIB)
 def reads_of_least_size(field):
-    """Reads that may be no longer than the least that a hello may ask for."""
+    """Reads whose greatest length is the least that a hello may announce."""
     most, length = 4096, SLOT_LEN
     one = field.peer(rma_max=most)
     one.send(peer.start(1, length, READ, b"", TAGGED | ACK, ANY_TAG,
@@ -63,7 +63,7 @@ def reads_of_least_size(field):
 
 
 def write_message(pieces, payload, size=None):
-    """The core's message that writes."""
+    """Returns the core's message for an RDMA write."""
     return peer.core_message(payload, peer.CORE_WRITE, pieces, size)
 
 
@@ -104,7 +104,7 @@ def writes_after_written(field):
 
 @attack(mode="any", mib=SESSION_MIB)
 def writes_elsewhere(field):
-    """Writes and reads of memory that nobody offered."""
+    """Writes and reads of memory that the victim never offered."""
     for key in (0, 1, 2, 77, 1 << 32, (1 << 64) - 1):
         for addr, length in ((0, 8), (0x1000, 4096), ((1 << 64) - 8, 16)):
             one = field.peer()

@@ -57,7 +57,7 @@ def extreme_hellos(field):
 
 @attack()
 def first_packets(field):
-    """Anything but a hello first, and a hello again."""
+    """First packets that are no hello, and a second hello."""
     for record in (b"", peer.bye(), peer.bye(ABORT), peer.inline(b"x"), peer.reply(DONE, 1),
                    struct.pack("<BBHHHI", 2, 0, 1, 1, 1, 1)):
         one = field.peer(hello=False)
@@ -86,7 +86,7 @@ def each_record():
 
 @attack()
 def reserved_bits(field):
-    """Every flag that no record of its type has, types that there are not, and
+    """Flags that a record of its type does not have, unknown types of records, and
     flags of a packet."""
     for record, flags in each_record():
         for bit in range(8):
@@ -136,7 +136,7 @@ def core_with_count(one, cnt, body):
 
 @attack()
 def numbers(field):
-    """Numbers of packets, acknowledgements and windows that cannot be."""
+    """Impossible packet numbers, acknowledgements and windows."""
     message = peer.inline(b"x", TAGGED, LOST_TAG)
     for header in ({"seq": 1}, {"seq": 0xFFFFFFFF}, {"seq": 0x7FFFFFFF}, {"seq": 1000},
                    {"ack": 1000}, {"ack": -5}, {"ack": 0x80000000}, {"window": 0}, {"window": 63},
@@ -155,7 +155,7 @@ def numbers(field):
 
 @attack()
 def unknown_sessions(field):
-    """Packets for sessions that there are not, or with a wrong cookie."""
+    """Packets for sessions that do not exist, or with a wrong cookie."""
     one = field.peer()
     for _ in range(200):
         data = bytearray()
@@ -168,7 +168,7 @@ def unknown_sessions(field):
 
 @attack(mode="any")
 def budgets(field):
-    """Budgets that do not add up, and transfers beyond the one we have."""
+    """Budgets that do not add up, and transfers beyond the budget that we have."""
     for released in (1, (1 << 64) - 1):
         one = field.peer()
         one.send(peer.budget(released))

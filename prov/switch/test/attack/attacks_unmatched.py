@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Attacks by messages that nobody asked for.  See table.py."""
+"""Attacks by messages for which there is no receive.  See table.py."""
 import peer
 from peer import ACK, COPY, DONE, HELD, TAGGED, Ended
 from table import ANY_TAG, LOST_TAG, UNMATCHED_ENV, UNMATCHED_MIB, UNMATCHED_WHY, attack
 
 
 def flood(field, one, records, packets):
-    """The same packet, over and over, whatever the victim says of being full.
-    Returns whether it has ended the session; the packets that were sent count
-    whatever became of them."""
+    """Sends the same packet many times, even if the victim reports that it is full.
+    Returns whether the victim has ended the session; the packets sent until then count."""
     try:
         one.repeat(records, packets)
         one.drain()
@@ -24,7 +23,7 @@ SMALL_PACKETS = 1600
 
 
 def leave(one, how):
-    """The ways in which a peer leaves what it sent behind."""
+    """Ends a session in one of the ways that leave its messages behind."""
     if how == 0:
         try:
             one.send(peer.bye())
@@ -94,7 +93,7 @@ def announce(one, numbers, record):
 
 
 def half_of(tag):
-    """Makes a transfer of two bytes of which the second never comes."""
+    """Makes a transfer of two bytes, the second of which never comes."""
     return lambda number: peer.start(number, 2, COPY, b"x", TAGGED, tag)
 
 
@@ -118,8 +117,8 @@ def endless_announcements(field):
 
 @attack(mode="any", mib=UNMATCHED_MIB, why=UNMATCHED_WHY, env=UNMATCHED_ENV)
 def endless_transfers_matched(field):
-    """The same for which there are receives, until there are none; then the end
-    of the connection, which gives them back."""
+    """Such transfers, for which there are receives until all are taken; then the end of the
+    connection, which gives the receives back."""
     one = field.peer()
     announce(one, range(20000), half_of(ANY_TAG))
     one.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""A peer made of a plain socket, which says whatever it is told to.
+"""A peer made of a plain socket, which sends whatever it is told to.
 
 It owns the bytes: those of libfabric's tcp core, in which every message of the
 core has a header of its own, and inside them the packets and records of
@@ -43,7 +43,7 @@ class Ended(Exception):
 
 
 class NotThisCore(Exception):
-    """What answers does not speak the bytes of the tcp core."""
+    """The listener does not use the protocol of the tcp core."""
 
 
 # -- the tcp core ---------------------------------------------------------------
@@ -69,7 +69,7 @@ def core_connect(data, kind=CORE_CONNECT):
 
 
 def core_message(payload, op=CORE_MSG, pieces=(), size=None):
-    """A message of the core; size: what its header says instead of the truth."""
+    """A message of the core; size: a wrong length for its header, if not None."""
     tail = b"".join(CORE_PIECE.pack(*piece) for piece in pieces)
     head = CORE_HEAD.size + len(tail)
     if size is None:
@@ -93,7 +93,7 @@ def inline(payload=b"", flags=0, tag=0, data=0, id=0, length=None):
 
 
 def descriptors(pieces):
-    """Each an address, a length and the bytes of a key."""
+    """Descriptors: each an address, a length and the bytes of a key."""
     return b"".join(struct.pack("<QQ", addr, length) + key for addr, length, key in pieces)
 
 
@@ -117,12 +117,12 @@ def segment(id, offset, payload, length=None):
 
 
 def go(id, want):
-    """Asks for so many bytes as segments."""
+    """GO: asks for so many bytes as segments."""
     return struct.pack("<BBHIQ", GO, 0, 0, id, want)
 
 
 def sink(id, pieces, key_len=8):
-    """Tells where to write."""
+    """SINK: the descriptors of the memory to write to."""
     return struct.pack("<BBBBI", SINK, 0, len(pieces), key_len, id) + descriptors(pieces)
 
 
@@ -132,12 +132,12 @@ def reply(type, id, status=0):
 
 
 def budget(released):
-    """The total of eager bytes ever released."""
+    """BUDGET: the total of eager bytes ever released."""
     return struct.pack("<BBHQ", BUDGET, 0, 0, released)
 
 
 def bye(flags=0):
-    """Nothing more comes."""
+    """BYE: no record follows."""
     return struct.pack("<BBH", BYE, flags, 0)
 
 
@@ -162,7 +162,7 @@ def serial(difference):
 
 
 def extension(type, value, length=None):
-    """One of the hello; length: what it says."""
+    """An extension of the hello; length: a wrong one, if not None."""
     return struct.pack("<HH", type, len(value) if length is None else length) + value
 
 
@@ -215,7 +215,7 @@ class Peer:
     # -- bytes --
 
     def send_bytes(self, data):
-        """Raises Ended where the victim has closed."""
+        """Sends bytes.  Raises Ended if the victim has closed the connection."""
         try:
             self.socket.settimeout(self.timeout)
             self.socket.sendall(data)
@@ -223,7 +223,7 @@ class Peer:
             raise Ended(str(error)) from error
 
     def take_bytes(self, cnt, timeout=None):
-        """Exactly so many; TimeoutError if they do not come."""
+        """Receives exactly cnt bytes.  Raises TimeoutError if they do not come."""
         data = bytearray()
         self.socket.settimeout(self.timeout if timeout is None else max(timeout, 0.001))
         while len(data) < cnt:
@@ -237,18 +237,18 @@ class Peer:
         return bytes(data)
 
     def close(self):
-        """Just the end of the connection."""
+        """Closes the connection."""
         self.socket.close()
 
     def reset(self):
-        """The end of a process that died with something unread."""
+        """Closes the connection as a process that dies with unread data does."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     # -- opening ("Opening") --
 
     def preamble(self):
-        """What travels with the connection request."""
+        """The preamble, which travels with the connection request."""
         return struct.pack("<IIIIQHH", MAGIC, self.id, self.cookie, self.attempt, self.instance,
                            self.port, VERSION)
 
@@ -282,7 +282,7 @@ class Peer:
 
     def hello_record(self, *, versions=(VERSION, VERSION), order=BYTE_ORDER, magic=MAGIC,
                      exts=None, length=None, answers=0):
-        """See the table of HELLO's fields; exts: all bytes behind them."""
+        """A HELLO (see the table of its fields); exts: all bytes behind them."""
         if exts is None:
             exts = (extension(EXT_NAME, self.name) +
                     extension(EXT_BUDGET, struct.pack("<Q", self.eager_budget)) +
@@ -304,7 +304,7 @@ class Peer:
     # -- packets ("Packet header") --
 
     def header(self, record_cnt, *, seq=None, ack=None, window=None, flags=0, id=None, cookie=None):
-        """Of the next packet, unless told otherwise."""
+        """The header of the next packet, with the fields that are given."""
         return struct.pack("<IIIIHBB", self.peer_id if id is None else id,
                            self.peer_cookie if cookie is None else cookie,
                            self.next_seq if seq is None else seq,
@@ -312,7 +312,7 @@ class Peer:
                            self.window if window is None else window, record_cnt, flags)
 
     def packet(self, *records, **header):
-        """One packet of these records, under the next number."""
+        """Returns a packet of these records, with the next number."""
         return core_message(self.header(len(records), **header) + b"".join(records))
 
     def send(self, *records, **header):
@@ -323,7 +323,7 @@ class Peer:
         self.send_bytes(data)
 
     def send_many(self, packets):
-        """Packets of records each, in as few system calls as credits allow."""
+        """Sends a packet for each list of records, in as few system calls as credits allow."""
         packets, at = list(packets), 0
         while at < len(packets):
             self.await_credit()
@@ -335,7 +335,7 @@ class Peer:
             self.send_bytes(data)
 
     def repeat(self, records, cnt=1):
-        """The same packet cnt times: encoded but for its number, to be quick."""
+        """Sends the same packet cnt times; only its number is encoded anew, to be quick."""
         body, left = b"".join(records), cnt
         while left:
             self.await_credit()
@@ -347,7 +347,7 @@ class Peer:
             self.send_bytes(data)
 
     def take(self, timeout=None):
-        """One message of the core: (operation, pieces or payload)."""
+        """Receives one message of the core: (operation, pieces or payload)."""
         head = self.take_bytes(CORE_HEAD.size, timeout)
         version, op, _, _, cnt, head_len, _, size = CORE_HEAD.unpack(head)
         if version != CORE_VERSION:
@@ -364,36 +364,36 @@ class Peer:
         return op, payload
 
     def take_packet(self, timeout=None):
-        """The next packet; what else the core says is passed over."""
+        """Receives the next packet; other messages of the core are skipped."""
         while True:
             op, payload = self.take(timeout)
             if op == CORE_MSG:
                 return payload
 
     def take_record(self, *types):
-        """The first record of the next packet that begins with one of these types."""
+        """Returns the first record of the next packet that begins with one of these types."""
         while True:
             payload = self.take_packet()
             if len(payload) > HEADER_LEN and payload[HEADER_LEN] in types:
                 return payload[HEADER_LEN:]
 
     def readable(self, timeout=0.0):
-        """Whether the victim has said something."""
+        """Returns whether there is something to receive."""
         return bool(select.select([self.socket], [], [], timeout)[0])
 
     def drain(self):
-        """Consumes what has come, and so learns of new credits."""
+        """Consumes the packets that have come, and their credits."""
         while self.readable():
             self.take()
 
     # -- credits ("Credits") --
 
     def credits(self):
-        """Packets that may be sent; two are to be left unused by data."""
+        """Returns how many packets may be sent; data must leave two of them unused."""
         return serial(self.limit - self.next_seq)
 
     def await_credit(self):
-        """Waits for a grant, and pays those that the victim needs to give one."""
+        """Waits for a grant, and gives the victim the credits that it needs to send one."""
         self.drain()
         while self.credits() <= 2:
             self.take()
@@ -402,15 +402,15 @@ class Peer:
                 self.grant()
 
     def grant(self):
-        """A packet without records."""
+        """Sends a packet without records."""
         self.granted = self.seen
         self.send()
 
     # -- the end --
 
     def ended(self, timeout):
-        """Waits for the victim to end it; None if it does not, else how it did.
-        Its BYE is acknowledged: it waits for that ("Ends")."""
+        """Waits for the victim to end the session.  Returns None if it does not, else how it did.
+        Acknowledges the victim's BYE, for which the victim waits ("Ends")."""
         limit = time.monotonic() + timeout
         try:
             while time.monotonic() < limit:
@@ -435,9 +435,9 @@ class Listener:
         self.port = self.socket.getsockname()[1]
 
     def take(self):
-        """The socket of the next who connects."""
+        """Returns the socket of the next connection."""
         return self.socket.accept()[0]
 
     def close(self):
-        """Nobody can connect any more."""
+        """Closes the listening socket."""
         self.socket.close()

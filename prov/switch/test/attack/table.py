@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The table of attacks, and what several of them share.  Each attack is a function
-that is given a Field (attack.py): where the victim is, and what to hold it to.  It is
-one go, which ends by itself; the driver repeats it for as long as the attack is to last.
+that is given a Field (attack.py), which knows the victim and checks it.  A call is one
+go, which ends by itself; the driver repeats it for as long as the attack is to last.
 
 The decorator says in which mode the victim receives (victim.c), by how many MiB
 its memory may grow meanwhile and why that is enough, and what of its environment
@@ -9,14 +9,14 @@ differs.  In every attack the victim stays alive and the honest pair goes on.
 """
 
 SLOT_LEN = 256 << 10  # victim.c: the longest message that it receives whole
-SLOTS = 96  # and how many at once
-ANY_TAG = 1 << 63  # attack.h: what the victim receives
-LARGE_TAG = 3 << 62  # what it answers with 8 MiB in mode echo
-LOST_TAG = 0xDEAD  # nobody receives it
+SLOTS = 96  # victim.c: receives that it posts of each kind
+ANY_TAG = 1 << 63  # attack.h: the victim receives tags with this bit
+LARGE_TAG = 3 << 62  # in mode echo the victim answers this tag with 8 MiB
+LOST_TAG = 0xDEAD  # the victim posts no receive for it
 
-# What a receive context keeps that nobody received, by fi_switch(7): twice what it
-# is told, here as little as it may be, so that an attack need not be long, and 73 MiB.
-# malloc and the lists add something.
+# The memory that a receive context may keep for unmatched messages, by fi_switch(7):
+# twice UNEXPECTED_MAX, here its least value, so that an attack need not be long, and
+# 73 MiB.  malloc and the lists add some.
 UNMATCHED_ENV = {"FI_OFI_SWITCH_UNEXPECTED_MAX": str(1 << 20)}
 UNMATCHED_MIB = 2 + 73 + 25
 UNMATCHED_WHY = "a receive context keeps 2 x 1 + 73 MiB that nobody received at most"
@@ -31,13 +31,13 @@ class Attack:
 
     def __init__(self, run, mode, mib, why, env, ours):
         self.run, self.mode, self.mib, self.why, self.env = run, mode, mib, why, env
-        self.ours = ours  # the victim has to be, since it is told what to do
+        self.ours = ours  # the victim must be our program, since it gets commands
         self.name = run.__name__.replace("_", "-")
         self.doc = run.__doc__
 
 
 def attack(mode="none", mib=SESSION_MIB, why=SESSION_WHY, env=None, ours=False):
-    """Adds a function to the table."""
+    """Returns a decorator that adds a function to the table."""
 
     def add(run):
         ATTACKS.append(Attack(run, mode, mib, why, env or {}, ours))
