@@ -236,6 +236,12 @@ static void happen(struct link *link, struct link_event *event)
 	}
 }
 
+static void progress_all(struct link *link)
+{
+	for (unsigned i = 0; i < link->node_cnt; i++)
+		link_progress(link->node[i]);
+}
+
 static struct link_event *next_event(struct link *link)
 {
 	struct link_event *event;
@@ -253,8 +259,7 @@ bool link_step(struct link *link)
 
 	event = next_event(link);
 	if (!event) { /* progress may lead to new events */
-		for (unsigned i = 0; i < link->node_cnt; i++)
-			link_progress(link->node[i]);
+		progress_all(link);
 		event = next_event(link);
 	}
 	if (!event)
@@ -267,12 +272,6 @@ bool link_step(struct link *link)
 	free(event);
 	link_progress(node);
 	return true;
-}
-
-static void progress_all(struct link *link)
-{
-	for (unsigned i = 0; i < link->node_cnt; i++)
-		link_progress(link->node[i]);
 }
 
 /* An engine gives credits again to a session that it throttled after this many calls for
@@ -318,8 +317,7 @@ void link_wait(struct link *link, uint64_t ns)
 		if (next == end)
 			break;
 	}
-	for (unsigned i = 0; i < link->node_cnt; i++)
-		link_progress(link->node[i]);
+	progress_all(link);
 }
 
 /* -- making and ending ---------------------------------------------------- */

@@ -120,19 +120,31 @@ bool link_op_holds(const struct link_op *op, uint32_t pattern, size_t len)
 	return true;
 }
 
+/* Counts an operation as pending before it is given to the engine. */
+static void pend(struct link_op *op)
+{
+	op->pending = true;
+	op->node->op_cnt++;
+}
+
+/* ret: the engine's answer.  An operation that the engine refused is not pending. */
+static int pend_end(struct link_op *op, int ret)
+{
+	if (ret) {
+		op->pending = false;
+		op->node->op_cnt--;
+	}
+	return ret;
+}
+
 int link_send(struct sess *sess, struct link_op *op)
 {
 	int ret;
 
-	op->pending = true;
-	op->node->op_cnt++;
-	ret = sess_send(sess, &op->op);
-	if (ret) {
-		op->pending = false;
-		op->node->op_cnt--;
-	} else if (op->op.flags & SESS_INJECT) {
+	pend(op);
+	ret = pend_end(op, sess_send(sess, &op->op));
+	if (!ret && op->op.flags & SESS_INJECT)
 		memset(op->buf, 0xee, op->size);
-	}
 	return ret;
 }
 
@@ -144,8 +156,7 @@ struct sess_op *link_op_part(struct sess_op *sess_op)
 		return NULL;
 	part = link_memory(sizeof(*part));
 	part->node = whole->node;
-	part->pending = true;
-	part->node->op_cnt++;
+	pend(part);
 	whole->part[whole->part_cnt++] = part;
 	return &part->op;
 }
@@ -157,14 +168,6 @@ int link_recv(struct link_op *op)
 
 int link_recv_from(struct sess_rx *rx, struct link_op *op)
 {
-	int ret;
-
-	op->pending = true;
-	op->node->op_cnt++;
-	ret = sess_recv(rx, &op->op);
-	if (ret) {
-		op->pending = false;
-		op->node->op_cnt--;
-	}
-	return ret;
+	pend(op);
+	return pend_end(op, sess_recv(rx, &op->op));
 }
