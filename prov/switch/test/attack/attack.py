@@ -13,7 +13,8 @@ some rounds since it began; it passes if
     (the attack itself checks it, with the methods of Field),
   - and afterwards only the honest session is left.
 
-The time of a round is printed but not judged: a machine may be slow.  Waiting is for events, and PATIENCE only bounds it.
+The time of a round is printed but not judged: a machine may be slow.  Waiting is for
+events, and PATIENCE only bounds it.
 """
 import argparse
 import json

@@ -8,7 +8,6 @@
  * usage: honest HOST PORT
  */
 #include <arpa/inet.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +21,8 @@
 static struct func_node node;
 static struct func_req ping_req, pong_req;
 static unsigned long long rounds, recent, recent_ns, worst_ns, began;
-static unsigned long long
-	awaited; /* the next report is due after so many rounds; 0: no report is due */
+/* the next report is due after so many rounds; 0: no report is due */
+static unsigned long long awaited;
 
 static unsigned long long now(void)
 {
@@ -74,16 +73,11 @@ static void say_port(const struct func_addr *name)
 /* Returns false when the standard input has ended. */
 static bool listen_to_stdin(void)
 {
-	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
-	char line[64];
-	ssize_t len;
+	char line[ATTACK_LINE];
+	int ret = attack_line(line);
 
-	if (poll(&fd, 1, 0) <= 0)
-		return true;
-	len = read(STDIN_FILENO, line, sizeof(line) - 1);
-	if (len <= 0)
-		return false;
-	line[len] = 0;
+	if (ret <= 0)
+		return !ret;
 	if (sscanf(line, "await %llu", &awaited) == 1)
 		say_awaited();
 	else

@@ -17,7 +17,6 @@
  * buffers have changed); close
  */
 #include <arpa/inet.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -335,24 +334,13 @@ static bool obey(const char *line)
 	return true;
 }
 
-/* Reads a line of the standard input; lines are short and come one at a time.  Returns false
- * at its end. */
+/* Returns false when the standard input has ended, or a line says so. */
 static bool listen_to_stdin(void)
 {
-	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
-	char line[64], *end;
-	ssize_t len;
+	char line[ATTACK_LINE];
+	int ret = attack_line(line);
 
-	if (poll(&fd, 1, 0) <= 0)
-		return true;
-	len = read(STDIN_FILENO, line, sizeof(line) - 1);
-	if (len <= 0)
-		return false;
-	line[len] = 0;
-	end = strchr(line, '\n');
-	if (end)
-		*end = 0;
-	return obey(line);
+	return ret > 0 ? obey(line) : !ret;
 }
 
 /* -- the program -------------------------------------------------------------------- */
