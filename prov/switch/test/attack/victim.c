@@ -407,7 +407,7 @@ int main(int argc, char **argv)
 
 	mode = mode_of(argc > 1 ? argv[1] : "none");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGALRM, SIG_IGN); /* nothing has to come for a long time */
+	signal(SIGALRM, SIG_IGN); /* no message need come for a long time */
 	signal(SIGPIPE, SIG_DFL);
 	open_endpoint(argc > 2 ? atoi(argv[2]) : 0);
 	ping_await();

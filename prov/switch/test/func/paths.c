@@ -122,8 +122,7 @@ static bool own_addr(enum kind kind, struct func_addr *addr)
 
 static void set_port_of(struct func_addr *addr, const struct func_addr *of)
 {
-	const size_t at =
-		offsetof(struct sockaddr_in, sin_port); /* the same offset as in sockaddr_in6 */
+	const size_t at = offsetof(struct sockaddr_in, sin_port); /* as in sockaddr_in6 */
 
 	memcpy(addr->bytes + at, of->bytes + at, sizeof(in_port_t));
 }

@@ -103,7 +103,7 @@ static void disagree(struct func_team *team, int rank)
 /* The cores of the first and the second process, and whether they can connect. */
 static const struct cores {
 	const char *prov[2], *type[2]; /* core type; NULL: chosen automatically */
-	bool meet;		       /* they understand each other */
+	bool meet;		       /* both cores use the same protocol */
 	/* the sockets core ends its own process when a peer of another kind connects to it
 	 * (libfabric 1.17): here it only connects */
 	bool connects_only;

@@ -194,7 +194,7 @@ static void wake_by(struct fid_wait *set, struct cause *cause)
 	FUNC_TRUE(!pthread_join(thread, NULL));
 	if (cause->what == BY_SIGNAL) /* a signal does not last */
 		FUNC_ERR(fi_wait(set, 0), FI_ETIMEDOUT);
-	else /* it stays until the entry is read */
+	else /* the entry stays until it is read */
 		FUNC_OK(fi_wait(set, 0));
 }
 

@@ -46,7 +46,7 @@ static struct func_addr addr_of(const char *host)
 /* Returns the host's address with the port of another address. */
 static struct func_addr at_port_of(const char *host, const struct func_addr *of)
 {
-	const size_t at = offsetof(struct sockaddr_in, sin_port); /* and of sockaddr_in6 */
+	const size_t at = offsetof(struct sockaddr_in, sin_port); /* as in sockaddr_in6 */
 	struct func_addr addr = addr_of(host);
 
 	memcpy(addr.bytes + at, of->bytes + at, sizeof(in_port_t));

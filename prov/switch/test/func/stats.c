@@ -92,7 +92,7 @@ static char *stats_file(int rank)
 	char *name = func_alloc(300);
 
 	snprintf(name, 300, "%s/func_stats.%d.%d", dir ? dir : "/tmp", (int)getpid(), rank);
-	unlink(name); /* it may be left from a process that was killed and had the same id */
+	unlink(name); /* a killed process with the same id may have left it */
 	setenv(VAR(STATS), name, 1);
 	return name;
 }

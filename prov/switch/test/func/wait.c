@@ -141,7 +141,7 @@ struct sleeper {
 	ssize_t ret;
 	atomic_int tid;
 	unsigned long slept;
-	atomic_int about; /* it is about to sleep */
+	atomic_int about; /* the thread is about to sleep */
 	atomic_int woken;
 };
 

@@ -25,8 +25,7 @@ const char *func_host(void)
 
 void func_own_host(void)
 {
-	const unsigned number =
-		(unsigned)getppid(); /* the same number in all processes of a team */
+	const unsigned number = (unsigned)getppid(); /* the same in all processes of a team */
 	char host[24];
 
 	snprintf(host, sizeof(host), "127.%u.%u.%u", 128 + (number >> 16) % 64, (number >> 8) % 256,

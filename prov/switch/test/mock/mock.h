@@ -45,7 +45,7 @@ struct mock_config {
 	bool on;
 	uint64_t mode;
 	int mr_mode;
-	uint64_t rma; /* of FI_READ, FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE */
+	uint64_t rma; /* the offered kinds of FI_READ, FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE */
 	size_t iov_limit, inject_size, prefix_size, key_size, tx_size, rx_size, max_msg;
 	size_t fail_mr; /* this and later registrations fail; 0: none */
 	bool rm, sas, eager;

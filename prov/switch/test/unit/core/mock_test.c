@@ -229,7 +229,7 @@ static int ask_with(uint64_t caps, uint64_t mode, int mr_mode)
 
 Test(mock, shows_only_when_called)
 {
-	unsetenv("MOCK_CORE"); /* it may be set when the test is run by hand */
+	unsetenv("MOCK_CORE"); /* the variable may be set when the test is run by hand */
 	cr_assert_eq(ask_with(FI_MSG, 0, 0), -FI_ENODATA);
 }
 
