@@ -68,9 +68,11 @@ void backlog_greet(struct sess_link *link)
 	greet_session(link->sess);
 }
 
+/* Packets of a link that closes are not counted: it takes the last of them, and the numbers go
+ * on over another one. */
 void backlog_promise(struct sess_link *link, int32_t packets)
 {
-	if (link->sess->state < SESS_FAILED && link->state < LINK_DOWN)
+	if (link->sess->state < SESS_FAILED && link->state < LINK_CLOSING)
 		link->sess->ep->rx->promised += packets * (int64_t)link->core->config.buffer_size;
 }
 
@@ -145,6 +147,12 @@ void backlog_grant(struct sess_link *link)
 	credit->rx_grant = (uint16_t)(grant > SESS_CREDITS_MIN ? grant : SESS_CREDITS_MIN);
 }
 
+void backlog_forget_link(struct sess_link *link)
+{
+	if (link->has & LINK_GREETED)
+		backlog_promise(link, -credit_left(&link->credit));
+}
+
 void backlog_progress(struct sess_engine *engine)
 {
 	struct sess *sess, *next;
@@ -190,8 +198,7 @@ void backlog_forget(struct sess *sess)
 	sess->is_throttled = false;
 	TAILQ_FOREACH (link, &sess->links, sess_entry) {
 		link->credit.throttled = false;
-		if (link->has & LINK_GREETED)
-			backlog_promise(link, -credit_left(&link->credit));
+		backlog_forget_link(link);
 	}
 	sess->ep->rx->budgets -= (int64_t)sess->own_budget;
 	sess->own_budget = 0;
@@ -276,7 +283,7 @@ static int64_t promised(const struct sess *sess)
 	int64_t bytes = 0;
 
 	TAILQ_FOREACH (link, &sess->links, sess_entry)
-		if (link->has & LINK_GREETED && link->state < LINK_DOWN)
+		if (link->has & LINK_GREETED && link->state < LINK_CLOSING)
 			bytes += credit_left(&link->credit) *
 				 (int64_t)link->core->config.buffer_size;
 	return bytes;

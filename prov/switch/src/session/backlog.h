@@ -20,6 +20,8 @@ void backlog_move(struct sess_ep *ep, struct sess_rx *to);
 void backlog_greet(struct sess_link *link);
 /* The peer may send so many more packets. */
 void backlog_promise(struct sess_link *link, int32_t packets);
+/* The link is about to close, or to go down: nothing more is promised over it. */
+void backlog_forget_link(struct sess_link *link);
 /* A packet is about to tell the peer its window. */
 void backlog_grant(struct sess_link *link);
 void backlog_progress(struct sess_engine *engine);

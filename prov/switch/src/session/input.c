@@ -95,16 +95,12 @@ static void read_records(struct sess_link *link, unsigned cnt, const uint8_t *p,
 static void take_header(struct sess_link *link, const struct wire_header *header)
 {
 	struct sess *sess = link->sess;
-	struct sess_link *each;
 
 	if (!credit_received(&link->credit, header->seq, header->record_cnt)) {
 		session_expel(sess, EPROTO, "a packet out of order or beyond its credits");
 		return;
 	}
-	/* links share the numbers of packets: what came over one may come over no other */
-	TAILQ_FOREACH (each, &sess->links, sess_entry)
-		if (each->has & LINK_GREETED)
-			backlog_promise(each, -1);
+	backlog_promise(link, -1);
 	if (!credit_update(&link->credit, header->ack, header->window)) {
 		session_expel(sess, EPROTO, "credits that do not add up");
 		return;

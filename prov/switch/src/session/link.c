@@ -208,8 +208,7 @@ static void go_down(struct sess_link *link, int error)
 	if (link->state == LINK_DOWN)
 		return;
 	timer_stop(&link->timer);
-	if (link->has & LINK_GREETED)
-		backlog_promise(link, -credit_left(&link->credit));
+	backlog_forget_link(link);
 	link->state = LINK_DOWN;
 	link->error = error;
 	link->due &= LINK_REFUSE;
@@ -269,6 +268,7 @@ void sess_link_close(struct sess_link *link)
 
 	if (link->state > LINK_OPEN || sess->state >= SESS_FAILED)
 		return;
+	backlog_forget_link(link);
 	link->state = LINK_CLOSING;
 	if (sess->link == link) {
 		sess->link = NULL;

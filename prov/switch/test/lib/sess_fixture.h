@@ -53,7 +53,7 @@ static inline void expect_books_balance(const struct sess_rx *rx)
 			piled_up += sess->kept != 0;
 			budgets += (int64_t)sess->own_budget;
 			TAILQ_FOREACH (link, &sess->links, sess_entry)
-				if (link->has & LINK_GREETED && link->state < LINK_DOWN)
+				if (link->has & LINK_GREETED && link->state < LINK_CLOSING)
 					promised += credit_left(&link->credit) *
 						    (int64_t)link->core->config.buffer_size;
 		}

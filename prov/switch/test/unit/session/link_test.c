@@ -254,6 +254,17 @@ Test(link, a_link_that_is_refused_ends_alone)
 	link_leak_check();
 }
 
+/* The only link of the node's only session: what its peer may send is what was promised. */
+static void expect_promised(const struct link_node *node)
+{
+	const struct sess_link *link = sess_link(TAILQ_FIRST(&node->ep->sessions));
+
+	cr_assert_eq(node->ep->rx->promised,
+		     credit_left(&link->credit) * (int64_t)node->config.core.buffer_size,
+		     "%lld bytes are promised, %d packets are left",
+		     (long long)node->ep->rx->promised, credit_left(&link->credit));
+}
+
 /* Messages of all ways are under way in both directions when both sides close their link,
  * after so many steps.  Whatever they still need goes over the next link. */
 static bool closed_after(enum sess_way way, unsigned steps)
@@ -292,6 +303,8 @@ static bool closed_after(enum sess_way way, unsigned steps)
 	cr_assert_eq(TAILQ_NEXT(TAILQ_FIRST(&a->links), sess_entry), NULL, "the first is over");
 	cr_assert_eq(TAILQ_NEXT(TAILQ_FIRST(&b->links), sess_entry), NULL, "the first is over");
 	cr_assert_eq(a->link->xfer_cnt, 0);
+	expect_promised(duo.a);
+	expect_promised(duo.b);
 	duo_close(&duo);
 	return done;
 }
