@@ -168,12 +168,12 @@ struct sess_config {
 	uint8_t host_len;	     /* bytes of: */
 	uint8_t host[SESS_HOST_MAX]; /* the host's identity, told to peers */
 	void (*random)(void *buf, size_t len); /* required: not to be guessed by a peer */
-	/* A new operation for a message that this receive with MULTI matched, or
-	 * NULL (it then ends with ENOMEM).  The engine fills it in and completes
-	 * it like a receive.  The receive itself completes when too little memory
-	 * is left, ahead of those of its parts that are still under way.
-	 * Required where MULTI is used. */
-	struct sess_op *(*part)(struct sess_op *whole);
+	/* A slot: a new operation for a message that this multi-receive buffer (a receive with
+	 * MULTI) matched, or NULL, and then the buffer ends with ENOMEM.  The engine fills it
+	 * in and completes it like a receive.  The buffer itself completes when too little
+	 * memory is left, ahead of slots that are still under way.  Required where MULTI is
+	 * used. */
+	struct sess_op *(*slot)(struct sess_op *buffer);
 };
 
 /* Limits of a core, and those that the user sets for it.  Units and zero as above. */

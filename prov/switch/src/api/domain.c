@@ -155,7 +155,7 @@ static int open_engine(struct switch_domain *domain)
 		.hello_timeout = params->hello_timeout * UINT64_C(1000000),
 		.close_timeout = params->close_timeout * UINT64_C(1000000),
 		.random = switch_random,
-		.part = switch_op_slot,
+		.slot = switch_op_slot,
 	};
 	int ret;
 

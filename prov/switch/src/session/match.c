@@ -23,19 +23,19 @@ void match_unpost(struct sess_op *op)
 	index_receive_remove(match_queue(op->rx, op->flags), op);
 }
 
-/* The first receive that takes such a message, unlinked, or its next part; or
+/* The first receive that takes such a message, unlinked, or its next slot; or
  * NULL.  Untagged receives have tag and ignore 0, as untagged messages have. */
 struct sess_op *match_posted(struct sess_ep *ep, uint16_t flags, uint64_t tag, uint64_t source,
 			     uint64_t len)
 {
 	const struct match_queue *queue = match_queue(ep->rx, flags);
-	struct sess_op *op, *part;
+	struct sess_op *op, *slot;
 
 	while ((op = index_receive_find(queue, ep->rx, tag, source))) {
 		if (op->flags & SESS_MULTI) {
-			part = multi_part(op, ep, len);
-			if (part)
-				return part;
+			slot = multi_slot(op, ep, len);
+			if (slot)
+				return slot;
 			continue; /* it has ended */
 		}
 		match_unpost(op);
@@ -167,22 +167,22 @@ static void post(struct sess_op *op)
 	index_receive_add(match_queue(op->rx, op->flags), op);
 }
 
-/* Messages that are there already are given parts of the memory while it lasts. */
-static void recv_multi(struct sess_rx *rx, struct sess_op *whole)
+/* Messages that are there already are given slots as long as memory is left. */
+static void recv_multi(struct sess_rx *rx, struct sess_op *buffer)
 {
 	struct sess_message *message;
-	struct sess_op *part;
+	struct sess_op *slot;
 
-	post(whole);
-	while (whole->state == OP_POSTED && (message = find_unexpected(rx, whole))) {
-		part = multi_part(whole, message->ep, message->total);
-		if (!part)
+	post(buffer);
+	while (buffer->state == OP_POSTED && (message = find_unexpected(rx, buffer))) {
+		slot = multi_slot(buffer, message->ep, message->total);
+		if (!slot)
 			return;
 		message_take(message);
-		deliver(part, message);
+		deliver(slot, message);
 	}
-	if (whole->state == OP_POSTED && rx->ended)
-		match_end_posted(match_queue(rx, whole->flags), rx->ended);
+	if (buffer->state == OP_POSTED && rx->ended)
+		match_end_posted(match_queue(rx, buffer->flags), rx->ended);
 }
 
 static bool is_sound(const struct sess_op *op)

@@ -26,8 +26,8 @@ void match_discard(struct sess_message *message, enum wire_status status);
 void match_end_posted(struct match_queue *queue, int error);
 
 /* session/multi.c */
-/* The operation for a message of len bytes to ep that a posted receive with
- * MULTI matched.  NULL: memory is short, and the receive is over. */
-struct sess_op *multi_part(struct sess_op *whole, struct sess_ep *ep, uint64_t len);
+/* The slot for a message of len bytes to ep that a multi-receive buffer matched.  NULL:
+ * memory is short, and the buffer has ended. */
+struct sess_op *multi_slot(struct sess_op *buffer, struct sess_ep *ep, uint64_t len);
 
 #endif

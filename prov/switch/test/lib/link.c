@@ -350,7 +350,7 @@ struct link_config link_config(void)
 				.close_timeout = 1000000000,
 				.first_seq = UINT32_MAX - 20,
 				.random = link_engine_random,
-				.part = link_op_part,
+				.slot = link_op_part,
 			},
 		.core =
 			{

@@ -190,7 +190,7 @@ int link_send(struct sess *sess, struct link_op *op);
 int link_recv(struct link_op *op);
 /* Posts a receive to rx, a receive context of the node's engine other than its endpoint's own. */
 int link_recv_from(struct sess_rx *rx, struct link_op *op);
-/* The engine's sess_config.part: creates the operation of one message of a receive with
+/* The engine's sess_config.slot: creates the operation of one message of a receive with
  * SESS_MULTI.  The caller destroys the parts; they use the memory of the receive. */
 struct sess_op *link_op_part(struct sess_op *whole);
 
