@@ -229,7 +229,8 @@ static struct sess_packet *fill(struct sess_link *link)
 		return NULL;
 	}
 	link->packet = packet;
-	record_add_controls(packet);
+	if (!STAILQ_EMPTY(&sess->controls))
+		record_add_controls(packet);
 	record_add_budget(packet);
 	if (credit_may_send(&link->credit, CREDIT_DATA)) {
 		link->stalled_on_credit = false;
