@@ -149,11 +149,15 @@ enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_requ
 	 * not, the peer accepted because it had none of its own: it made this one since. */
 	if (sess->state == SESS_OPENING && link->is_opener)
 		return ours_wins ? SESS_CROSS_REFUSE : SESS_CROSS_RENEW;
+	/* The opener of this session may not be the peer: neither its instance nor its attempt
+	 * counts. */
+	if (sess->state == SESS_OPENING)
+		return SESS_CROSS_BESIDE;
 	/* The peer made this request before the connection that the session has. */
 	if (sess->peer_instance == request->instance &&
 	    (!link || (int32_t)(request->attempt - link->peer_attempt) <= 0))
 		return SESS_CROSS_REFUSE;
-	return sess->state == SESS_OPENING ? SESS_CROSS_BESIDE : SESS_CROSS_RENEW;
+	return SESS_CROSS_RENEW;
 }
 
 void sess_probe(struct sess *sess)

@@ -361,11 +361,11 @@ static int reserve(struct func_addr *addr)
 
 /* Connects to us in the friend's name, and is accepted; our answer. */
 static void claim_is_accepted(struct func_team *team, struct func_node *node, uint64_t instance,
-			      struct sess_request *answer)
+			      uint32_t attempt, struct sess_request *answer)
 {
 	struct func_event event;
 
-	claim_begin(team, node, port_of(func_addr_of(team, FRIEND, NULL)), instance, ATTEMPT,
+	claim_begin(team, node, port_of(func_addr_of(team, FRIEND, NULL)), instance, attempt,
 		    GUESS);
 	FUNC_EVENT(node, &event, FI_CONNECTED);
 	FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, answer));
@@ -390,7 +390,7 @@ static void send_packet(struct func_node *node, const struct sess_request *answe
 	FUNC_DONE(node, &out);
 }
 
-/* Says hello over a connection that was accepted. */
+/* Says hello over a connection that was accepted; its attempt does not matter. */
 static void send_hello(struct func_node *node, uint64_t instance, const struct sess_request *answer)
 {
 	const struct wire_hello hello = {
@@ -451,14 +451,14 @@ static void ungreeted(struct func_team *team, int rank)
 	case FRIEND:
 		fd = reserve(&addr);
 		func_publish(team, FRIEND, &addr);
-		claim_is_accepted(team, &node, 5, &answer);
+		claim_is_accepted(team, &node, 5, ATTEMPT, &answer);
 		func_say(team, BEGUN, 1);
 		func_hear(team, NULL, SENT, 2);
 		greet(&node, 5, &answer);
 		break;
 	case IMPOSTOR:
 		func_hear(team, NULL, SENT, 1);
-		claim_is_accepted(team, &node, 1, &answer);
+		claim_is_accepted(team, &node, 1, ATTEMPT, &answer);
 		func_say(team, WAITING, 1);
 		break;
 	default:
@@ -511,7 +511,7 @@ static void second(struct func_team *team, int rank)
 		func_hear(team, NULL, BEGUN, 1);
 		if (rank == IMPOSTOR)
 			func_hear(team, NULL, WAITING, 1);
-		claim_is_accepted(team, &node, (uint64_t)rank + 5, &answer);
+		claim_is_accepted(team, &node, (uint64_t)rank + 5, ATTEMPT, &answer);
 		func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
 		func_hear(team, NULL, WAITING, 2);
 		if (rank == greeter) {
@@ -524,6 +524,45 @@ static void second(struct func_team *team, int rank)
 		}
 		func_hear(team, NULL, OVER, 2);
 	}
+	func_close(&node);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* It is ahead of a peer, as a later attempt of that very instance, and never greets: the
+ * peer is let in, and has its name. */
+static void ahead(struct func_team *team, int rank)
+{
+	struct func_req out = {.done = 0};
+	struct sess_request answer;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9];
+	fi_addr_t peer;
+	int fd = -1;
+
+	switch (rank) {
+	case FRIEND:
+		fd = reserve(&addr);
+		func_publish(team, FRIEND, &addr);
+		func_hear(team, NULL, WAITING, 1);
+		claim_is_accepted(team, &node, 5, 1, &answer);
+		greet(&node, 5, &answer);
+		func_say(team, GREETED, 1);
+		break;
+	case IMPOSTOR:
+		claim_is_accepted(team, &node, 5, ATTEMPT, &answer);
+		func_say(team, WAITING, 1);
+		break;
+	default:
+		open_here(team, US, &node);
+		peer = know(team, FRIEND, &node);
+		func_hear(team, &node, GREETED, 1);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL, peer, 1, &out));
+		FUNC_DONE(&node, &out);
+		func_say(team, OVER, 1);
+	}
+	func_hear(team, NULL, OVER, 1);
 	func_close(&node);
 	if (fd >= 0)
 		close(fd);
@@ -565,7 +604,7 @@ static void renamed(struct func_team *team, int rank)
 		func_hear(team, NULL, BEGUN, 1);
 		if (rank == IMPOSTOR)
 			func_hear(team, NULL, WAITING, 1);
-		claim_is_accepted(team, &node, (uint64_t)rank + 5, &answer);
+		claim_is_accepted(team, &node, (uint64_t)rank + 5, ATTEMPT, &answer);
 		func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
 		func_hear(team, NULL, SENT, 1);
 		if (rank == greeter) {
@@ -588,6 +627,7 @@ int main(int argc, char **argv)
 		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
 		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},
 		{"a peer that has not greeted yet", 3, ungreeted, FUNC_SWITCH, 0},
+		{"a peer by its own instance", 3, ahead, FUNC_SWITCH, 0},
 		{"a peer that greets first", 3, second, FUNC_SWITCH, FRIEND},
 		{"a peer that is greeted for first", 3, second, FUNC_SWITCH, IMPOSTOR},
 		{"a peer that is removed before the first greets", 3, renamed, FUNC_SWITCH, FRIEND},
