@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Reliable datagram endpoints: a session with each peer, opened by the first
- * send to it or by its first to us, found by address.  Crossing connects are
- * settled by the engine's rule.  The domain's lock is held.
+ * send to it or by its first to us, found by address.  The engine's rule settles crossing
+ * connects; a request in the name of a peer that this endpoint connects to itself is a claim
+ * (peer/claim.c).  The domain's lock is held.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/compat.h"
 #include "base/switch.h"
 #include "core/core.h"
+#include "peer/claim.h"
 #include "peer/conn.h"
 #include "peer/data.h"
 #include "peer/local.h"
@@ -264,19 +266,10 @@ static struct switch_conn *find_maker(struct switch_rdm *rdm, const struct sess_
 }
 
 /* ours: of CROSSING, the nonce of our own request, which goes on. */
-static void reject(struct switch_rdm *rdm, struct core_request *request, enum switch_refusal why,
-		   const struct switch_nonce *ours)
-{
-	uint8_t data[SWITCH_REFUSAL_MAX];
-	const size_t len = switch_refusal_write(why, ours, data);
-
-	rdm->local.pump->core.ops->reject(request, len ? data : NULL, len);
-}
-
 static void refuse(struct switch_rdm *rdm, struct core_event *event, enum switch_refusal why,
 		   const struct switch_nonce *ours)
 {
-	reject(rdm, event->request, why, ours);
+	switch_claim_reject(rdm->local.pump, event->request, why, ours);
 	event->request = NULL;
 }
 
@@ -325,97 +318,7 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 		hold_name(conn);
 }
 
-/* -- who is who: two that claim one name ---------------------------------------------- */
-
-/*
- * A peer's IP address is the core's word; its port is only its own.  So whoever can connect
- * from that address can claim any name there.  Where we connect to a name ourselves, the one
- * who listens there is the peer: a request in its name waits, and is adopted only if the
- * peer says over our own connection, with its refusal, that this request is its own.  The
- * peer cannot tell whether the request that it refuses is ours, so its refusal has only a
- * proof (struct switch_proof), which helps no impostor.
- */
-
-/* Our attempt gives way to the peer's. */
-static void adopt(struct switch_conn *conn, struct core_request *core_request,
-		  const struct sess_request *request)
-{
-	int ret;
-
-	switch_link_drop_path(&conn->link);
-	sess_adopt(conn->link.sess, request);
-	ret = switch_conn_accept_path(conn, core_request, NULL, 0);
-	if (ret)
-		sess_path_down(sess_link(conn->link.sess), -ret);
-}
-
-/* Nobody waits to be this peer any more. */
-static void drop_claim(struct switch_conn *conn)
-{
-	if (conn->claim)
-		reject(rdm_of(conn->local), conn->claim, SWITCH_REFUSAL_AGAIN, NULL);
-	conn->claim = NULL;
-}
-
-static bool is_winner(const struct switch_conn *conn, const struct switch_proof *proof)
-{
-	return conn->yields && switch_proof_equal(proof, &conn->winner);
-}
-
-/* Somebody connects in the name of a peer that we connect to. */
-static void claim(struct switch_conn *conn, struct core_event *event,
-		  const struct sess_request *request)
-{
-	struct core_request *core_request = event->request;
-	struct switch_proof proof;
-
-	if (!switch_proof_read(event->data, event->len, &proof)) {
-		refuse(rdm_of(conn->local), event, SWITCH_REFUSAL_NONE, NULL);
-	} else if (is_winner(conn, &proof)) {
-		event->request = NULL;
-		adopt(conn, core_request, request);
-	} else if (conn->yields || conn->claim) {
-		refuse(rdm_of(conn->local), event, SWITCH_REFUSAL_AGAIN, NULL);
-	} else {
-		event->request = NULL;
-		conn->claim = core_request;
-		conn->claimant = *request;
-		conn->claim_proof = proof;
-	}
-}
-
-/* The peer's own connection goes on, and it says which that is. */
-static void yield(struct switch_conn *conn, const struct switch_proof *winner)
-{
-	struct core_request *request = conn->claim;
-
-	conn->yields = true;
-	conn->winner = *winner;
-	if (request && is_winner(conn, &conn->claim_proof)) {
-		conn->claim = NULL;
-		adopt(conn, request, &conn->claimant);
-	} else {
-		drop_claim(conn);
-	}
-}
-
-static bool rdm_refused(struct switch_conn *conn, const void *data, size_t len)
-{
-	struct switch_proof winner;
-
-	switch (switch_refusal_read(data, len, &winner)) {
-	case SWITCH_REFUSAL_CROSSING:
-		yield(conn, &winner);
-		return true;
-	case SWITCH_REFUSAL_AGAIN:
-		sess_retry(conn->link.sess);
-		return true;
-	case SWITCH_REFUSAL_CLOSING:
-	case SWITCH_REFUSAL_NONE:
-		break;
-	}
-	return false;
-}
+/* -- requests ------------------------------------------------------------------------------ */
 
 static void rdm_connect(struct switch_conn *conn)
 {
@@ -502,7 +405,7 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 		       &conn->nonce);
 		break;
 	case SESS_CROSS_ADOPT:
-		claim(conn, event, &request);
+		switch_claim_make(conn, event, &request);
 		break;
 	case SESS_CROSS_RENEW:
 		renew(conn, event, &request, &name);
@@ -591,7 +494,7 @@ static void rdm_up(struct switch_conn *conn)
 	struct switch_conn *holder = find_peer(rdm, &conn->addr);
 	fi_addr_t fi_addr;
 
-	drop_claim(conn);
+	switch_claim_drop(conn);
 	if (holder == conn)
 		return;
 	if (holder && (holder->is_sure || sess_is_up(holder->link.sess))) {
@@ -611,7 +514,7 @@ static void rdm_up(struct switch_conn *conn)
 /* The endpoint closes, or the connection is about to be freed. */
 static void rdm_leave(struct switch_conn *conn)
 {
-	drop_claim(conn);
+	switch_claim_drop(conn);
 	rdm_forget(conn);
 }
 
@@ -645,7 +548,7 @@ const struct switch_role switch_rdm_role = {
 	.up = rdm_up,
 	.bye = rdm_forget,
 	.down = rdm_down,
-	.refused = rdm_refused,
+	.refused = switch_claim_refused,
 	.connect = rdm_connect,
 	.forget = rdm_leave,
 	.gone = rdm_leave,
