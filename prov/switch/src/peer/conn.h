@@ -36,8 +36,8 @@ struct switch_conn {
 	struct switch_addr addr;	/* the peer's name: its IP address, its listener's port */
 	struct switch_unknown *unknown; /* the unknown source that it is, or NULL */
 	struct switch_nonce nonce;	/* of our request */
-	/* While we connect to the peer: another request in its name, which waits for an answer;
-	 * and the peer's word over our own connection. */
+	/* While we connect to the peer (peer/claim.c): a request in its name, which waits for an
+	 * answer; and the peer's word over our own connection. */
 	struct core_request *claim; /* NULL: none */
 	struct sess_request claimant;
 	struct switch_proof claim_proof;
