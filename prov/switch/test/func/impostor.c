@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <rdma/fi_ext_switch.h>
+
 #include "lib/func_common.h"
 #include "peer/data.h"
 #include "session/wire.h"
@@ -146,6 +148,16 @@ static void call(struct func_node *node, fi_addr_t peer, uint64_t tag)
 	func_verify(in_buf, LEN, ~tag);
 }
 
+static uint64_t credit_packets(struct func_node *node)
+{
+	struct fi_switch_ops_ep *ops;
+	struct fi_switch_stats stats = {.size = sizeof(stats)};
+
+	FUNC_OK(fi_open_ops(&node->ep->fid, FI_SWITCH_EP_OPS, 0, (void **)&ops, NULL));
+	FUNC_OK(ops->stats(node->ep, &stats));
+	return stats.tx_credit_packets;
+}
+
 /* -- cases --------------------------------------------------------------------------- */
 
 /*
@@ -194,6 +206,33 @@ static void established(struct func_team *team, int rank)
 		func_say(team, BEGUN, 1);
 		while (!atomic_load(&team->word[TURNED_AWAY])) /* messages continue meanwhile */
 			call(&node, peer, ++tag);
+		call(&node, peer, STOP_TAG);
+	}
+	func_close(&node);
+}
+
+/* The impostor claims the name of a peer that has a session, and is silent: a packet asks the core about it each time, for the peer
+ * may have been started anew. */
+static void silent(struct func_team *team, int rank)
+{
+	struct func_node node;
+	uint64_t before;
+	fi_addr_t peer;
+
+	if (rank == IMPOSTOR) {
+		established(team, rank);
+		return;
+	}
+	open_here(team, rank, &node);
+	peer = know(team, rank == US ? FRIEND : US, &node);
+	if (rank == FRIEND) {
+		answer(&node, peer);
+	} else {
+		call(&node, peer, FIRST_TAG);
+		before = credit_packets(&node);
+		func_say(team, BEGUN, 1);
+		func_hear(team, &node, TURNED_AWAY, 1);
+		FUNC_TRUE(credit_packets(&node) >= before + ROUNDS);
 		call(&node, peer, STOP_TAG);
 	}
 	func_close(&node);
@@ -623,6 +662,7 @@ int main(int argc, char **argv)
 	static const struct func_case cases[] = {
 		{"an established peer, by a greater instance", 3, established, FUNC_SWITCH, 0},
 		{"an established peer, by a smaller instance", 3, established, FUNC_SWITCH, 1},
+		{"an established peer that is silent", 3, silent, FUNC_SWITCH, 0},
 		{"the endpoint itself", 3, ourselves, FUNC_SWITCH, 0},
 		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
 		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},

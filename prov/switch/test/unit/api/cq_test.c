@@ -340,6 +340,41 @@ Test(cq, a_counter_tells_of_change_before_it_lets_sleep)
 	cr_assert_eq(fi_close(&cntr->fid), 0);
 }
 
+static const struct core_ops *real_ops;
+static bool comes; /* one more entry */
+
+/* Comes in the very last look before the sleep. */
+static int complete_once(struct core_domain *core)
+{
+	if (comes)
+		switch_op_complete(the_domain(), receive(cq, 1));
+	comes = false;
+	return real_ops->trywait(core);
+}
+
+static void complete_later(void *op)
+{
+	complete(op);
+}
+
+Test(cq, an_entry_that_comes_before_the_sleep_is_not_slept_over)
+{
+	struct switch_core *core = &the_domain()->pump.core;
+	struct fi_cq_tagged_entry entry;
+	struct core_ops ops = *core->ops;
+	struct later later;
+
+	real_ops = core->ops;
+	ops.trywait = complete_once;
+	core->ops = &ops;
+	comes = true;
+	later_begin(&later, complete_later, receive(cq, 2));
+	cr_assert_eq(fi_cq_sread(cq, &entry, 1, NULL, -1), 1);
+	cr_assert_eq(the_cq()->queue.wait.calls, 0, "it slept until it was called");
+	later_end(&later);
+	core->ops = real_ops;
+}
+
 /* A receive of a message from this unknown source, whose session is over. */
 static void receive_from(struct fid_cq *fid, uint16_t port)
 {
