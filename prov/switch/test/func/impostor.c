@@ -315,6 +315,44 @@ static void connecting(struct func_team *team, int rank)
 	func_close(&node);
 }
 
+/* The impostor claims the name of a peer that we are just connecting to, and which accepts. */
+static void accepted(struct func_team *team, int rank)
+{
+	static char in_buf[LEN], out_buf[LEN];
+	struct func_req in = {.done = 0}, out = {.done = 0};
+	struct func_node node;
+	fi_addr_t peer;
+
+	if (rank == IMPOSTOR) {
+		func_hear(team, NULL, BEGUN, 1);
+		claim_begin(team, &node, port_of(func_addr_of(team, FRIEND, NULL)), 1, ATTEMPT,
+			    GUESS);
+		/* refused at once, and behind the other */
+		claim(team, port_of(func_addr_of(team, US, NULL)), 1);
+		func_say(team, WAITING, 1);
+		claim_is_refused(&node);
+		func_say(team, TURNED_AWAY, 1);
+		return;
+	}
+	open_here(team, rank, &node);
+	peer = know(team, rank == US ? FRIEND : US, &node);
+	if (rank == FRIEND) {
+		func_hear(team, NULL, WAITING, 1);
+		answer(&node, peer);
+	} else {
+		func_fill(out_buf, LEN, FIRST_TAG);
+		FUNC_POST(&node, fi_trecv(node.ep, in_buf, LEN, NULL, peer, FIRST_TAG, 0, &in));
+		FUNC_POST(&node, fi_tsend(node.ep, out_buf, LEN, NULL, peer, FIRST_TAG, &out));
+		func_say(team, BEGUN, 1);
+		FUNC_DONE(&node, &out);
+		FUNC_DONE(&node, &in);
+		func_verify(in_buf, LEN, ~(uint64_t)FIRST_TAG);
+		func_hear(team, &node, TURNED_AWAY, 1); /* it does not wait for our end */
+		call(&node, peer, STOP_TAG);
+	}
+	func_close(&node);
+}
+
 /* The refusal by which an honest peer says that its own request, with the secret, goes on. */
 static void refuse_crossing(struct func_node *node, struct fi_info *info)
 {
@@ -665,6 +703,7 @@ int main(int argc, char **argv)
 		{"an established peer that is silent", 3, silent, FUNC_SWITCH, 0},
 		{"the endpoint itself", 3, ourselves, FUNC_SWITCH, 0},
 		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
+		{"a peer that accepts our connection", 3, accepted, FUNC_SWITCH, 0},
 		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},
 		{"a peer that has not greeted yet", 3, ungreeted, FUNC_SWITCH, 0},
 		{"a peer by its own instance", 3, ahead, FUNC_SWITCH, 0},
