@@ -61,50 +61,33 @@ void switch_claim_make(struct switch_conn *conn, struct core_event *event,
 {
 	struct core_request *core_request = event->request;
 	struct switch_proof proof;
+	/* version 1 of the protocol had none */
+	const bool has_proof = switch_proof_read(event->data, event->len, &proof);
 
 	event->request = NULL;
-	if (!switch_proof_read(event->data, event->len, &proof)) {
-		switch_claim_reject(conn->local->pump, core_request, SWITCH_REFUSAL_NONE, NULL);
-	} else if (is_winner(conn, &proof)) {
+	if (has_proof && is_winner(conn, &proof)) {
 		adopt(conn, core_request, request);
 	} else if (conn->yields || conn->claim) {
 		switch_claim_reject(conn->local->pump, core_request, SWITCH_REFUSAL_AGAIN, NULL);
 	} else {
 		conn->claim = core_request;
 		conn->claimant = *request;
-		conn->claim_proof = proof;
+		conn->claim_has_proof = has_proof;
+		if (has_proof)
+			conn->claim_proof = proof;
 	}
 }
 
-/* The peer's own connection goes on, and it says which that is. */
-static void yield(struct switch_conn *conn, const struct switch_proof *winner)
+void switch_claim_yield(struct switch_conn *conn, const struct switch_proof *winner)
 {
 	struct core_request *request = conn->claim;
 
 	conn->yields = true;
 	conn->winner = *winner;
-	if (request && is_winner(conn, &conn->claim_proof)) {
+	if (request && conn->claim_has_proof && is_winner(conn, &conn->claim_proof)) {
 		conn->claim = NULL;
 		adopt(conn, request, &conn->claimant);
 	} else {
 		switch_claim_drop(conn);
 	}
-}
-
-bool switch_claim_refused(struct switch_conn *conn, const void *data, size_t len)
-{
-	struct switch_proof winner;
-
-	switch (switch_refusal_read(data, len, &winner)) {
-	case SWITCH_REFUSAL_CROSSING:
-		yield(conn, &winner);
-		return true;
-	case SWITCH_REFUSAL_AGAIN:
-		sess_retry(conn->link.sess);
-		return true;
-	case SWITCH_REFUSAL_CLOSING:
-	case SWITCH_REFUSAL_NONE:
-		break;
-	}
-	return false;
 }

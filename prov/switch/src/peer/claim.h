@@ -21,9 +21,9 @@ struct switch_pump;
  * of the event. */
 void switch_claim_make(struct switch_conn *conn, struct core_event *event,
 		       const struct sess_request *request);
-/* The peer has refused conn (struct switch_role): true if the session lives on, because the
- * peer's own connection does, or because conn tries again. */
-bool switch_claim_refused(struct switch_conn *conn, const void *data, size_t len);
+/* The peer has refused conn because its own connection goes on, whose request has this proof:
+ * that is adopted, now or when it comes, and no other. */
+void switch_claim_yield(struct switch_conn *conn, const struct switch_proof *winner);
 /* Refuses the request that waits for the peer's answer, if there is one. */
 void switch_claim_drop(struct switch_conn *conn);
 /* Refuses a request for this reason; ours: of CROSSING, the nonce

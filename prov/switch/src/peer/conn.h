@@ -40,6 +40,7 @@ struct switch_conn {
 	 * answer; and the peer's word over our own connection. */
 	struct core_request *claim; /* NULL: none */
 	struct sess_request claimant;
+	bool claim_has_proof;
 	struct switch_proof claim_proof;
 	bool yields; /* our connection gives way to the request with this proof: */
 	struct switch_proof winner;

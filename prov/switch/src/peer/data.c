@@ -75,6 +75,8 @@ enum switch_refusal switch_refusal_read(const void *data, size_t len, struct swi
 		return SWITCH_REFUSAL_NONE;
 	switch (bytes[sizeof(magic)]) {
 	case SWITCH_REFUSAL_CROSSING:
+		if (len == head)
+			return SWITCH_REFUSAL_VERSION;
 		if (len - head < sizeof(*winner))
 			return SWITCH_REFUSAL_NONE;
 		memcpy(winner, bytes + head, sizeof(*winner));

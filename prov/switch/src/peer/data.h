@@ -48,6 +48,9 @@ enum switch_refusal {
 	SWITCH_REFUSAL_CLOSING,
 	SWITCH_REFUSAL_AGAIN, /* there is a session with a peer of this name: try again, for it
 			       * may be over */
+	/* read only: CROSSING that does not say which request goes on, as version 1 of the
+	 * protocol had it */
+	SWITCH_REFUSAL_VERSION,
 };
 
 enum { SWITCH_REFUSAL_MAX = 5 + SWITCH_SIPHASH_LEN }; /* bytes of their data */

@@ -320,6 +320,49 @@ static void accept_new(struct switch_rdm *rdm, struct core_event *event,
 
 /* -- requests ------------------------------------------------------------------------------ */
 
+/*
+ * The peer's own connection goes on, but the peer speaks another version of the protocol and
+ * does not say which request that is.  Ours fails, and the request that waits, or comes now, is
+ * let in as if it had come after that: the hello then tells both sides that their versions
+ * differ.
+ */
+static void yield_to_misfit(struct switch_conn *conn)
+{
+	struct switch_rdm *rdm = rdm_of(conn->local);
+	struct core_event event = {.request = conn->claim};
+
+	if (!rdm->local.warned)
+		SW_WARN(EP_CTRL, "refused by a peer that speaks another version of the protocol: "
+				 "no common protocol version\n");
+	rdm->local.warned = true;
+	rdm_forget(conn);
+	if (!conn->claim || rdm->local.life == SWITCH_CLOSING)
+		return;
+	conn->claim = NULL;
+	accept_new(rdm, &event, &conn->claimant, &conn->addr, true);
+}
+
+static bool rdm_refused(struct switch_conn *conn, const void *data, size_t len)
+{
+	struct switch_proof winner;
+
+	switch (switch_refusal_read(data, len, &winner)) {
+	case SWITCH_REFUSAL_CROSSING:
+		switch_claim_yield(conn, &winner);
+		return true;
+	case SWITCH_REFUSAL_AGAIN:
+		sess_retry(conn->link.sess);
+		return true;
+	case SWITCH_REFUSAL_VERSION:
+		yield_to_misfit(conn);
+		break;
+	case SWITCH_REFUSAL_CLOSING:
+	case SWITCH_REFUSAL_NONE:
+		break;
+	}
+	return false;
+}
+
 static void rdm_connect(struct switch_conn *conn)
 {
 	int ret;
@@ -548,7 +591,7 @@ const struct switch_role switch_rdm_role = {
 	.up = rdm_up,
 	.bye = rdm_forget,
 	.down = rdm_down,
-	.refused = switch_claim_refused,
+	.refused = rdm_refused,
 	.connect = rdm_connect,
 	.forget = rdm_leave,
 	.gone = rdm_leave,

@@ -30,7 +30,7 @@ static uint16_t port_of(const struct func_addr *addr)
 /* -- the impostor ----------------------------------------------------------------- */
 
 /* A nonce is made of one byte. */
-enum { GUESS = 0, SECRET = 7 };
+enum { GUESS = 0, SECRET = 7, NO_NONCE = -1 };
 
 static struct switch_nonce nonce_of(int byte)
 {
@@ -57,7 +57,8 @@ static void claim_begin(struct func_team *team, struct func_node *node, uint16_t
 
 	wire_put_preamble(data, &request);
 	memcpy(data + SESS_PREAMBLE_LEN, &nonce, sizeof(nonce));
-	func_connect(node, &conf, func_addr_of(team, US, NULL), data, sizeof(data));
+	func_connect(node, &conf, func_addr_of(team, US, NULL), data,
+		     byte == NO_NONCE ? SESS_PREAMBLE_LEN : sizeof(data));
 }
 
 static void claim_is_refused(struct func_node *node)
@@ -695,6 +696,45 @@ static void renamed(struct func_team *team, int rank)
 		close(fd);
 }
 
+/*
+ * A peer that speaks version 1 of the protocol connects to us while we connect to it, and
+ * refuses us as that version does: its own connection goes on.  It is accepted, so that the
+ * hello can say that the versions differ; our message fails.
+ */
+static void older(struct func_team *team, int rank)
+{
+	static const uint8_t crossing[] = {'O', 'F', 'S', 'W', 1};
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	struct func_req out = {.done = 0};
+	struct func_event request, event;
+	struct func_node node, caller;
+	struct func_addr addr;
+	static char buf[9];
+
+	if (rank == FRIEND) {
+		func_listen(&node, &conf);
+		func_name(&node.pep->fid, &addr);
+		func_publish(team, FRIEND, &addr);
+		FUNC_EVENT(&node, &request, FI_CONNREQ);
+		claim_begin(team, &caller, port_of(&addr), 1, ATTEMPT, NO_NONCE);
+		/* refused at once, and behind the other */
+		claim(team, port_of(func_addr_of(team, US, NULL)), 1);
+		FUNC_OK(fi_reject(node.pep, request.info->handle, crossing, sizeof(crossing)));
+		fi_freeinfo(request.info);
+		FUNC_EVENT(&caller, &event, FI_CONNECTED);
+		func_say(team, TURNED_AWAY, 1);
+		func_close(&caller);
+	} else {
+		open_here(team, US, &node);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL,
+					  know(team, FRIEND, &node), 1, &out));
+		FUNC_UNTIL(&node, func_done(&out));
+		FUNC_EQ(out.err, FI_ECONNREFUSED);
+		func_hear(team, &node, TURNED_AWAY, 1);
+	}
+	func_close(&node);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct func_case cases[] = {
@@ -704,6 +744,7 @@ int main(int argc, char **argv)
 		{"the endpoint itself", 3, ourselves, FUNC_SWITCH, 0},
 		{"a peer that we connect to", 3, connecting, FUNC_SWITCH, 0},
 		{"a peer that accepts our connection", 3, accepted, FUNC_SWITCH, 0},
+		{"a peer of version 1 that we connect to", 2, older, FUNC_SWITCH, 0},
 		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},
 		{"a peer that has not greeted yet", 3, ungreeted, FUNC_SWITCH, 0},
 		{"a peer by its own instance", 3, ahead, FUNC_SWITCH, 0},
