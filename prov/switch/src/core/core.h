@@ -246,11 +246,13 @@ struct core_ops {
 	 * another negative fi_errno): poll again first.  Does not wait. */
 	int (*trywait)(struct core_domain *domain);
 
-	/* Tells the domain how many peers are known by address and may be connected, so that
-	 * it does not begin with what is best for few. */
+	/* Tells the domain how many peers are known by address and may be connected, so
+	 * that it does not give the first paths a completion queue which suits only a few
+	 * (core/msg/cq.c). */
 	void (*expect)(struct core_domain *domain, size_t peers);
-	/* No endpoint is left in the domain: what the adapter keeps for the next path is
-	 * freed as soon as no path uses it. */
+	/* To be called when no endpoint is left in the domain: the adapter frees the
+	 * endpoints of the core that it keeps for the next path, as soon as no path uses
+	 * them. */
 	void (*rest)(struct core_domain *domain);
 
 	/* The capabilities; the domain's own, valid as long as it is open. */
@@ -263,21 +265,22 @@ struct core_ops {
 	 * opens it, which every slot from here on is called with.
 	 */
 
-	/* Opens one at info->src_addr in fabric, which must outlive it; info is copied, and
-	 * user comes back in events.  It does not listen yet.  Returns 0, and *listener is
-	 * the caller's until listener_close (before its requests are answered or after), or
-	 * a negative fi_errno. */
+	/* Opens a passive endpoint at info->src_addr in fabric, which must outlive it;
+	 * info is copied, and user comes back in events.  It does not listen yet.  Returns
+	 * 0, and *listener is the caller's until listener_close (before its requests are
+	 * answered or after), or a negative fi_errno. */
 	int (*passive_open)(struct fid_fabric *fabric, struct fi_info *info, void *user,
 			    struct core_listener **listener);
-	/* Changes its address; -FI_EOPBADSTATE if it listens or its address is lent. */
+	/* Changes the address of a passive endpoint; -FI_EOPBADSTATE if it listens or its
+	 * address is lent. */
 	int (*passive_setname)(struct core_listener *listener, void *addr, size_t len);
-	/* Begins to listen; -FI_EOPBADSTATE if it does already or its address is lent. */
+	/* Begins to listen; -FI_EOPBADSTATE if it listens already or its address is lent. */
 	int (*passive_listen)(struct core_listener *listener);
 	/*
 	 * Returns 1 with a CORE_REQUEST, or 0 if there is none.  The request can be accepted
-	 * in any domain of the same fabric; it is answered under another lock than the
-	 * listener's, or the same.  The event's data is valid until its release or the next
-	 * poll, its info and addr until the request is answered.
+	 * in any domain of the same fabric; it may be answered under another lock than the
+	 * listener's.  The event's data is valid until its release or the next poll, its info
+	 * and addr until the request is answered.
 	 */
 	int (*passive_poll)(struct core_listener *listener, struct core_event *event);
 	/* Ends the event; the request stays until it is answered. */
@@ -292,9 +295,9 @@ struct core_ops {
 	 * be closed, but neither listens nor takes a name until passive_return.
 	 */
 	struct fid *(*passive_lend)(struct core_listener *listener);
-	/* Ends the loan.  taken: a connect with it was tried, however it went; then the
-	 * listener never listens.  Any lock of a domain of the same fabric may be held
-	 * instead of the listener's. */
+	/* Ends the loan.  taken: connect was called with it, and succeeded or failed; then
+	 * the listener can never listen.  Any lock of a domain of the same fabric may be
+	 * held instead of the listener's. */
 	void (*passive_return)(struct core_listener *listener, bool taken);
 	/* Bytes that travel with a connection request. */
 	size_t (*passive_cm_size)(struct core_listener *listener);

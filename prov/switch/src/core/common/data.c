@@ -20,7 +20,8 @@ enum {
 	CORE_PATH_LEAST = 2, /* operations, and send buffers, that each path may always have */
 };
 
-/* The core did not take an operation: returns what the caller is told. */
+/* Translates the error with which the core refused an operation, for the caller of
+ * core_ops. */
 static int refused(const char *what, ssize_t ret)
 {
 	if (ret == -FI_EAGAIN)
@@ -134,7 +135,8 @@ int core_data_send(struct core_path *path, struct core_io *io, const struct iove
 	return taken(path, out, "fi_sendmsg", fi_sendmsg(base->ep, &msg, FI_COMPLETION));
 }
 
-/* Without a list of pieces; the flags are those that the endpoint was opened with. */
+/* Posts a read or a write of one piece by the calls that take no list of pieces and no
+ * flags; the flags with which the endpoint was opened apply. */
 static ssize_t rma_one(const struct core_path_base *base, struct core_out *out, enum core_kind kind,
 		       const struct iovec *iov, void *desc, uint64_t raddr, uint64_t key)
 {

@@ -29,7 +29,7 @@ struct core_domain_base {
 	bool async_iov; /* lists of pieces must stay until an operation is over (FI_ASYNC_IOV) */
 	size_t buffer_size, buffer_cnt, buffer_max; /* as in struct core_attr */
 	size_t head_size;	    /* CORE_HEAD, or 0 where buffers are in one piece */
-	SLIST_HEAD(, core_rx) idle; /* the core did not take them: posted again by each poll */
+	SLIST_HEAD(, core_rx) idle; /* buffers that the core refused: each poll posts them */
 	size_t out_cnt, rx_cnt;	    /* operations and receives that the core has */
 	/* called before a buffer is posted while the core has none; may be NULL */
 	void (*starved)(struct core_domain_base *base);
@@ -49,10 +49,10 @@ void core_domain_base_init(struct core_domain_base *base, const struct fi_info *
 			   const struct core_attr *attr);
 
 /*
- * The mark at which what the core has now is drained.  seen counts the completions that
- * were read from a queue.  Once it has reached the mark, an operation that the core had at
- * the time of this call has completed or never will: a core completes it before those that
- * are posted later.
+ * Returns the value of seen, which counts the completions that were read from a queue, at
+ * which all operations that the core has now are drained.  Once seen has reached that value,
+ * an operation that the core had at the time of this call has completed or never will: a core
+ * completes it before operations that are posted later.
  */
 static inline uint64_t core_drain_at(const struct core_domain_base *base, uint64_t seen)
 {

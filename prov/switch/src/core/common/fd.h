@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Objects of a core and descriptors: what both adapters open to be woken, and how they
- * close what they opened.
+ * Helpers of both adapters: closing objects of a core, and epoll sets of the descriptors that
+ * wake sleepers.
  */
 #ifndef CORE_FD_H
 #define CORE_FD_H
@@ -23,7 +23,7 @@ void core_fid_close(struct fid *fid, const char *what);
 int core_fid_wait_fd(struct fid *fid, const char *what, int *fd);
 /* A new epoll set; 0 or a negative errno. */
 int core_epoll_open(int *set);
-/* Follows a descriptor for these events of epoll(7); 0 or a negative errno. */
+/* Adds a descriptor to the set, for these events of epoll(7); 0 or a negative errno. */
 int core_epoll_add(int set, int fd, uint32_t events);
 void core_epoll_remove(int set, int fd);
 /* Closes a descriptor; does nothing if it was never opened (negative). */

@@ -75,7 +75,8 @@ int core_mr_alloc(struct core_domain_base *base, struct fid_ep *ep, size_t size,
 	int ret = 0;
 
 	*mr = NULL;
-	/* malloc maps so large a piece: its pages exist once a message was written there */
+	/* malloc maps so large a block: the kernel allocates a page when a message is
+	 * first written there */
 	if (posix_memalign(mem, 4096, size))
 		return -FI_ENOMEM;
 	if (base->caps.mr_local)

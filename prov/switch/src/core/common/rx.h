@@ -42,7 +42,8 @@ struct core_pool {
 	SLIST_HEAD(, core_chunk) chunks;
 	size_t cnt; /* all buffers */
 	size_t run; /* receives completed since the completion queue was last read empty */
-	bool grown; /* since then, so not again */
+	bool grown; /* the pool has grown since then, and does not grow again until the queue is
+		       empty */
 };
 
 /* The message in a buffer that the core has filled.  *len: bytes that the core reports, then

@@ -15,7 +15,7 @@
 #include "core/msg/path.h"
 #include "core/msg/request.h"
 
-/* The core reports that a connection is over; returns how many events that makes. */
+/* Handles the core's report that a connection is over; returns how many events that makes. */
 static int core_msg_path_over(struct core_path *path, int error, const void *data, size_t len,
 			      struct core_event *event)
 {

@@ -22,11 +22,11 @@ struct core_msg_queue {
 	uint64_t seen;	   /* completions with a context that were read: see core_drain_at() */
 };
 
-/* The queue of the first few paths, with the cores that it pays for (core/msg/cq.c). */
+/* The queue of the first few paths, where the core is faster with it (core/msg/cq.c). */
 struct core_msg_polled {
 	struct core_msg_queue queue; /* cq NULL: there is none */
 	int epoll_fd;		     /* the epoll set that follows the core's list */
-	uint64_t change_index;	     /* the core's number of this state of its list */
+	uint64_t change_index;	     /* the core's version number of its list */
 	size_t fd_cnt;
 	struct pollfd fds[CORE_MSG_POLLED_FDS]; /* the list as it was last seen */
 };
@@ -39,7 +39,7 @@ void core_msg_queues_close(struct core_domain *domain);
 struct core_msg_queue *core_msg_queue_choose(struct core_domain *domain);
 /* 0: the descriptors of both will wake whoever sleeps; -FI_EAGAIN: read them first. */
 int core_msg_queue_trywait(struct core_domain *domain);
-/* Follows what the core waits for now, while armed; see core_msg_queue_touched(). */
+/* While armed, makes the epoll set equal to the core's list; see core_msg_queue_touched(). */
 void core_msg_queue_changed(struct core_domain *domain);
 /* Wakes whoever sleeps: there is something to poll for, until trywait is called again. */
 void core_msg_wake(struct core_domain *domain);

@@ -22,7 +22,7 @@ struct core_domain {
 	struct core_domain_base base; /* first */
 	struct fid_fabric *fabric;
 	struct core_msg_queue waited;  /* the completion queue with a descriptor, waited_fd */
-	struct core_msg_polled polled; /* the one that poll(2) is asked about */
+	struct core_msg_polled polled; /* the completion queue with a list for poll(2) */
 	bool polled_first;	       /* the next poll reads it before the waited one */
 	int waited_fd;
 	int wake_fd;	/* eventfd: wakes whoever sleeps, for whatever reason */
@@ -30,7 +30,7 @@ struct core_domain {
 	struct fid_eq *eq;
 	int cm_fd;	    /* epoll set of the event queues, this one and the listeners' */
 	struct fid_ep *srx; /* NULL: each path has receives of its own */
-	size_t rx_ctx_cnt;  /* of the core's endpoints */
+	size_t rx_ctx_cnt;  /* the core's endpoints are opened with this rx_ctx_cnt */
 
 	struct core_pool pool; /* with srx only */
 	struct core_tx_pool tx;
@@ -43,9 +43,9 @@ struct core_domain {
 	unsigned path_cnt;
 	size_t expected;				   /* peers that may be connected */
 	LIST_HEAD(, core_path) paths;			   /* all of them */
-	TAILQ_HEAD(core_msg_draining, core_path) draining; /* by the order in which they began to */
+	TAILQ_HEAD(core_msg_draining, core_path) draining; /* the first to drain comes first */
 	LIST_HEAD(, core_listener) listeners;
-	LIST_HEAD(, core_request) requests; /* of those listeners, not freed yet */
+	LIST_HEAD(, core_request) requests; /* requests to those listeners, not freed yet */
 	union core_msg_cm cm[CORE_BATCH];   /* connection data of events, until the next poll */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Opens and reads event queues, past what the tcp core makes of an old errno.  Called for
- * the domain's queue and for each listener's, under the lock of whoever owns it.  It does
- * not look at what it reads.
+ * Opens and reads event queues, with errno cleared first: the tcp core may take an old value
+ * for a new error.  Called for the domain's queue and for each listener's, under the lock of
+ * whoever owns it.  It does not look at what it reads.
  */
 #include <errno.h>
 

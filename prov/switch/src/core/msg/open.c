@@ -63,8 +63,8 @@ static int core_msg_ep_info(const struct core_domain *domain, const struct fi_in
 	return 0;
 }
 
-/* Whether fi_connect failed because the peer is not reached.  Some cores (sockets) ask the
- * network within the call; CORE_REFUSED reports it later, as with the others. */
+/* Whether fi_connect failed because the peer cannot be reached.  Some cores (sockets) ask
+ * the network within the call; CORE_REFUSED reports it later, as with the others. */
 static bool refused_at_once(int error)
 {
 	switch (error) {

@@ -109,7 +109,7 @@ static int core_msg_cq_poll(struct core_domain *domain, struct core_msg_queue *q
 	return n;
 }
 
-/* Reads both queues, in turns the one and the other first, so that neither can starve the
+/* Reads both queues.  They take turns at being read first, so that neither can starve the
  * other. */
 static int core_msg_queues_poll(struct core_domain *domain, struct core_event *events, int max,
 				bool *empty)

@@ -63,7 +63,8 @@ void core_rdm_path_close(struct core_path *path)
 	core_rdm_path_settle(path);
 }
 
-/* CORE_CLOSED is due only now: while an event is due, nobody may sleep. */
+/* CORE_CLOSED becomes due only when the last operation is back: users cannot sleep while
+ * an event is due. */
 void core_rdm_path_settle(struct core_path *path)
 {
 	if (path->base.state == CORE_PATH_DRAINING && TAILQ_EMPTY(&path->base.outs))

@@ -40,7 +40,7 @@ struct core_domain {
 	struct core_path *by_id;		 /* hash table of those that frames may name */
 	TAILQ_HEAD(core_rdm_due, core_path) due; /* paths with events to report */
 	LIST_HEAD(, core_listener) listeners;
-	LIST_HEAD(, core_request) requests; /* of those listeners, not freed yet */
+	LIST_HEAD(, core_request) requests; /* requests to those listeners, not freed yet */
 	unsigned request_cnt;
 	TAILQ_HEAD(, core_rdm_waiting) waiting; /* frames that the core did not take yet */
 	unsigned orphan_cnt;			/* those of them without a path */

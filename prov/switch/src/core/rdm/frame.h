@@ -57,8 +57,8 @@ struct core_rdm_waiting {
 	uint8_t bytes[];
 };
 
-/* Sends a frame, or keeps it until core_rdm_frames_flush() can.  path: the one that is up or
- * failed by it, NULL: none.  0 or a negative errno. */
+/* Sends a frame, or keeps it until core_rdm_frames_flush() can.  path: the path that is up
+ * once the core has taken the frame, or fails with it; NULL: none.  0 or a negative errno. */
 int core_rdm_frame_send(struct core_port *port, struct core_peer *peer, struct core_path *path,
 			const struct core_rdm_frame *frame);
 /* Sends a frame without a path to the peer of this name; a failure is ignored. */

@@ -38,7 +38,7 @@ struct core_listener {
 	struct core_rdm_passive *passive; /* NULL: it belongs to an endpoint in a domain */
 };
 
-/* Whether requests are reported. */
+/* Whether the listener reports requests (a passive endpoint does only once it listens). */
 static inline bool core_rdm_listens(const struct core_listener *listener)
 {
 	return !listener->passive || listener->passive->use == CORE_PASSIVE_LISTENS;

@@ -21,10 +21,10 @@ enum {
 	BUSY_TRIES = 64, /* names that are tried for an endpoint */
 };
 
-/* Prefixes of addresses of the shm core.  With the first it takes the address for the name
- * of an endpoint; of one with the second it makes a name, by process and a number that it
- * counts up.  A fixed name that is in use already it takes from the endpoint that has it
- * (smr_retry_map in 1.17). */
+/* Prefixes of addresses of the shm core.  An address with the first prefix is the name of
+ * an endpoint as it stands.  From an address with the second one the core makes a name, by
+ * adding the process id and a number that it counts up.  If a fixed name is in use, the
+ * core takes it away from the endpoint that has it (smr_retry_map in 1.17). */
 static const char FIXED[] = "fi_ns://", COUNTED[] = "fi_shm://";
 
 static bool is_fixed(const struct fi_info *info)

@@ -18,9 +18,9 @@
 
 enum {
 	CORE_RDM_ORPHANS = CORE_TX_MAX / 2, /* frames without a path that a port has out at most */
-	/* of frames without a path, which a peer that is gone may never take: */
-	ORPHANS_MOST = 256, /* that wait at a time */
-	ORPHAN_TIME = 1000, /* milliseconds that one waits */
+	/* limits of frames without a path, which a peer that is gone may never take: */
+	ORPHANS_MOST = 256, /* frames that wait at a time */
+	ORPHAN_TIME = 1000, /* milliseconds until such a frame is given up */
 };
 
 /* Tries to send a frame. */
