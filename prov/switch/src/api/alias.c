@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Aliases: further handles of an endpoint, each with flags of its own for the
- * operations that are posted by it (fi_ep_alias(3)); and those flags of the
- * endpoint itself.  All else that is asked of an alias is asked of its endpoint.
+ * Aliases: further handles of an endpoint, each with flags of its own for the operations that
+ * are posted by it (fi_ep_alias(3)); and those flags of the endpoint itself.  Every other
+ * call on an alias acts on its endpoint.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Address vectors: the calls.  The entries are in peer/names.c, what addresses and
- * strings mean in base/addr.c.
+ * Address vectors: the calls.  peer/names.c keeps the entries, and base/addr.c parses
+ * addresses and strings.
  *
  * Owned by the application; the domain's lock covers it, except while a name
  * is being resolved, which may take long.

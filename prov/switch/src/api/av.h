@@ -23,7 +23,7 @@ struct switch_av {
 	struct switch_names names;
 };
 
-/* NULL if it belongs to another domain. */
+/* The address vector of a fid; NULL if it belongs to another domain. */
 struct switch_av *switch_av_from_fid(struct switch_domain *domain, struct fid *fid);
 int switch_av_open(struct fid_domain *domain, struct fi_av_attr *attr, struct fid_av **av,
 		   void *context);

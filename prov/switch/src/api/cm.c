@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The calls of connection management and of names, of endpoints of both types.  What they do
- * is in peer/cm.c.
+ * The calls of connection management and of names, of endpoints of both types.  They are
+ * carried out by peer/cm.c.
  */
 #include <string.h>
 

@@ -116,7 +116,7 @@ static struct switch_cntr *cntr_of(struct switch_wait *wait)
 	return container_of(wait, struct switch_cntr, count.wait);
 }
 
-/* It moved since the application last read it. */
+/* Whether the value has changed since the application last read it. */
 static bool cntr_is_ready(struct switch_wait *wait)
 {
 	return cntr_of(wait)->count.moved;
@@ -130,7 +130,7 @@ static int cntr_trywait(struct switch_wait *wait, bool *ready, bool *signaled)
 struct cntr_waiter {
 	struct switch_waiter waiter; /* first */
 	uint64_t threshold;
-	uint64_t errors; /* when it began */
+	uint64_t errors; /* failed operations that were counted when the wait began */
 };
 
 /* 0 or -FI_EAVAIL when the wait is over, else -FI_EAGAIN. */

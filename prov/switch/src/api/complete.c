@@ -58,7 +58,7 @@ static void find_receiver(struct switch_domain *domain, struct switch_op *op)
 		switch_source_name(&domain->sources, &ep->av->names, op);
 }
 
-/* Counts it, and queues its entry or frees it. */
+/* Counts a complete operation, and queues it for the application to read or frees it. */
 static void report(struct switch_domain *domain, struct switch_op *op)
 {
 	const bool failed = op->sess.error;
@@ -93,14 +93,16 @@ struct sess_op *switch_op_slot(struct sess_op *sess_buffer)
 	return &slot->sess;
 }
 
-/* The buffer and its last slot are complete: the application gets its memory back. */
+/* Reports that the application has its memory back: the buffer and all of its slots are
+ * complete. */
 static void buffer_complete(struct switch_domain *domain, struct switch_op *buffer)
 {
 	buffer->cq_flags |= FI_MULTI_RECV;
 	report(domain, buffer);
 }
 
-/* The last slot says that the memory is free; an error has an entry of its own. */
+/* The entry of the last slot tells the application that its memory is free, unless the
+ * buffer ended with an error, which needs an entry of its own. */
 static void slot_complete(struct switch_domain *domain, struct switch_op *slot)
 {
 	struct switch_op *buffer = slot->buffer;

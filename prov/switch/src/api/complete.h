@@ -15,14 +15,14 @@ struct switch_op;
 /* The callbacks by which the pump drives the libfabric objects. */
 extern const struct switch_front switch_objects_front;
 
-/* A receive reports to the queue and the counter of ep. */
+/* Makes a receive report to the queue and the counter of ep. */
 void switch_op_report_to(struct switch_op *op, const struct switch_ep *ep);
-/* The engine asks for a slot of a multi-receive buffer: an operation for the message that
- * it matched there. */
+/* Callback of the engine: makes the operation for a message that it matched with a
+ * multi-receive buffer, a slot. */
 struct sess_op *switch_op_slot(struct sess_op *buffer);
-/* Counts it, and queues it or drops it. */
+/* Reports an operation that is complete: counts it, and queues or drops it. */
 void switch_op_complete(struct switch_domain *domain, struct switch_op *op);
-/* Frees an operation that nobody will read, with what it refers to. */
+/* Frees an operation whose entry nobody will read, and drops its references. */
 void switch_op_drop(struct switch_domain *domain, struct switch_op *op);
 
 #endif

@@ -74,8 +74,8 @@ static void *entry_write(enum fi_cq_format format, void *buf, const struct switc
 	return entry + 1;
 }
 
-/* Takes up to count entries out: how many, -FI_EAVAIL if the first is an
- * error, or -FI_EAGAIN. */
+/* Takes up to count entries out of the queue.  Returns how many, -FI_EAVAIL if the first
+ * is an error, or -FI_EAGAIN if there is none. */
 static ssize_t cq_take(struct switch_cq *cq, void *buf, size_t count, fi_addr_t *src_addr)
 {
 	struct sess_op *sess_op;
@@ -349,7 +349,7 @@ static int switch_cq_control(struct fid *fid, int command, void *arg)
 				   command, arg);
 }
 
-/* Nobody will read what is left. */
+/* Frees the entries that are left: nobody will read them. */
 static void cq_clear(struct switch_cq *cq)
 {
 	struct sess_op *op;

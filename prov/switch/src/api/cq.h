@@ -26,14 +26,15 @@ struct switch_cq {
 	struct switch_domain *domain;
 	enum fi_cq_format format;
 	struct switch_queue queue;
-	bool signaled;		      /* fi_cq_signal, and nobody noticed yet */
-	uint64_t signals;	      /* how often */
+	bool signaled;		      /* fi_cq_signal was called, and no reader has noticed yet */
+	uint64_t signals;	      /* number of calls of fi_cq_signal */
 	bool threshold;		      /* FI_CQ_COND_THRESHOLD */
 	unsigned passes;	      /* reads that found entries waiting */
 	struct switch_unknown *shown; /* whose address the last error read points to */
 };
 
-/* True if it has an entry or was signaled.  The signal counts as noticed by this call. */
+/* True if the queue has an entry or was signaled.  The signal counts as noticed by this
+ * call. */
 bool switch_cq_polled(struct switch_cq *cq);
 
 int switch_cq_open(struct fid_domain *domain, struct fi_cq_attr *attr, struct fid_cq **cq,

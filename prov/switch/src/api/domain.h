@@ -30,7 +30,7 @@ struct switch_domain {
 	struct switch_fabric *fabric;
 	enum fi_threading threading;
 	struct switch_pump pump;
-	struct fi_info *info; /* ours */
+	struct fi_info *info; /* of this provider, not of the core */
 
 	LIST_HEAD(, switch_ep) eps;
 	struct switch_op_pool ops;

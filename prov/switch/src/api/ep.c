@@ -255,9 +255,10 @@ static int wait_idle(struct switch_ep *ep)
 
 	domain->pump.cm_pending++; /* watch the connections */
 	for (;;) {
-		/* The process may have stood still: it goes on looking after the deadline
-		 * for as long as it finds something, and then some more, because a core
-		 * first reads what the kernel has, of which nothing is seen here. */
+		/* This process may have been stopped until after the deadline.  So the
+		 * loop goes on behind the deadline as long as operations end, and
+		 * LAST_LOOKS passes more, because passes in which a core only reads what
+		 * the kernel has received show no progress here. */
 		now = switch_now();
 		before = busy;
 		switch_pump_progress(&domain->pump);
@@ -326,7 +327,8 @@ static int ep_close(struct fid *fid)
 		switch_pump_unlock(&domain->pump);
 		return -FI_EBUSY;
 	}
-	/* Listen until here: sends may be waiting for a peer's crossing connect. */
+	/* The endpoint listens until here, because sends may be waiting for a peer that
+	 * connects to us at the same time. */
 	ep->local.role->close(&ep->local);
 	switch_stats_format(ep, &stats);
 	switch_conn_leave(&ep->local);

@@ -38,13 +38,14 @@ struct switch_ep_kind {
 	const char *name; /* in statistics */
 	const struct switch_role *role;
 	struct fi_ops_cm *cm;
-	/* What must be bound before fi_enable.  Without needs_av, none may be bound. */
+	/* Whether an event queue, or an address vector, must be bound before fi_enable.
+	 * Without needs_av, no address vector may be bound. */
 	bool needs_eq, needs_av;
 	bool listens;
-	/* Receives may be posted before it is enabled: nothing that comes right behind the
-	 * connection is to find none. */
+	/* Receives may be posted before the endpoint is enabled, so that a message which
+	 * comes right behind the connection finds one. */
 	bool early_receives;
-	/* Sets the members of its role, for these capabilities. */
+	/* Sets the members of the endpoint's role, for these capabilities. */
 	void (*setup)(struct switch_ep *ep, uint64_t caps);
 	/* Uses info->handle, a passive endpoint or a connection request: 0 or a negative
 	 * errno. */
@@ -56,7 +57,7 @@ struct switch_ep_kind {
 enum switch_ep_trait {
 	SWITCH_EP_SENDS = 1 << 0,
 	SWITCH_EP_RECEIVES = 1 << 1,
-	SWITCH_EP_SOURCE = 1 << 2,	 /* completions say who sent */
+	SWITCH_EP_SOURCE = 1 << 2,	 /* completions name the source */
 	SWITCH_EP_SHARED_TX = 1 << 3,	 /* attributes ask for a shared transmit context */
 	SWITCH_EP_SHARED_RX = 1 << 4,	 /* and for a shared receive context */
 	SWITCH_EP_TX_SELECTIVE = 1 << 5, /* only sends with FI_COMPLETION have an entry */
@@ -69,7 +70,7 @@ struct switch_ep {
 	struct switch_domain *domain;
 	LIST_ENTRY(switch_ep) link;
 	const struct switch_ep_kind *kind;
-	union { /* the end of its sessions, as its kind has it */
+	union { /* the local end of its sessions: rdm or msg, by its kind */
 		struct switch_local local;
 		struct switch_rdm rdm;
 		struct switch_msg msg;

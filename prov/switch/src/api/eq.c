@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Event queues: connection events, the outcome of asynchronous insertions, and
- * what the application writes.
+ * Event queues: connection events, the outcome of asynchronous insertions, and entries that
+ * the application writes.
  *
  * They belong to a fabric and have a lock of their own, the innermost of all,
  * so that events are pushed from anywhere.  Reading one progresses everything

@@ -3,8 +3,7 @@
  * The fabric: the core's fabric beneath it; and the list of all fabrics that are open,
  * for fi_getinfo.
  *
- * Called by the application.  A core is
- * opened here for the first time, never earlier.
+ * Called by the application.  A core is opened here for the first time, never earlier.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@
 #include "progress/hub.h"
 #include "progress/pump.h"
 
-/* -- what is open --------------------------------------------------------------- */
+/* -- open fabrics --------------------------------------------------------------- */
 
 /* In the order of their opening.  The lock is outermost. */
 static TAILQ_HEAD(, switch_fabric) open_fabrics = TAILQ_HEAD_INITIALIZER(open_fabrics);
@@ -47,7 +46,7 @@ static struct fid_domain *find_open_domain(struct switch_fabric *fabric,
 	struct switch_pump *pump;
 
 	pthread_mutex_lock(&fabric->hub.lock);
-	LIST_FOREACH (pump, &fabric->hub.pumps, entry) { /* the last one first */
+	LIST_FOREACH (pump, &fabric->hub.pumps, entry) { /* the newest pump first */
 		struct switch_domain *domain = container_of(pump, struct switch_domain, pump);
 		const char *name = domain->info->domain_attr->name;
 

@@ -2,9 +2,9 @@
 /*
  * Memory regions that the application registers.
  *
- * Owned by the application; the domain's lock covers the table of keys.  The
- * core is asked to register only where it wants local memory registered: what
- * a peer may reach is registered transfer by transfer, by the engine.
+ * Owned by the application; the domain's lock covers the table of keys.  The core is asked to
+ * register only where it wants local memory registered: memory that a peer may reach is
+ * registered by the engine, for each transfer.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The untagged calls: each says what it means to api/post.c.
+ * The untagged calls: each translates its arguments for api/post.c.
  */
 #include <rdma/fabric.h>
 #include <rdma/fi_endpoint.h>

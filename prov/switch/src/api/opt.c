@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Options (fi_getopt(3)) and errors in words, for the calls of several kinds of objects.
+ * Options (fi_getopt(3)) and the texts of errors, for the calls of several kinds of objects.
  * Keeps nothing.
  */
 #include <stdio.h>

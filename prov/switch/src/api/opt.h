@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Options and errors in words, for the calls of several kinds of objects.
+ * Options and the texts of errors, for the calls of several kinds of objects.
  */
 #ifndef SWITCH_OPT_H
 #define SWITCH_OPT_H

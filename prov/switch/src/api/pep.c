@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Passive endpoints: the calls.  They belong to the fabric and live under its lock; what
- * they do is in peer/passive.c.
+ * Passive endpoints: the calls.  Passive endpoints belong to the fabric and are under its
+ * lock; peer/passive.c carries the calls out.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Poll sets: which of some completion queues and counters of a domain have
- * something (fi_poll(3)), for one pass of progress.
+ * Poll sets: report which of the completion queues and counters in them have something
+ * (fi_poll(3)), after one pass of progress.
  *
  * Owned by the application; the domain's lock covers them.  An object that is in a set
  * cannot be closed, nor can a set with something in it.
@@ -33,7 +33,8 @@ static struct switch_poll *poll_of(struct fid_poll *fid)
 	return container_of(fid, struct switch_poll, poll_fid);
 }
 
-/* References to the object; NULL if it is none of this domain's. */
+/* The count of references to a queue or counter; NULL if the object is neither, or of
+ * another domain. */
 static int *refs_of(const struct switch_poll *poll, struct fid *fid)
 {
 	struct switch_cq *cq = container_of(fid, struct switch_cq, cq_fid.fid);

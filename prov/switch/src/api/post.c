@@ -25,7 +25,8 @@
 	 FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE)
 #define RECV_FLAGS  (FI_COMPLETION | FI_MORE)
 #define PROBE_FLAGS (FI_PEEK | FI_CLAIM | FI_DISCARD) /* tagged only */
-/* Untagged only.  FI_TRANSMIT_COMPLETE asks a receive for less than it gives. */
+/* Untagged only.  A receive may have FI_TRANSMIT_COMPLETE: every receive gives more than
+ * that asks for. */
 #define PLAIN_FLAGS (FI_MULTI_RECV | FI_TRANSMIT_COMPLETE)
 
 /* The length of all pieces.  False: it exceeds the longest message. */
@@ -147,7 +148,7 @@ static ssize_t recv_locked(struct switch_rx *rx, const struct switch_args *args,
 	if (!rx->left)
 		return -FI_EAGAIN;
 	if (flags & (FI_PEEK | FI_CLAIM) && !switch_rx_ep(rx))
-		return -FI_EOPBADSTATE; /* nobody would report it */
+		return -FI_EOPBADSTATE; /* no endpoint could report the result */
 	op = switch_op_alloc(&domain->ops);
 	if (!op)
 		return -FI_ENOMEM;

@@ -197,7 +197,7 @@ static int srx_setopt(fid_t fid, int level, int optname, const void *optval, siz
 	return switch_rx_setopt(switch_handle_of(fid)->rx, level, optname, optval, optlen);
 }
 
-/* It is enabled from the beginning. */
+/* A shared receive context is enabled from the beginning. */
 static int srx_control(struct fid *fid, int command, void *arg)
 {
 	(void)fid, (void)arg;

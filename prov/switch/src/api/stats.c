@@ -165,8 +165,9 @@ void switch_stats_format(const struct switch_ep *ep, struct switch_stats_line *l
 	line->text[line->len++] = '\n';
 }
 
-/* One write of the whole line: those of other processes do not mix with it.  A pipe
- * may be full, and its reader hang.  Returns 0 or an errno; *done: bytes written. */
+/* Writes the whole line by one call where possible, so that it does not mix with the lines
+ * of other processes.  It gives up after close_timeout: a pipe may be full, and its reader
+ * hang.  Returns 0 or an errno; *done: bytes written. */
 static int line_put(int fd, const struct switch_stats_line *line, size_t *done)
 {
 	const uint64_t until = switch_now() + (uint64_t)switch_params.close_timeout * 1000000;
@@ -190,8 +191,8 @@ static int line_put(int fd, const struct switch_stats_line *line, size_t *done)
 	return 0;
 }
 
-/* A file of ours has the beginning of a line, and no room for the rest: what somebody
- * appends later would be spoilt by it. */
+/* Removes the beginning of a line from a regular file that had no room for the rest: it
+ * would spoil the next line that is appended. */
 static void line_take_back(int fd, size_t done)
 {
 	struct stat st;
@@ -219,8 +220,9 @@ static int line_write_to(const char *name, const struct switch_stats_line *line)
 	return ret;
 }
 
-/* The signals of a pipe without a reader and of a limit to the size of files are the
- * application's to care about when it writes, not when we do. */
+/* SIGPIPE and SIGXFSZ, which a pipe without a reader and a limit to the size of files
+ * raise, are held back, and discarded if our write raised them: the application expects
+ * them from its own writes only. */
 void switch_stats_write(const struct switch_stats_line *line)
 {
 	const struct timespec now = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Wait objects as the application sees them: which kinds there are, their descriptor,
- * fi_trywait; and what queues and counters do alike when they are opened, closed and
- * waited for.
+ * Wait objects as the application sees them: the kinds that are offered, their descriptor,
+ * fi_trywait; and the steps that queues and counters of a domain share when they are opened,
+ * closed and waited for.
  */
 #include <rdma/fabric.h>
 #include <rdma/fi_eq.h>
@@ -23,7 +23,7 @@ int switch_wait_try(struct switch_wait *wait, bool *ready, bool *signaled)
 	return wait->epoll_fd < 0 ? -FI_EINVAL : wait->trywait(wait, ready, signaled);
 }
 
-/* NULL: an object of this kind has none. */
+/* The wait object of a fid; NULL: an object of this kind has none. */
 static struct switch_wait *wait_of(struct fid *fid)
 {
 	switch (fid->fclass) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Wait objects of queues, counters and sets as the application sees them, and how those of
- * a domain come and go.
+ * Wait objects of queues, counters and sets as the application sees them, and how those of a
+ * domain are opened and closed.
  */
 #ifndef SWITCH_TRYWAIT_H
 #define SWITCH_TRYWAIT_H
@@ -25,15 +25,15 @@ int switch_wait_control(const struct switch_wait *wait, int command, void *arg);
 /* fi_trywait of a wait object whose owner has one (-FI_EINVAL: it has none). */
 int switch_wait_try(struct switch_wait *wait, bool *ready, bool *signaled);
 
-/* A queue or counter of a domain is opened, and holds the domain from then on: its wait
- * object, with what wakes it up, in the wait set if it asks for one.  0 or a negative
- * errno with nothing open. */
+/* Opens the wait object of a queue or counter of a domain, with the descriptors that wake
+ * it up, and enters it in the wait set if it asks for one.  The queue or counter has a
+ * reference to the domain from then on.  0 or a negative errno with nothing open. */
 int switch_waitable_open(struct switch_domain *domain, struct switch_wait *wait,
 			 enum fi_wait_obj wait_obj, struct fid_wait *set,
 			 switch_trywait_fn *trywait);
-/* And closed: 0, or -FI_EBUSY while somebody refers to it. */
+/* Closes that wait object and drops the reference; -FI_EBUSY while *refs is not 0. */
 int switch_waitable_close(struct switch_domain *domain, struct switch_wait *wait, const int *refs);
-/* Its slot trywait.  is_ready is asked with the lock held. */
+/* Does the work of its slot trywait.  is_ready is called with the lock held. */
 int switch_waitable_try(struct switch_domain *domain, struct switch_wait *wait,
 			bool (*is_ready)(struct switch_wait *wait), bool *ready, bool *signaled);
 

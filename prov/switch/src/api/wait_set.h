@@ -14,8 +14,8 @@ struct switch_wait;
 
 int switch_waitset_open(struct fid_fabric *fabric, struct fi_wait_attr *attr,
 			struct fid_wait **set);
-/* The wait object of an owner that is open enters one of its fabric, 0 or a negative
- * errno; switch_wait_fini() leaves it.  Call without locks. */
+/* Enters the wait object of a queue or counter that is open in a wait set of its fabric,
+ * which switch_wait_fini() takes it out of.  0 or a negative errno.  Call without locks. */
 int switch_waitset_enter(struct fid_wait *set, struct switch_fabric *fabric,
 			 struct switch_wait *wait);
 struct switch_wait *switch_waitset_wait(struct fid *fid);
