@@ -5,7 +5,7 @@
  * answer.
  *
  * Called by discover/info.c, and when an object is opened with attributes that the
- * application may have changed; asks nobody and keeps nothing.
+ * application may have changed; calls no core and keeps nothing.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static struct fi_info *offer_create(const struct fi_info *core, enum fi_ep_type 
 	return info;
 }
 
-/* -- what suits ---------------------------------------------------------------- */
+/* -- comparing with hints ------------------------------------------------------ */
 
 /* The hints of an application, with the version of libfabric that it was written for: its
  * structs end before fields that are newer. */
@@ -327,8 +327,9 @@ static bool entry_suits(const struct fi_info *info, const struct wish *wish)
 
 /* -- the answer ---------------------------------------------------------------- */
 
-/* Old applications get the one of the two registration models they name; since
- * 1.5 the field says what we require, which is nothing. */
+/* An application that names one of the two registration models of before 1.5 gets that
+ * one.  Since 1.5 the field holds the modes that a provider requires; this one requires
+ * none. */
 static int answer_mr_mode(uint32_t version, const struct fi_domain_attr *want)
 {
 	const int asked = want ? want->mr_mode : 0;
@@ -391,7 +392,7 @@ static void answer_counts(struct fi_domain_attr *domain, const struct fi_domain_
 	at_least(&domain->mr_cnt, want->mr_cnt);
 }
 
-/* Puts into the entry what hints that suit it ask for. */
+/* Puts the values that the hints ask for into an entry that satisfies them. */
 static void entry_answer(struct fi_info *info, uint32_t version, const struct fi_info *hints)
 {
 	const struct fi_domain_attr *want = hints ? hints->domain_attr : NULL;

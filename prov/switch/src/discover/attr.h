@@ -22,9 +22,9 @@ bool switch_attr_offers(enum fi_ep_type type);
 int switch_attr_entry(const struct fi_info *core, enum fi_ep_type type, uint32_t version,
 		      const struct fi_info *hints, struct fi_info **entry);
 
-/* An application opens an endpoint with info, or a shared context with one of
- * the attributes (the other is NULL; both: the defaults): -FI_EINVAL if they ask
- * for what fi_getinfo would not offer, -FI_ENOMEM. */
+/* Check the info with which an application opens an endpoint, or the attributes of a
+ * shared context (one of them is NULL; both: the defaults).  -FI_EINVAL if they ask for
+ * something that fi_getinfo would not offer, -FI_ENOMEM. */
 int switch_attr_check_ep(const struct switch_domain *domain, const struct fi_info *info);
 int switch_attr_check_shared(const struct switch_domain *domain, const struct fi_tx_attr *tx,
 			     const struct fi_rx_attr *rx);

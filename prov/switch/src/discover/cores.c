@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The cores: which one is meant, what it offers, whether it can serve, and its own
- * description of what one of our entries stands for.
+ * The cores: chooses the one that an application means, lists its entries, decides whether it
+ * can serve, and finds the core's fi_info for one of our entries.
  *
  * Called by fi_getinfo (discover/info.c), and by fabrics, domains, endpoints and passive
  * endpoints when they open.  Opens nothing; keeps nothing between calls but the names
@@ -50,7 +50,7 @@ static const struct core_kind {
 	{.type = FI_EP_RDM, .ops = &core_rdm_ops, .names_itself = true},
 };
 
-/* NULL: none. */
+/* The kind of cores with endpoints of this type; NULL: none. */
 static const struct core_kind *kind_of(enum fi_ep_type type)
 {
 	for (size_t i = 0; i < sizeof(core_kinds) / sizeof(core_kinds[0]); i++)
@@ -277,7 +277,7 @@ const struct core_ops *switch_core_ops(const struct fi_info *core)
 	return kind ? kind->ops : NULL;
 }
 
-/* Why it cannot serve; NULL: it can. */
+/* The reason why a core cannot serve; NULL: it can. */
 static const char *core_flaw(const struct fi_info *core)
 {
 	const struct core_ops *ops = switch_core_ops(core);
@@ -315,7 +315,7 @@ bool switch_core_serves(const struct fi_info *core)
 	return !flaw;
 }
 
-/* Says why a core that was named gave nothing. */
+/* Logs why a core that was named has no entry that serves. */
 void switch_core_explain(const struct switch_core_choice *choice)
 {
 	struct fi_info *want = fi_allocinfo(), *list = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The cores: which one is meant, what it offers, whether it can serve.
+ * The cores: choosing one, listing its entries, deciding whether it can serve.
  */
 #ifndef SWITCH_CORES_H
 #define SWITCH_CORES_H
@@ -32,15 +32,15 @@ int switch_core_choose(const char *hint, struct switch_core_choice *choice);
  * only. */
 int switch_core_list(const char *core, const struct fi_info *hints, const char *node,
 		     const char *service, uint64_t flags, struct fi_info **list);
-/* Whether we can be layered over it; says in the log why not. */
+/* Whether this provider can be layered over a core; logs the reason if not. */
 bool switch_core_serves(const struct fi_info *core);
-/* Says in the log why a core that was named gave nothing. */
+/* Logs why a core that was named has no entry that serves. */
 void switch_core_explain(const struct switch_core_choice *choice);
 /* Whether FI_PROVIDER lists this name. */
 bool switch_filter_has(const char *name);
 
-/* The core's fi_info for one of ours, for opening (caller frees).  Without a source
- * address in info, one that listens gets one for every interface. */
+/* The core's fi_info for one of ours, for opening (caller frees).  Where info has no
+ * source address, an endpoint that listens gets the wildcard address. */
 int switch_core_info(const struct switch_fabric *fabric, const struct fi_info *info, bool listens,
 		     struct fi_info **core_info);
 /* Replaces the wildcard address in name, of an endpoint that listens on every

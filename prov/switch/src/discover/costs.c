@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The committed table of costs, and which row is a core's.
+ * The committed table of costs, and the lookup of a core's row.
  *
- * Thresholds, not models of time: what is measured are times at sizes, a choice
- * needs the size at which two of them cross, and a line through noisy times would
- * put it elsewhere.  api/domain.c gives a domain's row to its engine.
+ * The table holds thresholds, not models of time.  A measurement gives times at single sizes,
+ * and choosing a way needs the size at which the times of two ways cross; lines fitted to
+ * noisy times would cross at another size.  api/domain.c gives a domain's row to its engine.
  */
 #include <strings.h>
 
@@ -27,12 +27,13 @@ static const struct switch_costs_row committed[] = {
 	 * 1048576: 330 / 210 / 190. */
 	{"net", 131072, 131072},
 	/* 33792, the first measured: 12 / 7 / 10, 65536: 16 / 7 / 10,
-	 * 1048576: 362 / 142 / 51.  So whatever exceeds a packet of the usual size. */
+	 * 1048576: 362 / 142 / 51.  So all that exceeds a packet of the usual size is read
+	 * or written. */
 	{"shm", 32768, 32768},
 	/* One run, over a core that takes a thousand microseconds for anything.
 	 * 33792: 1344 / 4977 / 6230, 262144: 1311 / 5328 / 159052. */
 	{"sockets", SWITCH_COSTS_NEVER, SWITCH_COSTS_NEVER},
-	/* Not measured, for want of an adapter: as the default. */
+	/* Not measured, for want of a device: the default. */
 	{"verbs", SESS_RNDV_DEFAULT, SESS_RNDV_DEFAULT},
 	/* Not measured: as over tcp in "make bench" of an earlier version, where a
 	 * copy was faster up to there. */

@@ -40,7 +40,8 @@ const struct switch_costs_row *switch_costs_find(const struct switch_costs *cost
  * file's for all others, else the committed one for all others. */
 const struct switch_costs_row *switch_costs_for(const struct switch_costs *costs, const char *core);
 
-/* Told what is wrong with a line, counted from 1; 0: with the whole. */
+/* Callback of the parser: reports a fault (what) of a line, counted from 1; line 0: a
+ * fault of the whole text. */
 typedef void switch_costs_report(void *arg, unsigned line, const char *what);
 
 /* Adds the rows of a text (fi_switch(7) has the format) to costs.  A line that

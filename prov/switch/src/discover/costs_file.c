@@ -3,9 +3,9 @@
  * A table of costs from a file, as util/switchtune writes it and
  * FI_OFI_SWITCH_COSTS names it: lines of a core's name and two sizes.
  *
- * Called once, when the provider is loaded (discover/init.c).  The file is
- * whatever somebody named: nothing of it is trusted, and neither its length nor
- * the number of complaints about it is without bound.
+ * Called once, when the provider is loaded (discover/init.c).  A user may name any file:
+ * nothing in it is trusted, and its length and the number of faults that are reported are
+ * limited.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ struct parser {
 	unsigned line, bad_cnt;
 };
 
-/* Says what is wrong with this line, about the word that is not NULL. */
+/* Reports a fault (what) of the current line; word: the word at fault, or NULL. */
 static void bad(struct parser *parser, const char *what, const char *word)
 {
 	char text[WHAT_MAX];

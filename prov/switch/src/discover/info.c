@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * fi_getinfo: what the provider offers over which core.  Every entry is made from one
- * that a core returned.  Called by libfabric.
+ * fi_getinfo: lists the entries that the provider offers over each core.  Every entry is made
+ * from one that a core returned.  Called by libfabric.
  */
 #include <net/if.h>
 #include <netinet/in.h>
@@ -116,7 +116,7 @@ static int list_make(const struct fi_info *cores, const struct switch_core_choic
 	return *list ? 0 : -FI_ENODATA;
 }
 
-/* -- what is asked for ----------------------------------------------------- */
+/* -- the question ---------------------------------------------------------- */
 
 /* One call of fi_getinfo. */
 struct question {
