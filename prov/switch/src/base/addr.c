@@ -2,9 +2,8 @@
 /*
  * Addresses: comparing, resolving, counting up and printing them.
  *
- * Called by address vectors, and wherever a name has to be kept.  Knows socket
- * addresses; what other cores have are bytes to it.  Keeps nothing and locks
- * nothing.
+ * Called by address vectors, and wherever a name has to be kept.  Knows socket addresses;
+ * addresses of any other format are bytes to it.  Keeps nothing and locks nothing.
  */
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -14,7 +14,7 @@
 
 #define SWITCH_ADDR_MAX 128 /* bytes of a struct switch_addr */
 
-/* An address: a sockaddr or what else the core's format has. */
+/* An address in the format of the core: a sockaddr, or bytes that only the core knows. */
 struct switch_addr {
 	uint8_t len;
 	uint8_t bytes[SWITCH_ADDR_MAX - 1];
@@ -22,7 +22,7 @@ struct switch_addr {
 
 /* Copies an address, in the one form that all equal addresses have. */
 int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch_addr *out);
-/* Whether a peer can have it: it is no wildcard, and has a port. */
+/* Whether a peer can have this address: it is no wildcard, and has a port. */
 bool switch_addr_is_peer(uint32_t format, const struct switch_addr *addr);
 /* Bytes of this address, and of the longest address of a domain. */
 size_t switch_addr_len(const struct fi_info *info, const void *addr);

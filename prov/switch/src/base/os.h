@@ -10,8 +10,8 @@
 
 /* Fills buf with bytes that nobody can guess. */
 void switch_random(void *buf, size_t len);
-/* CLOCK_MONOTONIC, nanoseconds; and as the kernel set it last, some milliseconds
- * ago, which costs a fraction of that. */
+/* CLOCK_MONOTONIC in nanoseconds: the exact time, and the time of the kernel's last tick,
+ * which is some milliseconds old and costs a fraction. */
 uint64_t switch_now(void);
 uint64_t switch_now_coarse(void);
 

@@ -18,7 +18,7 @@ struct switch_params {
 	bool rdma_read, rdma_write;
 	bool rma_target; /* memory of this side may be read and written by peers */
 	size_t buffer_size, initial;
-	size_t credits, rndv_threshold;	  /* 0: what suits the core */
+	size_t credits, rndv_threshold;	  /* 0: chosen for the core */
 	size_t unexpected_max;		  /* bytes */
 	const struct switch_costs *costs; /* from a file; empty: none named */
 	char *core;			  /* NULL: none named */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * SipHash-2-4 (Aumasson and Bernstein, 2012): 8 bytes that tell nothing of their key.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): 8 bytes from which nobody can compute the key.
  */
 #ifndef SWITCH_SIPHASH_H
 #define SWITCH_SIPHASH_H
