@@ -116,7 +116,7 @@ static struct switch_cntr *cntr_of(struct switch_wait *wait)
 	return container_of(wait, struct switch_cntr, count.wait);
 }
 
-/* Whether the value has changed since the application last read it. */
+/* Whether the counter has changed since the application last read it. */
 static bool cntr_is_ready(struct switch_wait *wait)
 {
 	return cntr_of(wait)->count.moved;

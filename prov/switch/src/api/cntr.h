@@ -24,7 +24,7 @@ struct switch_cntr {
 	struct switch_count count;
 };
 
-/* Whether the value has changed since a poll set last looked. */
+/* Whether the counter has changed since a poll set last looked. */
 bool switch_cntr_polled(struct switch_cntr *cntr);
 
 int switch_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct fid_cntr **cntr,
