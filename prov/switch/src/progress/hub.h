@@ -25,7 +25,7 @@ struct switch_hub {
 	LIST_HEAD(, switch_pump) pumps;
 	LIST_HEAD(, switch_hub_member) members;
 	LIST_HEAD(, switch_events) queues;
-	int refs; /* objects below it; fi_close refuses with FI_EBUSY while > 0 */
+	int refs; /* objects of the fabric; fi_close refuses with FI_EBUSY while > 0 */
 };
 
 /* An object that is progressed under the hub's own lock: a passive endpoint. */
@@ -39,7 +39,8 @@ struct switch_hub_member {
 
 void switch_hub_init(struct switch_hub *hub);
 void switch_hub_fini(struct switch_hub *hub);
-/* Counts an object below it (1), or no more (-1).  Takes the lock. */
+/* Counts an object that is opened in the fabric (change 1) or closed (-1).  Takes the
+ * lock. */
 void switch_hub_refer(struct switch_hub *hub, int change);
 
 /* Progresses every member and every pump whose lock is in use.  Takes the locks itself;
@@ -49,21 +50,24 @@ void switch_hub_progress(struct switch_hub *hub);
  * -FI_EAGAIN. */
 int switch_hub_trywait(struct switch_hub *hub);
 
-/* Adds and removes a pump.  If the pump's lock is in use, every queue waits for it: 0, or a
- * negative errno if one cannot.  Both take the hub's lock. */
+/* Adds and removes a pump.  If the pump's lock is in use, its descriptors are added to the
+ * wait objects of all queues: 0, or a negative errno if that fails.  Both take the hub's
+ * lock. */
 int switch_hub_add_pump(struct switch_hub *hub, struct switch_pump *pump);
 void switch_hub_del_pump(struct switch_hub *hub, struct switch_pump *pump);
 /* An event queue is about to be bound below this pump: from now on its lock is in use and
- * every queue of the hub progresses it.  0, or a negative errno: some queue cannot wait
- * for it.  Takes the lock; call with none held. */
+ * every queue of the hub progresses it and is woken by it.  0, or a negative errno.  Takes
+ * the lock; call with none held. */
 int switch_hub_need_lock(struct switch_hub *hub, struct switch_pump *pump);
 /* Adds a queue, whose wait object is open, and removes it; -FI_EBUSY while something
  * reports to it.  Both take the lock. */
 int switch_hub_add_queue(struct switch_hub *hub, struct switch_events *events);
 int switch_hub_del_queue(struct switch_hub *hub, struct switch_events *events);
-/* Counts an object that reports to this queue (1), or no more (-1).  Takes the hub's lock. */
+/* Counts an object that begins (change 1) or ends (-1) to report to this queue.  Takes the
+ * hub's lock. */
 void switch_events_refer(struct switch_events *events, int change);
-/* Lets a descriptor wake up those who wait for any queue, or no more.  The lock is held. */
+/* Add a descriptor to the wait objects of all queues of the hub, and remove it.  The lock
+ * is held. */
 void switch_hub_add_fd(struct switch_hub *hub, int fd);
 void switch_hub_del_fd(struct switch_hub *hub, int fd);
 

@@ -44,7 +44,7 @@ struct switch_front {
 	void (*down)(struct switch_link *link, int error);
 	/* Nothing uses the link any more: the front end frees it. */
 	void (*gone)(struct switch_link *link);
-	/* Somebody connects to a listener; event->request is NULL once it is answered. */
+	/* A peer connects to a listener; event->request is NULL once it is answered. */
 	void (*request)(struct switch_pump *pump, struct core_event *event);
 	/* A connection was refused, with these bytes.  True: the session lives on, because
 	 * its peer connects to us. */
@@ -54,9 +54,9 @@ struct switch_front {
 enum { SWITCH_PUMP_FDS = 8 };
 
 /*
- * One engine over a core, with what progresses and wakes them up.  Embedded in an object of the
- * front end.  Its lock covers everything below it, and is not in use where only one thread can
- * come in (base/switch.h).
+ * One engine over a core, with the thread and the timer by which they are progressed.
+ * Embedded in an object of the front end.  Its lock covers everything below it, and is not in
+ * use where only one thread can come in (base/switch.h).
  */
 struct switch_pump {
 	LIST_ENTRY(switch_pump) entry; /* in a hub, under its lock */
@@ -69,12 +69,12 @@ struct switch_pump {
 	enum fi_progress progress;
 	pthread_t progress_thread; /* FI_PROGRESS_AUTO */
 	int progress_fd;	   /* eventfd that wakes and ends it, or -1 */
-	int progress_epoll;	   /* what it sleeps on */
+	int progress_epoll;	   /* the epoll set that the thread sleeps on */
 	bool progress_stop;
 
 	int timer_fd;	    /* the engine's next deadline */
-	uint64_t timer_set; /* what it is set to */
-	bool waited;	    /* a thread may sleep that a send which is held back has to wake up */
+	uint64_t timer_set; /* the deadline that the timer is set to */
+	bool waited; /* a thread may be asleep, and must be woken for a send that is held back */
 	unsigned cm_countdown; /* passes until connection events are read again */
 	unsigned cm_pending;   /* connections being made or closed */
 	uint64_t last_tick;    /* when deadlines were looked at */
@@ -96,7 +96,7 @@ static inline void switch_pump_unlock(struct switch_pump *pump)
 
 /* The pump is zeros; its core, engine and timer are opened behind this. */
 void switch_pump_init(struct switch_pump *pump, const struct switch_front *front);
-/* Closes whatever of them is open; no link may be left. */
+/* Closes the core, the engine and the timer, if they are open; no link may be left. */
 void switch_pump_fini(struct switch_pump *pump);
 
 /* Polls the core, feeds the engine, performs its actions, writes completions. */

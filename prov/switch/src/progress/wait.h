@@ -21,15 +21,14 @@ struct switch_wait;
 typedef int switch_trywait_fn(struct switch_wait *wait, bool *ready, bool *signaled);
 
 /*
- * A wait object: two epoll sets, each of a core's descriptors, the domains'
- * timers and an eventfd of its own.  Owned by a CQ, a counter, an EQ or a wait
- * set, under whose lock all of it is.
+ * A wait object: two epoll sets, each of a core's descriptors, the domains' timers and an
+ * eventfd of its own.  Owned by a CQ, a counter, an EQ or a wait set, and under the lock of
+ * its owner.
  *
- * One is the descriptor that the application or a wait set polls; fi_trywait
- * arms and empties it.  The other is of the threads in blocking calls, each of
- * which may wait for something else: an event calls all that are asleep, and
- * the last of them to get up empties it, so that none loses its call to
- * another that goes back to sleep.
+ * One is the descriptor that the application or a wait set polls; fi_trywait arms and empties
+ * it.  The other is of the threads in blocking calls, each of which may wait for something
+ * else: an event wakes all that are asleep, and the last of them to wake empties the set, so
+ * that none misses the event because another has gone back to sleep.
  */
 struct switch_wait {
 	struct switch_waitset *set; /* the wait set that it is in, or NULL */
@@ -57,7 +56,7 @@ struct switch_sleeper {
 	bool entered;
 };
 
-/* Closes it, and leaves its wait set.  Call without locks. */
+/* Closes a wait object, and takes it out of its wait set.  Call without locks. */
 void switch_wait_fini(struct switch_wait *wait);
 /* Opens a wait object of this kind, with the descriptors that wake up a pump (NULL: none
  * yet).  FI_WAIT_NONE: there is nothing to wait on. */
@@ -67,7 +66,7 @@ int switch_wait_add_pump(struct switch_wait *wait, struct switch_pump *pump);
 void switch_wait_del_pump(struct switch_wait *wait, struct switch_pump *pump);
 int switch_wait_add_fd(struct switch_wait *wait, int fd);
 void switch_wait_del_fd(struct switch_wait *wait, int fd);
-/* Wakes every thread that waits for it. */
+/* Wakes every thread that waits for this wait object. */
 void switch_wait_signal(struct switch_wait *wait);
 /* From here until the next event the descriptor may be polled.  Call before the
  * last look at what is waited for, under the same lock as signal.  True: there
@@ -86,19 +85,20 @@ int switch_wait_sleep(const struct switch_wait *wait, const struct switch_sleepe
 
 enum { SWITCH_SPINS = 20 }; /* times that a blocking call looks before it sleeps */
 
-/* A blocking call; on its stack, at the beginning of what it needs itself. */
+/* A blocking call: on its stack, as the first member of a struct with the call's own
+ * variables. */
 struct switch_waiter {
 	struct switch_wait *wait;
 	struct switch_sleeper sleeper;
 	unsigned spins; /* times that it looks before it sleeps */
 	bool restarts;	/* a signal handler that ran does not end it */
-	/* One look, for which the thread gets up.  Returns the result of the call, or
-	 * -FI_ECANCELED to give up, or -FI_EAGAIN to go on: nothing was found, and the thread
-	 * has entered if it may sleep. */
+	/* Looks once whether the call is over, after switch_wait_leave().  Returns the
+	 * result of the call, or -FI_ECANCELED to give up, or -FI_EAGAIN to go on: nothing
+	 * was found, and the thread has entered if it may sleep. */
 	ssize_t (*look)(struct switch_waiter *waiter, bool may_sleep);
 	/* The call ends with nothing found; why: -FI_ETIMEDOUT, -FI_EAGAIN when a signal
-	 * handler ran, or -FI_ECANCELED from look.  Gets up, and returns the result of the
-	 * call. */
+	 * handler ran, or -FI_ECANCELED from look.  Calls switch_wait_leave(), and returns
+	 * the result of the call. */
 	ssize_t (*give_up)(struct switch_waiter *waiter, int why);
 };
 
