@@ -35,7 +35,7 @@ struct switch_events {
 };
 
 void switch_events_init(struct switch_events *events);
-/* Drops what nobody has read.  Its wait object is the owner's. */
+/* Drops the events that nobody has read.  Its wait object is the owner's. */
 void switch_events_fini(struct switch_events *events);
 
 /* Queue an event; any lock may be held.  buf is what fi_eq_read returns (a
@@ -53,15 +53,15 @@ int switch_events_push_av_error(struct switch_events *events, fid_t fid, void *c
 				uint64_t idx);
 /* An event of the application's own. */
 int switch_events_write(struct switch_events *events, uint32_t event, const void *buf, size_t len);
-/* Forgets what is queued for an object that is being closed. */
+/* Drops the queued events of an object that is being closed. */
 void switch_events_remove(struct switch_events *events, fid_t fid);
-/* fi_eq_read and fi_eq_readerr of what is there.  has_size: the application's entry has
- * err_data_size. */
+/* fi_eq_read and fi_eq_readerr, of events that are queued.  has_size: the application's
+ * entry has err_data_size. */
 ssize_t switch_events_take(struct switch_events *events, uint32_t *event, void *buf, size_t len,
 			   uint64_t flags);
 ssize_t switch_events_take_error(struct switch_events *events, struct fi_eq_err_entry *entry,
 				 bool has_size, uint64_t flags);
-/* There is one.  Call without locks. */
+/* Whether there is an event to read.  Call without locks. */
 bool switch_events_ready(struct switch_events *events);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A session and the core path under it: how the path comes and goes.  The engine's link
- * (session/link.h) is another: what a session has over one path, and knows of it.
+ * (session/link.h) is another struct: the part of a session that belongs to one path.
  */
 #ifndef SWITCH_LINK_H
 #define SWITCH_LINK_H

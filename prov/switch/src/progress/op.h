@@ -58,8 +58,8 @@ void switch_op_init(struct switch_op_pool *pool);
  * caller sets the rest. */
 struct switch_op *switch_op_alloc(struct switch_op_pool *pool);
 void switch_op_free(struct switch_op_pool *pool, struct switch_op *op);
-/* An endpoint (or NULL) and a receive context are being closed: what their
- * operations still have to report is dropped, entries already queued stay. */
+/* An endpoint (or NULL) and a receive context are being closed: completions of their
+ * operations that are still to come are dropped, entries already queued stay. */
 void switch_op_forget(struct switch_op_pool *pool, const struct switch_ep *ep,
 		      const struct switch_rx *rx);
 /* fi_cancel: calls back an operation with this context, a send of ep (or NULL)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The pump of a domain: polls the core, feeds the engine, performs what the
- * engine asks for, hands out completions.  The only file that performs engine
- * actions on a core.  Called with the lock by every read of a queue
- * or counter, after every submission, and by the progress thread.
+ * The pump of a domain: polls the core, feeds the engine, performs the engine's actions,
+ * hands out completions.  The only file that performs engine actions on a core.  Called with
+ * the lock by every read of a queue or counter, after every submission, and by the progress
+ * thread.
  */
 #include <errno.h>
 #include <stddef.h>
