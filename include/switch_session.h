@@ -385,8 +385,12 @@ int sess_request_parse(const void *buf, size_t len, struct sess_request *request
 /* The answer to a connection request that comes in the name of a peer with which there is
  * this session already (docs/protocol.md, crossing connects). */
 enum sess_crossing {
-	/* Refuse it: the session goes on over its own connection. */
+	/* Refuse it, and tell the peer to wait for the connection that this side is opening:
+	 * the session goes on over that one. */
 	SESS_CROSS_REFUSE,
+	/* Refuse it.  The peer has accepted the session's connection already, and waits for no
+	 * other: if it is about to have another session it has to try again. */
+	SESS_CROSS_LATE,
 	/* The session goes on over the connection that the request asks for, instead of the
 	 * one that this side is opening: sess_adopt(), then accept.  The peer must have said
 	 * first, over the connection that this side opens, that it made the request. */

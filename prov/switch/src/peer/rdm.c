@@ -444,8 +444,10 @@ void switch_rdm_request(struct switch_pump *pump, struct core_event *event)
 	}
 	switch (sess_crossing(conn->link.sess, &request)) {
 	case SESS_CROSS_REFUSE:
-		refuse(rdm, event, conn->is_sure ? SWITCH_REFUSAL_CROSSING : SWITCH_REFUSAL_AGAIN,
-		       &conn->nonce);
+		refuse(rdm, event, SWITCH_REFUSAL_CROSSING, &conn->nonce);
+		break;
+	case SESS_CROSS_LATE:
+		refuse(rdm, event, SWITCH_REFUSAL_AGAIN, NULL);
 		break;
 	case SESS_CROSS_ADOPT:
 		switch_claim_make(conn, event, &request);

@@ -145,10 +145,11 @@ enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_requ
 		return SESS_CROSS_SELF;
 	if (is_connecting(sess))
 		return ours_wins ? SESS_CROSS_REFUSE : SESS_CROSS_ADOPT;
-	/* The peer has accepted our connection.  If ours wins, the request crossed it.  If
-	 * not, the peer accepted because it had none of its own: it made this one since. */
+	/* The peer has accepted our connection, so that it waits for no other of ours.  If ours
+	 * wins, the request crossed it, or the peer began anew and does not know of it.  If not,
+	 * the peer accepted because it had none of its own: it made this one since. */
 	if (sess->state == SESS_OPENING && link->is_opener)
-		return ours_wins ? SESS_CROSS_REFUSE : SESS_CROSS_RENEW;
+		return ours_wins ? SESS_CROSS_LATE : SESS_CROSS_RENEW;
 	/* The opener of this session may not be the peer: neither its instance nor its attempt
 	 * counts. */
 	if (sess->state == SESS_OPENING)
@@ -156,7 +157,7 @@ enum sess_crossing sess_crossing(const struct sess *sess, const struct sess_requ
 	/* The peer made this request before the connection that the session has. */
 	if (sess->peer_instance == request->instance &&
 	    (!link || (int32_t)(request->attempt - link->peer_attempt) <= 0))
-		return SESS_CROSS_REFUSE;
+		return SESS_CROSS_LATE;
 	return SESS_CROSS_RENEW;
 }
 

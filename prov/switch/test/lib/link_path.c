@@ -166,6 +166,7 @@ void link_path_request(struct link *link, const struct link_event *event)
 	if (ours) {
 		switch (sess_crossing(ours->sess, &request)) {
 		case SESS_CROSS_REFUSE:
+		case SESS_CROSS_LATE:
 			return; /* our own request, which is on its way, tells them */
 		case SESS_CROSS_SELF:
 			if (!sess_ep_is_self(node->ep, &request))

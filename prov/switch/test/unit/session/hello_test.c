@@ -406,7 +406,7 @@ Test(hello, crossing_rule)
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE);
 	link_run(link);
 	cr_assert(!sess_is_up(ab->sess));
-	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE, "path up, no hello yet");
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_LATE, "path up, no hello yet");
 	request.instance = a->ep->instance - 1;
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_RENEW);
 	link_wait(link, 2 * config.engine.hello_timeout);
@@ -417,9 +417,9 @@ Test(hello, crossing_rule)
 	cr_assert(sess_is_up(ab->sess));
 	request.instance = b->ep->instance;
 	request.attempt = sess_link(ab->sess)->peer_attempt;
-	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE, "a late loser");
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_LATE, "a late loser");
 	request.attempt--;
-	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_REFUSE);
+	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_LATE);
 	request.attempt += 2;
 	cr_assert_eq(sess_crossing(ab->sess, &request), SESS_CROSS_RENEW, "it gave up");
 	request.instance++;
