@@ -89,5 +89,6 @@ void switch_claim_yield(struct switch_conn *conn, const struct switch_proof *win
 		adopt(conn, request, &conn->claimant);
 	} else {
 		switch_claim_drop(conn);
+		sess_retry(conn->link.sess); /* asks again: the peer may be gone before it comes */
 	}
 }
