@@ -489,6 +489,9 @@ void *sess_user(const struct sess *sess);
 uint64_t sess_source(const struct sess *sess);
 /* Names the peer, also as the source of messages that are not matched yet. */
 void sess_set_source(struct sess *sess, uint64_t source);
+/* The sends of a session that has not come up yet go to another of its endpoint, which has: that
+ * one is with the peer that they are for.  They fail if that one is closing already. */
+void sess_move_sends(struct sess *from, struct sess *to);
 /* The peer's name from its hello; length 0 before that. */
 const void *sess_peer_name(const struct sess *sess, size_t *len);
 /* The identity of the peer's host; length 0 before its hello, or where it named none. */

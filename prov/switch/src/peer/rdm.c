@@ -547,8 +547,11 @@ static void rdm_up(struct switch_conn *conn)
 		sess_abort(conn->link.sess, FI_ECONNREFUSED);
 		return;
 	}
-	if (holder)
+	if (holder) {
+		/* what was to be sent to the peer, who did not open that session */
+		sess_move_sends(holder->link.sess, conn->link.sess);
 		conn_lose_name(holder);
+	}
 	fi_addr = switch_names_find(rdm->names, conn->addr.bytes, conn->addr.len);
 	if (fi_addr == FI_ADDR_NOTAVAIL)
 		conn_unname(conn);

@@ -418,6 +418,27 @@ static void drop_sends(struct sess *sess, int error)
 	}
 }
 
+void sess_move_sends(struct sess *from, struct sess *to)
+{
+	struct sess_op *op;
+
+	if (from->state != SESS_OPENING)
+		return;
+	while (to->state == SESS_OPEN && (op = STAILQ_FIRST(&from->sends))) {
+		STAILQ_REMOVE_HEAD(&from->sends, link);
+		STAILQ_INSERT_TAIL(&to->sends, op, link);
+		op->sess = to;
+		from->pending--;
+		to->pending++;
+	}
+	drop_sends(from, ECONNRESET);
+	schedule_prepare(to);
+	schedule_ready(to);
+	if (from->bye & BYE_ASKED)
+		session_fail(from, 0, "closed");
+	engine_settle(from->engine);
+}
+
 /* The peer has nothing more for us, and takes nothing more from us. */
 void session_bye_came(struct sess *sess, bool aborted)
 {
