@@ -418,8 +418,8 @@ void sess_adopt(struct sess *sess, const struct sess_request *request);
  * many are on their way that the credits are needed. */
 void sess_probe(struct sess *sess);
 /* The peer refused the connection of a session that this side is opening, and said "try
- * again", or that its own goes on, which has not come yet: after a pause the action CONNECT asks for another path.  May be repeated until
- * hello_timeout is over. */
+ * again", or that its own goes on, which has not come yet: after a pause the action CONNECT asks
+ * for another path.  May be repeated until hello_timeout is over. */
 void sess_retry(struct sess *sess);
 /* A session that this side is opening leads to the endpoint itself, as
  * sess_made_request() found: it becomes one like those of sess_connect_self(). */

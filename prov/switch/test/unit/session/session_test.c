@@ -448,3 +448,59 @@ Test(session, endpoint_sums_up)
 	duo_close(&duo);
 	link_leak_check();
 }
+
+/* Messages that wait for a session to come up go over another one to their peer, in their
+ * order, before those that are sent over it later. */
+Test(session, waiting_sends_move)
+{
+	struct duo duo = duo_of(link_config());
+	const struct sess_request request = {.session_id = 1, .instance = 1, .attempt = 1};
+	struct link_op *sent[4], *received[4], *canceled;
+	struct link_end *other;
+
+	link_run(duo.link);
+	other = link_scripted(duo.a, duo.a->ep, &request, SESS_SOURCE_ANY);
+	for (unsigned i = 0; i < 4; i++)
+		received[i] = recv_plain(duo.b, 50000);
+	sent[0] = send_plain(other, 100, 1);
+	sent[1] = send_plain(other, 50000, 2);
+	canceled = send_plain(other, 200, 5);
+	sent[2] = send_plain(other, 100, 3);
+	sess_move_sends(other->sess, duo.ab->sess);
+	cr_assert_eq(other->sess->pending, 0);
+	cr_assert_eq(sess_cancel(&canceled->op), 0);
+	sent[3] = send_plain(duo.ab, 100, 4);
+	link_run(duo.link);
+	expect_error(canceled, ECANCELED);
+	for (unsigned i = 0; i < 4; i++) {
+		expect_sent(sent[i]);
+		expect_received(received[i], i == 1 ? 50000 : 100, i + 1);
+	}
+	cr_assert_eq(duo.ab->sess->pending, 0);
+	link_scripted_down(other, ECONNRESET);
+	link_destroy(duo.link);
+	link_leak_check();
+}
+
+/* They fail where that session is closing; one that waited only for them is closed then. */
+Test(session, waiting_sends_do_not_move_to_a_session_that_closes)
+{
+	struct duo duo = duo_of(link_config());
+	const struct sess_request request = {.session_id = 1, .instance = 1, .attempt = 1};
+	struct link_op *sent;
+	struct link_end *other;
+
+	link_run(duo.link);
+	other = link_scripted(duo.a, duo.a->ep, &request, SESS_SOURCE_ANY);
+	sent = send_plain(other, 100, 1);
+	sess_close(other->sess);
+	cr_assert_eq(other->sess->state, SESS_OPENING, "it waits for its message");
+	sess_close(duo.ab->sess);
+	sess_move_sends(other->sess, duo.ab->sess);
+	cr_assert_eq(other->sess->state, SESS_FAILED);
+	link_run(duo.link);
+	expect_error(sent, ECONNRESET);
+	cr_assert_eq(other->error, 0);
+	link_destroy(duo.link);
+	link_leak_check();
+}
