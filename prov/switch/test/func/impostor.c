@@ -697,6 +697,131 @@ static void renamed(struct func_team *team, int rank)
 }
 
 /*
+ * A peer accepts our connection and is started again before its hello.  It connects to us
+ * from its old name: it is told to try again, and not to wait for a connection of ours, which
+ * it has had.
+ */
+static void restarted(struct func_team *team, int rank)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	struct func_node node, anew;
+	struct func_req in = {.done = 0}, out = {.done = 0};
+	uint8_t preamble[SESS_PREAMBLE_LEN];
+	static uint8_t hello[1 << 16];
+	struct switch_proof winner;
+	struct func_event event;
+	struct func_addr addr;
+	static char buf[9];
+
+	if (rank == US) {
+		open_here(team, US, &node);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL,
+					  know(team, FRIEND, &node), 1, &out));
+		func_hear(team, &node, TURNED_AWAY, 1);
+		FUNC_WAIT(&node, &out, FI_ECONNREFUSED);
+		func_close(&node);
+		return;
+	}
+	func_listen(&node, &conf);
+	func_name(&node.pep->fid, &addr);
+	func_publish(team, FRIEND, &addr);
+	FUNC_EVENT(&node, &event, FI_CONNREQ);
+	wire_put_preamble(preamble, &(struct sess_request){.session_id = 1,
+							   .instance = UINT64_MAX - 2,
+							   .attempt = 1,
+							   .port = port_of(&addr)});
+	func_accept(&node, &node, event.info, preamble, sizeof(preamble));
+	FUNC_EVENT(&node, &event, FI_CONNECTED);
+	FUNC_POST(&node, fi_recv(node.ep, hello, sizeof(hello), NULL, 0, &in));
+	FUNC_DONE(&node, &in);
+	claim_begin(team, &anew, port_of(&addr), UINT64_MAX - 1, 1, SECRET);
+	func_event(&anew, &event);
+	FUNC_EQ(event.err, FI_ECONNREFUSED);
+	FUNC_EQ(switch_refusal_read(event.data, event.data_len, &winner), SWITCH_REFUSAL_AGAIN);
+	func_close(&anew);
+	func_say(team, TURNED_AWAY, 1);
+	func_close(&node);
+}
+
+/* A peer says that its own connection goes on, and is gone before that comes: it is asked
+ * again, and our message fails at once. */
+static void vanished(struct func_team *team, int rank)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+	struct func_req out = {.done = 0};
+	struct func_event event;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9];
+
+	if (rank == US) {
+		open_here(team, US, &node);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL,
+					  know(team, FRIEND, &node), 1, &out));
+		FUNC_WAIT(&node, &out, FI_ECONNREFUSED);
+	} else {
+		func_listen(&node, &conf);
+		func_name(&node.pep->fid, &addr);
+		func_publish(team, FRIEND, &addr);
+		FUNC_EVENT(&node, &event, FI_CONNREQ);
+		refuse_crossing(&node, event.info);
+		FUNC_EVENT(&node, &event, FI_CONNREQ);
+		FUNC_OK(fi_reject(node.pep, event.info->handle, NULL, 0));
+		fi_freeinfo(event.info);
+	}
+	func_close(&node);
+}
+
+/*
+ * It is ahead of a peer, and does not greet before that peer has.  A message that we have
+ * sent to the peer since goes to the peer, and to nobody else.
+ */
+static void waiting(struct func_team *team, int rank)
+{
+	static uint8_t hello[1 << 16], packet[1 << 16];
+	struct func_req in[2] = {{.done = 0}, {.done = 0}}, out = {.done = 0};
+	struct sess_request answer;
+	struct func_node node;
+	struct func_addr addr;
+	static char buf[9] = "a secret";
+	fi_addr_t peer;
+	int fd = -1;
+
+	switch (rank) {
+	case FRIEND:
+		fd = reserve(&addr);
+		func_publish(team, FRIEND, &addr);
+		func_hear(team, NULL, SENT, 1);
+		claim_is_accepted(team, &node, 5, 1, &answer);
+		FUNC_POST(&node, fi_recv(node.ep, hello, sizeof(hello), NULL, 0, &in[0]));
+		FUNC_POST(&node, fi_recv(node.ep, packet, sizeof(packet), NULL, 0, &in[1]));
+		send_hello(&node, 5, &answer);
+		FUNC_DONE(&node, &in[0]);
+		func_say(team, GREETED, 1);
+		FUNC_DONE(&node, &in[1]);
+		FUNC_TRUE(memmem(packet, in[1].entry.len, buf, sizeof(buf)));
+		func_say(team, OVER, 1);
+		break;
+	case IMPOSTOR:
+		claim_is_accepted(team, &node, 6, 1, &answer);
+		func_say(team, WAITING, 1);
+		func_hear(team, NULL, GREETED, 1);
+		break;
+	default:
+		open_here(team, US, &node);
+		peer = know(team, FRIEND, &node);
+		func_hear(team, &node, WAITING, 1);
+		FUNC_POST(&node, fi_tsend(node.ep, buf, sizeof(buf), NULL, peer, 1, &out));
+		func_say(team, SENT, 1);
+		FUNC_DONE(&node, &out);
+		func_hear(team, &node, OVER, 1);
+	}
+	func_close(&node);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
  * A peer that speaks version 1 of the protocol connects to us while we connect to it, and
  * refuses us as that version does: its own connection goes on.  It is accepted, so that the
  * hello can say that the versions differ; our message fails.
@@ -746,8 +871,11 @@ int main(int argc, char **argv)
 		{"a peer that accepts our connection", 3, accepted, FUNC_SWITCH, 0},
 		{"a peer of version 1 that we connect to", 2, older, FUNC_SWITCH, 0},
 		{"a peer whose connection crosses ours", 3, crossing, FUNC_SWITCH, 0},
+		{"a peer that is gone before it connects", 2, vanished, FUNC_SWITCH, 0},
+		{"a peer that is started again", 2, restarted, FUNC_SWITCH, 0},
 		{"a peer that has not greeted yet", 3, ungreeted, FUNC_SWITCH, 0},
 		{"a peer by its own instance", 3, ahead, FUNC_SWITCH, 0},
+		{"a peer that we have a message for", 3, waiting, FUNC_SWITCH, 0},
 		{"a peer that greets first", 3, second, FUNC_SWITCH, FRIEND},
 		{"a peer that is greeted for first", 3, second, FUNC_SWITCH, IMPOSTOR},
 		{"a peer that is removed before the first greets", 3, renamed, FUNC_SWITCH, FRIEND},
