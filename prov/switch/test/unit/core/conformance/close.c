@@ -3,6 +3,7 @@
  * Conformance: what happens to outstanding operations when a path, a domain or the peer ends.
  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -174,6 +175,38 @@ CORE_TEST_OF(close_with_reads_out_and_no_descriptor_left, ENDS)
 }
 
 enum { CROWD = 20 }; /* more paths than the polled queue takes: both queues are in use */
+
+/* Descriptors that this process has open. */
+static int fd_count(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int cnt = 0;
+
+	cr_assert_not_null(dir);
+	while (readdir(dir))
+		cnt++;
+	closedir(dir);
+	return cnt;
+}
+
+/* Only reads that are out delay the end of a path: behind reads that are done, closing it
+ * closes its socket before the call returns. */
+CORE_TEST_OF(close_with_reads_done, ENDS)
+{
+	struct end a, b;
+	int before;
+
+	join(w, &a, &b);
+	check_path(w, &a, &b);
+	check_reads(w, &a);
+	until(w, !a.out);
+	before = fd_count();
+	w->a.ops->path_close(a.path);
+	cr_assert_lt(fd_count(), before, "the path's socket is still open");
+	until(w, a.closed && b.broken);
+	w->b.ops->path_close(b.path);
+	until(w, b.closed);
+}
 
 /* Starts reads and writes in both directions over many paths, then closes all paths. */
 CORE_TEST_OF(close_many_with_everything_out, ENDS)
