@@ -158,7 +158,8 @@ CORE_TEST(nobody_answers)
 	close(sock);
 }
 
-/* If requests are never answered, further ones are refused at some number. */
+/* If requests are never answered, further ones are refused at some number; an answer makes
+ * room for one more. */
 CORE_TEST(unanswered_requests_are_bounded)
 {
 	enum { MANY = 5000 };
@@ -174,6 +175,15 @@ CORE_TEST(unanswered_requests_are_bounded)
 			break;
 	}
 	cr_assert_neq(i, MANY);
+	if (i && ends[i].refused) {
+		const size_t before = w->b.request_cnt;
+		struct end next;
+
+		w->b.ops->reject(w->b.request, NULL, 0);
+		connect_end(w, &w->a, &next, NULL, 0);
+		until(w, w->b.request_cnt > before || next.refused);
+		cr_assert_eq(next.refused, 0, "a request that was answered keeps its place");
+	}
 	side_close(&w->b); /* refuses the pending requests: shm crashes if the peer is gone */
 	side_close(&w->a);
 	free(ends);
