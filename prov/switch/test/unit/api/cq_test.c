@@ -246,6 +246,38 @@ Test(cq, operations_return_their_place_to_the_endpoint)
 	cr_assert_eq(other.left, CNT / 2);
 }
 
+/* Whichever way an operation ends, the next one takes its memory: thousands of them, one at a
+ * time, need no more than a few. */
+Test(cq, operations_that_ended_are_used_again)
+{
+	enum { ENTRY, ERROR, UNWANTED, WAYS };
+	enum { FEW = 64, MANY = 4096 };
+	struct fi_cq_tagged_entry entry;
+	struct fi_cq_err_entry err = {0};
+
+	for (int way = ENTRY; way < WAYS; way++) {
+		const struct switch_op *seen[FEW];
+		size_t cnt = 0, i;
+
+		for (int round = 0; round < MANY; round++) {
+			struct switch_op *op = receive(cq, 1);
+
+			for (i = 0; i < cnt && seen[i] != op; i++)
+				;
+			cr_assert_lt(i, FEW, "way %d: %zu operations for one at a time", way, i);
+			if (i == cnt)
+				seen[cnt++] = op;
+			op->sess.error = way == ERROR ? FI_EIO : 0;
+			op->wants_entry = way == ENTRY;
+			complete(op);
+			if (way == ENTRY)
+				cr_assert_eq(fi_cq_read(cq, &entry, 1), 1);
+			else if (way == ERROR)
+				cr_assert_eq(fi_cq_readerr(cq, &err, 0), 1);
+		}
+	}
+}
+
 /* -- waiting ------------------------------------------------------------- */
 
 static void complete_op(void *op)
