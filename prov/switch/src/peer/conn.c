@@ -79,7 +79,8 @@ static int find_ends(const struct switch_local *local, const void *addr, size_t 
 	return 0;
 }
 
-/* Returns the length, or a negative errno where the core does not carry so much. */
+/* Writes the connection data.  Returns the length, or a negative errno where the core does
+ * not carry so much. */
 static ssize_t write_data(const struct switch_conn *conn, const void *data, size_t len,
 			  uint8_t *buf)
 {

@@ -32,7 +32,9 @@ struct switch_conn {
 	fi_addr_t fi_addr;		 /* the peer's, FI_ADDR_NOTAVAIL if unknown */
 	LIST_ENTRY(switch_conn) unnamed; /* peers that are in no address vector */
 	bool is_unnamed;
-	bool is_sure; /* it is the peer: we connected to the name, or adopted on its word */
+	/* The other end is surely the peer of this name: we connected to the name, and a request
+	 * in the name took the place of our own only when that peer said so. */
+	bool is_sure;
 	struct switch_addr addr;	/* the peer's name: its IP address, its listener's port */
 	struct switch_unknown *unknown; /* the unknown source that it is, or NULL */
 	struct switch_nonce nonce;	/* of our request */

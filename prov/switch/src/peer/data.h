@@ -23,10 +23,10 @@ ssize_t switch_data_write(const struct sess *sess, uint16_t port, const void *da
 			  uint8_t *buf, size_t size);
 
 /*
- * The request of an RDM endpoint has a nonce behind the preamble.  Its proof shows which
- * request is meant, and whoever has been told it can neither make a request that looks like
- * this one, nor send packets for its session: the nonce and the cookie have gone only to
- * whom the request went to.
+ * The request of an RDM endpoint has a nonce behind the preamble.  The proof of that nonce
+ * shows which request is meant.  Whoever is told the proof can neither make a request that
+ * looks like this one, nor send packets for its session: the nonce and the cookie have gone
+ * only to the receiver of the request.
  */
 struct switch_nonce {
 	uint8_t bytes[SWITCH_SIPHASH_KEY_LEN];
@@ -36,7 +36,7 @@ struct switch_proof {
 };
 
 void switch_proof_make(const struct switch_nonce *nonce, struct switch_proof *proof);
-/* The proof of the request with these data: false, it has no nonce. */
+/* Makes the proof of the request with these data.  False: it has no nonce. */
 bool switch_proof_read(const void *data, size_t len, struct switch_proof *proof);
 bool switch_proof_equal(const struct switch_proof *a, const struct switch_proof *b);
 
@@ -53,13 +53,13 @@ enum switch_refusal {
 	SWITCH_REFUSAL_VERSION,
 };
 
-enum { SWITCH_REFUSAL_MAX = 5 + SWITCH_SIPHASH_LEN }; /* bytes of their data */
+enum { SWITCH_REFUSAL_MAX = 5 + SWITCH_SIPHASH_LEN }; /* bytes of the data of a refusal */
 
-/* The data of a refusal for this reason; ours: of CROSSING, the nonce of our request.
- * Returns the length. */
+/* Writes the data of a refusal for this reason; ours: with CROSSING, the nonce of our
+ * request.  Returns the length. */
 size_t switch_refusal_write(enum switch_refusal why, const struct switch_nonce *ours,
 			    uint8_t buf[SWITCH_REFUSAL_MAX]);
-/* Reads the data of a refusal; winner: of CROSSING, the proof of the peer's request. */
+/* Reads the data of a refusal; winner: with CROSSING, the proof of the peer's request. */
 enum switch_refusal switch_refusal_read(const void *data, size_t len, struct switch_proof *winner);
 /* Warns that a request without a preamble was refused; once for each endpoint, because
  * anybody can send many. */

@@ -21,9 +21,9 @@ struct switch_sources;
 /* Embedded in an address vector.  The domain's lock covers it. */
 struct switch_names {
 	uint32_t format;		/* of the addresses */
-	const struct switch_core *core; /* gets the number of peers */
-	struct switch_sources *sources; /* get to know that entries have numbers */
-	LIST_HEAD(, switch_rdm) rdms;	/* endpoints that get to know of entries that come and go */
+	const struct switch_core *core; /* is told the number of peers */
+	struct switch_sources *sources; /* are told when entries have user ids */
+	LIST_HEAD(, switch_rdm) rdms;	/* endpoints that are told of added and removed entries */
 	size_t stride;			/* from entry to entry, bytes */
 	uint8_t **chunks;
 	size_t chunk_cnt, chunk_room;

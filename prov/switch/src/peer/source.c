@@ -26,7 +26,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#define UNKNOWN	 (1ULL << 63) /* in a key, with a number; 0: one that is not remembered */
+#define UNKNOWN	 (1ULL << 63) /* in a key, with the number of the source; 0: not remembered */
 #define IDLE_MAX 4096
 
 struct switch_unknown {
@@ -44,7 +44,7 @@ const struct switch_addr *switch_unknown_addr(const struct switch_unknown *unkno
 	return &unknown->addr;
 }
 
-/* -- remembering ------------------------------------------------------------------- */
+/* -- unknown sources --------------------------------------------------------------- */
 
 static struct switch_unknown *find(const struct switch_sources *sources,
 				   const struct switch_addr *addr)
@@ -63,7 +63,7 @@ static struct switch_unknown *find_id(const struct switch_sources *sources, uint
 	return unknown;
 }
 
-/* Frees it, and takes it out of both tables if it is in them. */
+/* Frees an unknown source, and takes it out of both tables if it is in them. */
 static void unknown_free(struct switch_sources *sources, struct switch_unknown *unknown)
 {
 	if (unknown->hh.tbl)
@@ -86,7 +86,7 @@ static void set_idle(struct switch_sources *sources, struct switch_unknown *unkn
 	unknown_free(sources, oldest);
 }
 
-/* Adds one with one reference. */
+/* Adds an unknown source with one reference. */
 static struct switch_unknown *add(struct switch_sources *sources, const struct switch_addr *addr)
 {
 	struct switch_unknown *unknown = calloc(1, sizeof(*unknown));
