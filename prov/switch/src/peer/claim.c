@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Claims: which of two claimants of a peer's name is believed, while this endpoint connects to
- * that peer.  Called by peer/rdm.c.  The domain's lock is held.
+ * Claims: decides whether a request in a peer's name comes from that peer, while this
+ * endpoint connects to it.  Called by peer/rdm.c.  The domain's lock is held.
  *
  * The core vouches for a peer's IP address, but only the peer itself for its port, so any
  * process that can connect from that address can claim any name there.  Where this endpoint

@@ -231,7 +231,7 @@ static struct switch_conn *msg_find(const struct switch_local *local, fi_addr_t 
 	return container_of(local, struct switch_msg, local)->conn;
 }
 
-/* It does not listen. */
+/* A connected endpoint does not listen. */
 static struct core_listener *msg_listener(const struct switch_local *local)
 {
 	(void)local;

@@ -59,8 +59,8 @@ struct switch_role {
 enum switch_life {
 	SWITCH_OPEN,	/* objects are bound to it; waits for fi_enable */
 	SWITCH_ENABLED, /* may send and receive; waits for fi_close */
-	SWITCH_CLOSING, /* fi_close was called, and may have to be called again; nobody hears of
-			   events any more */
+	SWITCH_CLOSING, /* fi_close was called, and may have to be called again; events are not
+			   reported any more */
 };
 
 /* Embedded in an endpoint, at the beginning of what its role adds.  The lock covers it. */

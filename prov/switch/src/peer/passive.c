@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Listening for MSG endpoints: connection requests become events.  A request that does not
- * begin with a switch's preamble never reaches the application.  Lives under the lock of
+ * begin with this provider's preamble never reaches the application.  Lives under the lock of
  * its hub.
  */
 #include <stdlib.h>

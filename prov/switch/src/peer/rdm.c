@@ -59,7 +59,7 @@ static void conn_set_unnamed(struct switch_conn *conn)
 	LIST_INSERT_HEAD(&rdm_of(conn->local)->unnamed, conn, unnamed);
 }
 
-/* It is found by its peer's name from here on; there is room for it. */
+/* From here on the peer's name finds this connection; there is room for it. */
 static void hold_name(struct switch_conn *conn)
 {
 	if (conn->fi_addr == FI_ADDR_NOTAVAIL)
@@ -116,7 +116,7 @@ static uint64_t source_key(struct switch_rdm *rdm, struct switch_conn *conn)
 			       : SESS_SOURCE_ANY;
 }
 
-/* The peer is in no address vector, or not any more. */
+/* Takes the name from a connection whose peer is in no address vector, or not any more. */
 static void conn_unname(struct switch_conn *conn)
 {
 	rdm_forget(conn);
@@ -384,7 +384,7 @@ static struct switch_conn *find_peer(struct switch_rdm *rdm, const struct switch
 	return find_unnamed(rdm, name);
 }
 
-/* It is this endpoint's own name, of whichever of the interfaces that it listens on. */
+/* Whether a name is this endpoint's own, at any of the interfaces that it listens on. */
 static bool is_own_name(const struct switch_rdm *rdm, const struct switch_addr *name)
 {
 	return is_own_address(rdm, name) ||

@@ -39,12 +39,13 @@ struct switch_rdm {
 
 extern const struct switch_role switch_rdm_role;
 
-/* An address inserted twice is one peer: the entry that stands for it. */
+/* The first entry with the address of this one: an address that was inserted twice is one
+ * peer. */
 fi_addr_t switch_rdm_first(const struct switch_rdm *rdm, fi_addr_t fi_addr);
-/* Somebody connects to an RDM endpoint (struct switch_front). */
+/* A peer connects to an RDM endpoint (struct switch_front). */
 void switch_rdm_request(struct switch_pump *pump, struct core_event *event);
-/* An entry of its address vector came; or one with this address went, for which another,
- * if not FI_ADDR_NOTAVAIL, stands in. */
+/* An entry was added to the endpoint's address vector; or the entry with this address was
+ * removed, and another entry, unless FI_ADDR_NOTAVAIL, takes its place. */
 void switch_rdm_named(struct switch_rdm *rdm, fi_addr_t fi_addr);
 void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct switch_addr *addr,
 			fi_addr_t twin);
