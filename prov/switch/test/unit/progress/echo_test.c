@@ -397,3 +397,34 @@ Test(echo, who_is_refused_is_down_and_gone)
 	cr_assert_eq(client.downs, 1);
 	cr_assert_eq(client.last_error, FI_ECONNREFUSED);
 }
+
+/* The pump takes events in batches: one event may make a link give up its path, and events of
+ * that path may be behind it.  They are not about the link's present path. */
+static void hear_of_another_path(void)
+{
+	struct core_event event = {.user = &client.line->link, .error = FI_ECONNRESET};
+
+	event.path = (struct core_path *)&event; /* nobody looks into it */
+	cr_assert_neq(event.path, client.line->link.path);
+	switch_link_connected(&event);
+	switch_link_refused(&event);
+	switch_link_broken(&event);
+}
+
+Test(echo, events_of_another_path_change_nothing)
+{
+	call();
+	hear_of_another_path();
+	cr_assert(!client.line->link.met);
+	until(client.line->up || client.downs);
+	cr_assert_eq(client.downs, 0, "while it connects");
+	hear_of_another_path();
+	wait_for_string(&client);
+	send_string(&client, 100);
+	until((client.in.done && client.out.done) || client.downs);
+	cr_assert_eq(client.downs, 0, "while it is up");
+	cr_assert_eq(client.in.op.error, 0);
+	sess_close(client.line->link.sess);
+	until(client.gone && server.gone);
+	cr_assert_eq(client.last_error, 0);
+}
