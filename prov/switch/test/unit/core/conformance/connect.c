@@ -236,6 +236,30 @@ CORE_TEST(sent_and_gone)
 	until(w, b.closed);
 }
 
+/* A peer that accepts and closes at once, before we poll again: both are reported. */
+CORE_TEST(accepted_and_gone)
+{
+	const size_t before = w->b.request_cnt;
+	struct end a, b;
+
+	if (w->c->type != FI_EP_RDM)
+		return;
+	connect_end(w, &w->a, &a, NULL, 0);
+	until(w, w->b.request_cnt > before);
+	w->a.frozen = true;
+	accept_end(&w->b, &b, NULL, 0);
+	until(w, b.connected);
+	w->b.ops->path_close(b.path);
+	for (int i = 0; i < 100; i++) /* its frames leave; shm needs the receiver for more */
+		pump(w);
+	w->a.frozen = false;
+	until(w, a.connected && b.closed);
+	until(w, a.broken);
+	cr_assert_eq(a.refused, 0);
+	w->a.ops->path_close(a.path);
+	until(w, a.closed);
+}
+
 CORE_TEST(path_within_a_domain)
 {
 	struct end a, b;
