@@ -323,3 +323,57 @@ Test(info, the_cores_own_info_is_for_sharing_receives)
 	cr_assert_eq(switch_core_info(&udp, list, false, &core), -FI_ENODATA);
 	cr_assert_eq(switch_core_fabric(NULL, "nosuch", &core), -FI_ENODATA);
 }
+
+/* Takes a copy of the core's info away. */
+static void serves_not(struct fi_info *core, const char *what)
+{
+	cr_assert(!switch_core_serves(core), "a core with this is offered: %s", what);
+	fi_freeinfo(core);
+}
+
+Test(info, a_core_that_lacks_something_does_not_serve)
+{
+	struct switch_fabric tcp = {.core_prov = "tcp", .core_type = FI_EP_MSG};
+	struct fi_info *msg, *rdm, *bad;
+
+	accepted();
+	cr_assert_eq(switch_core_info(&tcp, list, false, &msg), 0);
+	cr_assert(switch_core_serves(msg));
+	bad = fi_dupinfo(msg);
+	bad->ep_attr->type = FI_EP_DGRAM;
+	serves_not(bad, "datagrams");
+	bad = fi_dupinfo(msg);
+	bad->tx_attr->msg_order &= ~FI_ORDER_SAS;
+	serves_not(bad, "sends in no order");
+	bad = fi_dupinfo(msg);
+	bad->rx_attr->msg_order &= ~FI_ORDER_SAS;
+	serves_not(bad, "receives in no order");
+	bad = fi_dupinfo(msg);
+	bad->ep_attr->max_msg_size = switch_params.buffer_size - 1;
+	serves_not(bad, "messages shorter than a buffer");
+	bad = fi_dupinfo(msg);
+	bad->addr_format = FI_SOCKADDR_IB;
+	serves_not(bad, "addresses of no internet protocol");
+	bad = fi_dupinfo(msg);
+	bad->mode |= FI_NOTIFY_FLAGS_ONLY;
+	serves_not(bad, "an unknown mode");
+	bad = fi_dupinfo(msg);
+	bad->mode |= FI_ASYNC_IOV;
+	serves_not(bad, "FI_ASYNC_IOV of connected endpoints");
+	bad = fi_dupinfo(msg);
+	bad->domain_attr->mr_mode |= FI_MR_MMU_NOTIFY;
+	serves_not(bad, "an unknown way of registering");
+	bad = fi_dupinfo(msg);
+	bad->domain_attr->mr_mode |= FI_MR_ENDPOINT | FI_MR_LOCAL;
+	serves_not(bad, "buffers that are registered for an endpoint");
+
+	rdm = fi_dupinfo(msg);
+	rdm->ep_attr->type = FI_EP_RDM;
+	rdm->domain_attr->resource_mgmt = FI_RM_ENABLED;
+	cr_assert(switch_core_serves(rdm));
+	bad = fi_dupinfo(rdm);
+	bad->domain_attr->resource_mgmt = FI_RM_DISABLED;
+	serves_not(bad, "no resource management");
+	fi_freeinfo(rdm);
+	fi_freeinfo(msg);
+}
