@@ -229,11 +229,11 @@ static const struct {
 	size_t (*put)(uint8_t *at, const struct sess_control *control);
 	bool (*waits)(const struct sess_control *control, const struct sess_link *link);
 } control_format[WIRE_TYPES] = {
-	[WIRE_GO] = {go_len, put_go},
-	[WIRE_SINK] = {sink_len, put_sink},
+	[WIRE_GO] = {go_len, put_go, NULL},
+	[WIRE_SINK] = {sink_len, put_sink, NULL},
 	[WIRE_WRITTEN] = {reply_len, put_reply, written_waits},
-	[WIRE_DONE] = {reply_len, put_reply},
-	[WIRE_CANCEL] = {reply_len, put_reply},
+	[WIRE_DONE] = {reply_len, put_reply, NULL},
+	[WIRE_CANCEL] = {reply_len, put_reply, NULL},
 };
 
 /* Whether the record fits the packet, and may leave in it. */
