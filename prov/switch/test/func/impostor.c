@@ -195,7 +195,6 @@ static void ourselves(struct func_team *team, int rank)
  */
 static void connecting(struct func_team *team, int rank)
 {
-	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 	struct func_req out = {.done = 0};
 	struct func_event event;
 	struct func_node node;
@@ -204,9 +203,7 @@ static void connecting(struct func_team *team, int rank)
 
 	switch (rank) {
 	case FRIEND:
-		func_listen(&node, &conf);
-		func_name(&node.pep->fid, &addr);
-		func_publish(team, FRIEND, &addr);
+		func_claim_listen(team, &node, &addr);
 		FUNC_EVENT(&node, &event, FI_CONNREQ);
 		func_say(team, BEGUN, 1);
 		func_hear(team, NULL, WAITING, 1);
@@ -216,10 +213,7 @@ static void connecting(struct func_team *team, int rank)
 		break;
 	case IMPOSTOR:
 		func_hear(team, NULL, BEGUN, 1);
-		func_claim_begin(team, &node, func_claim_port(func_addr_of(team, FRIEND, NULL)), 1,
-				 ATTEMPT, GUESS);
-		/* refused at once, and behind the other */
-		func_claim(team, func_claim_port(func_addr_of(team, US, NULL)), 1);
+		func_claim_wait(team, &node);
 		func_say(team, WAITING, 1);
 		func_claim_refused(&node);
 		func_say(team, TURNED_AWAY, 1);
@@ -246,10 +240,7 @@ static void accepted(struct func_team *team, int rank)
 
 	if (rank == IMPOSTOR) {
 		func_hear(team, NULL, BEGUN, 1);
-		func_claim_begin(team, &node, func_claim_port(func_addr_of(team, FRIEND, NULL)), 1,
-				 ATTEMPT, GUESS);
-		/* refused at once, and behind the other */
-		func_claim(team, func_claim_port(func_addr_of(team, US, NULL)), 1);
+		func_claim_wait(team, &node);
 		func_say(team, WAITING, 1);
 		func_claim_refused(&node);
 		func_say(team, TURNED_AWAY, 1);
@@ -282,7 +273,6 @@ static void accepted(struct func_team *team, int rank)
 static void older(struct func_team *team, int rank)
 {
 	static const uint8_t crossing[] = {'O', 'F', 'S', 'W', 1};
-	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 	struct func_req out = {.done = 0};
 	struct func_event request, event;
 	struct func_node node, caller;
@@ -290,9 +280,7 @@ static void older(struct func_team *team, int rank)
 	static char buf[9];
 
 	if (rank == FRIEND) {
-		func_listen(&node, &conf);
-		func_name(&node.pep->fid, &addr);
-		func_publish(team, FRIEND, &addr);
+		func_claim_listen(team, &node, &addr);
 		FUNC_EVENT(&node, &request, FI_CONNREQ);
 		func_claim_begin(team, &caller, func_claim_port(&addr), 1, ATTEMPT, NO_NONCE);
 		/* refused at once, and behind the other */

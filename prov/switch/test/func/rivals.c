@@ -33,7 +33,6 @@ static void refuse_crossing(struct func_node *node, struct fi_info *info)
  */
 static void crossing(struct func_team *team, int rank)
 {
-	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 	struct sess_request call, answer;
 	struct func_req out = {.done = 0};
 	struct func_node node, peer;
@@ -43,9 +42,7 @@ static void crossing(struct func_team *team, int rank)
 
 	switch (rank) {
 	case FRIEND:
-		func_listen(&node, &conf);
-		func_name(&node.pep->fid, &addr);
-		func_publish(team, FRIEND, &addr);
+		func_claim_listen(team, &node, &addr);
 		FUNC_EVENT(&node, &event, FI_CONNREQ);
 		FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, &call));
 		func_say(team, BEGUN, 1);
@@ -63,10 +60,7 @@ static void crossing(struct func_team *team, int rank)
 		break;
 	case IMPOSTOR:
 		func_hear(team, NULL, BEGUN, 1);
-		func_claim_begin(team, &node, func_claim_port(func_addr_of(team, FRIEND, NULL)), 1,
-				 ATTEMPT, GUESS);
-		/* refused at once, and behind the other */
-		func_claim(team, func_claim_port(func_addr_of(team, US, NULL)), 1);
+		func_claim_wait(team, &node);
 		func_say(team, WAITING, 1);
 		func_claim_refused(&node);
 		func_say(team, TURNED_AWAY, 1);
@@ -98,6 +92,16 @@ static int reserve(struct func_addr *addr)
 	return fd;
 }
 
+/* Reserves an address so, which is the friend's name. */
+static int reserve_friend(struct func_team *team)
+{
+	struct func_addr addr;
+	const int fd = reserve(&addr);
+
+	func_publish(team, FRIEND, &addr);
+	return fd;
+}
+
 /* Connects to us in the friend's name, and is accepted; our answer. */
 static void claim_is_accepted(struct func_team *team, struct func_node *node, uint64_t instance,
 			      uint32_t attempt, struct sess_request *answer)
@@ -108,6 +112,29 @@ static void claim_is_accepted(struct func_team *team, struct func_node *node, ui
 			 attempt, GUESS);
 	FUNC_EVENT(node, &event, FI_CONNECTED);
 	FUNC_OK(wire_get_preamble((uint8_t *)event.data, event.data_len, answer));
+}
+
+/* The peer connects, and then the impostor, both in the peer's name.  Returns the peer's
+ * reserved port, or -1. */
+static int claim_in_turn(struct func_team *team, int rank, struct func_node *node,
+			 struct sess_request *answer)
+{
+	const int fd = rank == FRIEND ? reserve_friend(team) : -1;
+
+	func_hear(team, NULL, BEGUN, 1);
+	if (rank == IMPOSTOR)
+		func_hear(team, NULL, WAITING, 1);
+	claim_is_accepted(team, node, (uint64_t)rank + 5, ATTEMPT, answer);
+	func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
+	return fd;
+}
+
+/* fd: of a reserved port, or -1. */
+static void leave(struct func_node *node, int fd)
+{
+	func_close(node);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void send_packet(struct func_node *node, const struct sess_request *answer, uint32_t seq,
@@ -181,15 +208,13 @@ static void ungreeted(struct func_team *team, int rank)
 	struct func_req out[2] = {{.done = 0}, {.done = 0}};
 	struct sess_request answer;
 	struct func_node node;
-	struct func_addr addr;
 	static char buf[9];
 	fi_addr_t peer;
 	int fd = -1;
 
 	switch (rank) {
 	case FRIEND:
-		fd = reserve(&addr);
-		func_publish(team, FRIEND, &addr);
+		fd = reserve_friend(team);
 		claim_is_accepted(team, &node, 5, ATTEMPT, &answer);
 		func_say(team, BEGUN, 1);
 		func_hear(team, NULL, SENT, 2);
@@ -216,9 +241,7 @@ static void ungreeted(struct func_team *team, int rank)
 		func_say(team, OVER, 1);
 	}
 	func_hear(team, NULL, OVER, 1);
-	func_close(&node);
-	if (fd >= 0)
-		close(fd);
+	leave(&node, fd);
 }
 
 /* Two have connected in the name of a peer, and both greet, in either order.  Who greets
@@ -229,7 +252,6 @@ static void second(struct func_team *team, int rank)
 	struct func_req in = {.done = 0};
 	struct sess_request answer;
 	struct func_node node;
-	struct func_addr addr;
 	static char buf[9];
 	int fd = -1;
 
@@ -243,15 +265,7 @@ static void second(struct func_team *team, int rank)
 		FUNC_WAIT(&node, &in, FI_ECANCELED);
 		func_say(team, OVER, 2);
 	} else {
-		if (rank == FRIEND) {
-			fd = reserve(&addr);
-			func_publish(team, FRIEND, &addr);
-		}
-		func_hear(team, NULL, BEGUN, 1);
-		if (rank == IMPOSTOR)
-			func_hear(team, NULL, WAITING, 1);
-		claim_is_accepted(team, &node, (uint64_t)rank + 5, ATTEMPT, &answer);
-		func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
+		fd = claim_in_turn(team, rank, &node, &answer);
 		func_hear(team, NULL, WAITING, 2);
 		if (rank == greeter) {
 			greet(&node, (uint64_t)rank + 5, &answer);
@@ -263,9 +277,7 @@ static void second(struct func_team *team, int rank)
 		}
 		func_hear(team, NULL, OVER, 2);
 	}
-	func_close(&node);
-	if (fd >= 0)
-		close(fd);
+	leave(&node, fd);
 }
 
 /* It is ahead of a peer, as a later attempt of that very instance, and never greets: the
@@ -275,15 +287,13 @@ static void ahead(struct func_team *team, int rank)
 	struct func_req out = {.done = 0};
 	struct sess_request answer;
 	struct func_node node;
-	struct func_addr addr;
 	static char buf[9];
 	fi_addr_t peer;
 	int fd = -1;
 
 	switch (rank) {
 	case FRIEND:
-		fd = reserve(&addr);
-		func_publish(team, FRIEND, &addr);
+		fd = reserve_friend(team);
 		func_hear(team, NULL, WAITING, 1);
 		claim_is_accepted(team, &node, 5, 1, &answer);
 		greet(&node, 5, &answer);
@@ -302,9 +312,7 @@ static void ahead(struct func_team *team, int rank)
 		func_say(team, OVER, 1);
 	}
 	func_hear(team, NULL, OVER, 1);
-	func_close(&node);
-	if (fd >= 0)
-		close(fd);
+	leave(&node, fd);
 }
 
 /* Two have connected in the name of a peer and not greeted yet.  Its entry of the address
@@ -336,15 +344,7 @@ static void renamed(struct func_team *team, int rank)
 		FUNC_WAIT(&node, &out, FI_ECONNREFUSED);
 		func_say(team, OVER, 1);
 	} else {
-		if (rank == FRIEND) {
-			fd = reserve(&addr);
-			func_publish(team, FRIEND, &addr);
-		}
-		func_hear(team, NULL, BEGUN, 1);
-		if (rank == IMPOSTOR)
-			func_hear(team, NULL, WAITING, 1);
-		claim_is_accepted(team, &node, (uint64_t)rank + 5, ATTEMPT, &answer);
-		func_say(team, WAITING, rank == IMPOSTOR ? 2 : 1);
+		fd = claim_in_turn(team, rank, &node, &answer);
 		func_hear(team, NULL, SENT, 1);
 		if (rank == greeter) {
 			greet(&node, (uint64_t)rank + 5, &answer);
@@ -352,9 +352,7 @@ static void renamed(struct func_team *team, int rank)
 		}
 		func_hear(team, NULL, OVER, 1);
 	}
-	func_close(&node);
-	if (fd >= 0)
-		close(fd);
+	leave(&node, fd);
 }
 
 /*
@@ -364,7 +362,6 @@ static void renamed(struct func_team *team, int rank)
  */
 static void restarted(struct func_team *team, int rank)
 {
-	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 	struct func_node node, anew;
 	struct func_req in = {.done = 0}, out = {.done = 0};
 	uint8_t preamble[SESS_PREAMBLE_LEN];
@@ -383,9 +380,7 @@ static void restarted(struct func_team *team, int rank)
 		func_close(&node);
 		return;
 	}
-	func_listen(&node, &conf);
-	func_name(&node.pep->fid, &addr);
-	func_publish(team, FRIEND, &addr);
+	func_claim_listen(team, &node, &addr);
 	FUNC_EVENT(&node, &event, FI_CONNREQ);
 	wire_put_preamble(preamble, &(struct sess_request){.session_id = 1,
 							   .instance = UINT64_MAX - 2,
@@ -408,7 +403,6 @@ static void restarted(struct func_team *team, int rank)
  * again, and our message fails at once. */
 static void vanished(struct func_team *team, int rank)
 {
-	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
 	struct func_req out = {.done = 0};
 	struct func_event event;
 	struct func_node node;
@@ -421,9 +415,7 @@ static void vanished(struct func_team *team, int rank)
 					  func_claim_know(team, FRIEND, &node), 1, &out));
 		FUNC_WAIT(&node, &out, FI_ECONNREFUSED);
 	} else {
-		func_listen(&node, &conf);
-		func_name(&node.pep->fid, &addr);
-		func_publish(team, FRIEND, &addr);
+		func_claim_listen(team, &node, &addr);
 		FUNC_EVENT(&node, &event, FI_CONNREQ);
 		refuse_crossing(&node, event.info);
 		FUNC_EVENT(&node, &event, FI_CONNREQ);
@@ -443,15 +435,13 @@ static void waiting(struct func_team *team, int rank)
 	struct func_req in[2] = {{.done = 0}, {.done = 0}}, out = {.done = 0};
 	struct sess_request answer;
 	struct func_node node;
-	struct func_addr addr;
 	static char buf[9] = "a secret";
 	fi_addr_t peer;
 	int fd = -1;
 
 	switch (rank) {
 	case FRIEND:
-		fd = reserve(&addr);
-		func_publish(team, FRIEND, &addr);
+		fd = reserve_friend(team);
 		func_hear(team, NULL, SENT, 1);
 		claim_is_accepted(team, &node, 5, 1, &answer);
 		FUNC_POST(&node, fi_recv(node.ep, hello, sizeof(hello), NULL, 0, &in[0]));
@@ -477,9 +467,7 @@ static void waiting(struct func_team *team, int rank)
 		FUNC_DONE(&node, &out);
 		func_hear(team, &node, OVER, 1);
 	}
-	func_close(&node);
-	if (fd >= 0)
-		close(fd);
+	leave(&node, fd);
 }
 
 int main(int argc, char **argv)

@@ -63,6 +63,23 @@ void func_claim(struct func_team *team, uint16_t port, uint64_t instance)
 	func_claim_refused(&node);
 }
 
+void func_claim_wait(struct func_team *team, struct func_node *node)
+{
+	func_claim_begin(team, node, func_claim_port(func_addr_of(team, FRIEND, NULL)), 1, ATTEMPT,
+			 GUESS);
+	/* refused at once, and behind the other */
+	func_claim(team, func_claim_port(func_addr_of(team, US, NULL)), 1);
+}
+
+void func_claim_listen(struct func_team *team, struct func_node *node, struct func_addr *addr)
+{
+	const struct func_conf conf = {.type = FI_EP_MSG, .caps = FI_MSG, .prov = func_core()};
+
+	func_listen(node, &conf);
+	func_name(&node->pep->fid, addr);
+	func_publish(team, FRIEND, addr);
+}
+
 void func_claim_open(struct func_team *team, int rank, struct func_node *node)
 {
 	const struct func_conf conf = {.caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV};

@@ -23,9 +23,14 @@ void func_claim_begin(struct func_team *team, struct func_node *node, uint16_t p
 		      uint64_t instance, uint32_t attempt, int byte);
 /* Waits for the refusal and closes the node. */
 void func_claim_refused(struct func_node *node);
-/* Both, with a nonce that is a guess. */
+/* Begins a claim with a nonce that is a guess, and waits for the refusal. */
 void func_claim(struct func_team *team, uint16_t port, uint64_t instance);
+/* Begins to claim the name of the friend, to whom we are connecting.  Returns once we have that
+ * request, which waits for the friend's answer. */
+void func_claim_wait(struct func_team *team, struct func_node *node);
 
+/* Listens as the friend, with a passive endpoint of the core, and publishes its address. */
+void func_claim_listen(struct func_team *team, struct func_node *node, struct func_addr *addr);
 /* Opens an endpoint of the provider and publishes its address. */
 void func_claim_open(struct func_team *team, int rank, struct func_node *node);
 /* Inserts the address of that rank. */
