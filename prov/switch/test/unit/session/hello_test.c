@@ -312,19 +312,27 @@ Test(hello, silent_path)
 	link_leak_check();
 }
 
-/* The core reports the connection as accepted, but without our preamble. */
-Test(hello, answer_without_preamble)
+/* A session between two new nodes, of which the second never answers. */
+static struct link_end *unanswered(struct link *link)
 {
-	struct link *link = link_create(1);
-	struct link_config config = link_config();
+	const struct link_config config = link_config();
 	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
 	struct link_end *ab;
 
 	link->habits.deaf = true;
 	ab = link_connect(a, b);
 	link_run(link);
+	return ab;
+}
+
+/* The core reports the connection as accepted, but without our preamble. */
+Test(hello, answer_without_preamble)
+{
+	struct link *link = link_create(1);
+	struct link_end *ab = unanswered(link);
+
 	sess_path_up(sess_link(ab->sess), NULL);
-	cr_assert(TAILQ_EMPTY(&a->engine->failing), "it is torn down");
+	cr_assert(TAILQ_EMPTY(&ab->node->engine->failing), "it is torn down");
 	link_run(link);
 	cr_assert_eq(ab->error, EPROTO);
 	link_destroy(link);
@@ -502,20 +510,14 @@ Test(hello, next_session_is_fresh)
 
 enum { PAUSE = 25000000 }; /* nanoseconds: longer than until a peer is asked again */
 
-/* A session whose peer said "try again", when CONNECT is due but not performed yet.  It is
- * of two nodes, of which the second never answers. */
+/* A session whose peer said "try again", when CONNECT is due but not performed yet. */
 static struct link_end *about_to_connect(struct link *link)
 {
-	struct link_config config = link_config();
-	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
-	struct link_end *ab;
+	struct link_end *ab = unanswered(link);
 
-	link->habits.deaf = true;
-	ab = link_connect(a, b);
-	link_run(link);
 	sess_retry(ab->sess);
-	sess_tick(a->engine, link->now);
-	sess_tick(a->engine, link->now + PAUSE);
+	sess_tick(ab->node->engine, link->now);
+	sess_tick(ab->node->engine, link->now + PAUSE);
 	cr_assert(ab->sess->tell & TELL_CONNECT);
 	return ab;
 }
@@ -540,16 +542,11 @@ Test(hello, fails_when_it_was_to_connect_again)
 Test(hello, expires_when_it_is_to_connect_again)
 {
 	struct link *link = link_create(1);
-	struct link_config config = link_config();
-	struct link_node *a = link_node(link, &config), *b = link_node(link, &config);
-	struct link_end *ab;
+	struct link_end *ab = unanswered(link);
 
-	link->habits.deaf = true;
-	ab = link_connect(a, b);
-	link_run(link);
 	sess_retry(ab->sess);
-	sess_tick(a->engine, link->now);
-	sess_tick(a->engine, link->now + 2 * config.engine.hello_timeout);
+	sess_tick(ab->node->engine, link->now);
+	sess_tick(ab->node->engine, link->now + 2 * link_config().engine.hello_timeout);
 	link_run(link);
 	cr_assert(ab->down);
 	cr_assert_eq(ab->error, ETIMEDOUT);

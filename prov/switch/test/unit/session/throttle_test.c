@@ -51,6 +51,21 @@ Test(throttle, a_flood_is_received_at_the_pace_of_the_receiver)
 	link_leak_check();
 }
 
+/* The last of so many messages of this size was received: receives those that were ahead of it,
+ * in order. */
+static void receive_the_others(const struct duo *duo, struct link_op *const *sent, unsigned cnt,
+			       size_t size)
+{
+	for (unsigned i = 0; i < cnt - 1; i++) {
+		struct link_op *op = recv_flags(duo->b, size, 1, SESS_TAGGED, 0, 0);
+
+		link_run(duo->link);
+		expect_received(op, size, i);
+	}
+	for (unsigned i = 0; i < cnt; i++)
+		expect_sent(sent[i]);
+}
+
 /* A receive for the last of many messages: it comes, however many unmatched ones are ahead. */
 static void wait_for_the_last(bool asleep)
 {
@@ -67,13 +82,7 @@ static void wait_for_the_last(bool asleep)
 		link_run(duo.link);
 	expect_received(op, SIZE, MESSAGES - 1);
 	cr_assert_gt(stats_of(duo.ba).throttles, 3);
-	for (unsigned i = 0; i < MESSAGES - 1; i++) {
-		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 0, 0);
-		link_run(duo.link);
-		expect_received(op, SIZE, i);
-	}
-	for (unsigned i = 0; i < MESSAGES; i++)
-		expect_sent(sent[i]);
+	receive_the_others(&duo, sent, MESSAGES, SIZE);
 	cr_assert_eq(duo.b->ep->rx->kept, 0);
 	duo_close(&duo);
 	link_leak_check();
@@ -113,13 +122,7 @@ Test(throttle, a_busy_neighbour_does_not_keep_a_session_throttled)
 		link_wait(duo.link, 300000);
 	}
 	expect_received(last, SIZE, MESSAGES - 1);
-	for (unsigned i = 0; i < MESSAGES - 1; i++) {
-		op = recv_flags(duo.b, SIZE, 1, SESS_TAGGED, 0, 0);
-		link_run(duo.link);
-		expect_received(op, SIZE, i);
-	}
-	for (unsigned i = 0; i < MESSAGES; i++)
-		expect_sent(sent[i]);
+	receive_the_others(&duo, sent, MESSAGES, SIZE);
 	link_destroy(duo.link);
 	link_leak_check();
 }
