@@ -107,13 +107,19 @@ static int conn_name(struct switch_conn *conn, fi_addr_t fi_addr)
 	return 0;
 }
 
+/* The engine's key for a peer that is in no address vector. */
+static uint64_t unknown_key(struct switch_rdm *rdm, const struct switch_addr *addr,
+			    struct switch_unknown **unknown)
+{
+	return rdm->source_err ? switch_source_key(rdm->sources, addr, unknown) : SESS_SOURCE_ANY;
+}
+
 /* The engine's key for the peer of a conn. */
 static uint64_t source_key(struct switch_rdm *rdm, struct switch_conn *conn)
 {
 	if (conn->fi_addr != FI_ADDR_NOTAVAIL)
 		return conn->fi_addr;
-	return rdm->source_err ? switch_source_key(rdm->sources, &conn->addr, &conn->unknown)
-			       : SESS_SOURCE_ANY;
+	return unknown_key(rdm, &conn->addr, &conn->unknown);
 }
 
 /* Takes the name from a connection whose peer is in no address vector, or not any more. */
@@ -150,8 +156,7 @@ void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct 
 	uint64_t source = twin;
 
 	if (twin == FI_ADDR_NOTAVAIL)
-		source = rdm->source_err ? switch_source_key(rdm->sources, addr, &unknown)
-					 : SESS_SOURCE_ANY;
+		source = unknown_key(rdm, addr, &unknown);
 	sess_ep_rename_source(rdm->local.sess_ep, fi_addr, source);
 	switch_unknown_release(unknown);
 	if (conn)
@@ -163,6 +168,13 @@ void switch_rdm_unnamed(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct 
 static bool is_own_address(const struct switch_rdm *rdm, const struct switch_addr *addr)
 {
 	return switch_addr_equal(&rdm->name, addr);
+}
+
+/* Asks the peer for a connection. */
+static int request_path(struct switch_conn *conn)
+{
+	return switch_conn_open_path(conn, conn->addr.bytes, conn->addr.len, &conn->nonce,
+				     sizeof(conn->nonce));
 }
 
 static int rdm_open(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct switch_addr *addr,
@@ -180,8 +192,7 @@ static int rdm_open(struct switch_rdm *rdm, fi_addr_t fi_addr, const struct swit
 		ret = sess_connect(rdm->local.sess_ep, conn->link.core->sess, &conn->link, fi_addr,
 				   &conn->link.sess);
 		if (!ret)
-			ret = switch_conn_open_path(conn, addr->bytes, addr->len, &conn->nonce,
-						    sizeof(conn->nonce));
+			ret = request_path(conn);
 	}
 	if (ret) {
 		switch_link_end(&conn->link);
@@ -369,8 +380,7 @@ static void rdm_connect(struct switch_conn *conn)
 
 	if (conn->link.path)
 		return;
-	ret = switch_conn_open_path(conn, conn->addr.bytes, conn->addr.len, &conn->nonce,
-				    sizeof(conn->nonce));
+	ret = request_path(conn);
 	if (ret)
 		sess_path_down(sess_link(conn->link.sess), -ret);
 }
