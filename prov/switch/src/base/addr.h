@@ -10,15 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
+
 #include <rdma/fabric.h>
 
-#define SWITCH_ADDR_MAX 128 /* bytes of a struct switch_addr */
+#define SWITCH_ADDR_MAX 128 /* bytes of an address */
 
-/* An address in the format of the core: a sockaddr, or bytes that only the core knows. */
+/* An address in the format of the core: a sockaddr, or bytes that only the core knows.  The
+ * bytes are aligned for a sockaddr, since cores and applications read them as one. */
 struct switch_addr {
+	_Alignas(struct sockaddr_in6) uint8_t pad[3];
 	uint8_t len;
-	uint8_t bytes[SWITCH_ADDR_MAX - 1];
+	uint8_t bytes[SWITCH_ADDR_MAX];
 };
+
+_Static_assert(offsetof(struct switch_addr, bytes) % _Alignof(struct sockaddr_in6) == 0,
+	       "addresses are aligned");
 
 /* Copies an address, in the one form that all equal addresses have. */
 int switch_addr_set(uint32_t format, const void *addr, size_t len, struct switch_addr *out);

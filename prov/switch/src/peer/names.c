@@ -23,16 +23,13 @@
 
 #define CHUNK_CNT 256
 
-/* addr.bytes comes last, aligned for a sockaddr, and is cut to the format. */
+/* addr.bytes comes last, and is cut to the format. */
 struct names_entry {
 	UT_hash_handle hh; /* by address; of equal ones only the first is in the table */
-	uint32_t idx;
-	bool hashed;
-	uint8_t pad[2];
+	uint32_t idx : 31;
+	bool hashed : 1;
 	struct switch_addr addr; /* len 0: the entry is free */
 };
-
-_Static_assert(offsetof(struct names_entry, addr.bytes) % 8 == 0, "addresses are aligned");
 
 static struct names_entry *entry_at(const struct switch_names *names, uint64_t idx)
 {
@@ -79,7 +76,7 @@ static struct names_entry *entry_take(struct switch_names *names)
 		names->hole_cnt--;
 		return entry_at(names, names->hole++);
 	}
-	if (names->end == UINT32_MAX ||
+	if (names->end == INT32_MAX ||
 	    (names->end / CHUNK_CNT == names->chunk_cnt && chunk_add(names)))
 		return NULL;
 	entry = entry_at(names, names->end);
